@@ -1,0 +1,108 @@
+//! Time is an argument: an [`Instant`] is an integer number of milliseconds, and nothing in this crate reads a clock.
+//!
+//! The calendar rules (one booking a day, "the day before at 15:00") use one fixed offset, +08:00, which has no
+//! daylight saving; a day is therefore plain integer division.
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds in a second.
+pub const SECOND: i64 = 1_000;
+/// Milliseconds in a minute.
+pub const MINUTE: i64 = 60 * SECOND;
+/// Milliseconds in an hour.
+pub const HOUR: i64 = 60 * MINUTE;
+/// Milliseconds in a day.
+pub const DAY: i64 = 24 * HOUR;
+/// The offset of the calendar rules from UTC: +08:00.
+pub const OFFSET: i64 = 8 * HOUR;
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, within [`Instant::MIN`]`..=`[`Instant::MAX`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Instant(i64);
+
+impl Instant {
+    /// The earliest instant: 1970-01-01T00:00:00Z.
+    pub const MIN: Self = Self(0);
+    /// The latest instant: 2^42 − 2 ms, in May 2109. Every stored instant fits 42 bits, and 2^42 − 1 means "never".
+    pub const MAX: Self = Self((1 << 42) - 2);
+
+    /// The instant `ms` milliseconds after 1970-01-01T00:00:00Z, or `None` outside `MIN..=MAX`.
+    #[must_use]
+    pub const fn new(ms: i64) -> Option<Self> {
+        if ms < Self::MIN.0 || ms > Self::MAX.0 { None } else { Some(Self(ms)) }
+    }
+
+    /// The nearest representable instant: for arithmetic whose operands were already checked.
+    #[must_use]
+    pub const fn saturating(ms: i64) -> Self {
+        if ms < Self::MIN.0 {
+            Self::MIN
+        } else if ms > Self::MAX.0 {
+            Self::MAX
+        } else {
+            Self(ms)
+        }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        self.0
+    }
+
+    /// This instant moved by `ms` milliseconds, saturating at the ends of the range.
+    #[must_use]
+    pub const fn plus(self, ms: i64) -> Self {
+        Self::saturating(self.0.saturating_add(ms))
+    }
+
+    /// The calendar day (+08:00) that contains this instant.
+    #[must_use]
+    pub const fn day(self) -> Day {
+        // Range: 42-bit milliseconds are at most 50,903 days; the cast cannot truncate.
+        #[expect(clippy::cast_possible_truncation, reason = "at most 50,904 days")]
+        Day((self.0 + OFFSET).div_euclid(DAY) as i32)
+    }
+}
+
+/// A calendar day at +08:00: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// 00:00:00.000 (+08:00) of this day.
+    #[must_use]
+    pub const fn midnight(self) -> Instant {
+        Instant::saturating(self.0 as i64 * DAY - OFFSET)
+    }
+
+    /// The calendar year and month (1 to 12) of this day.
+    #[must_use]
+    pub fn year_month(self) -> (i32, i32) {
+        let date = jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(self.0));
+        (i32::from(date.year()), i32::from(date.month()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_plus_eight() {
+        // 2026-03-02T00:00:00+08:00 = 2026-03-01T16:00:00Z
+        let midnight = Instant::new(1_772_380_800_000).unwrap();
+        assert_eq!(midnight.day().midnight(), midnight);
+        assert_eq!(midnight.plus(-1).day().0, midnight.day().0 - 1);
+        assert_eq!(midnight.plus(DAY - 1).day(), midnight.day());
+    }
+
+    #[test]
+    fn instants_outside_the_range_are_refused() {
+        assert_eq!(Instant::new(-1), None);
+        assert_eq!(Instant::new(Instant::MAX.ms() + 1), None);
+        assert_eq!(Instant::MAX.plus(1), Instant::MAX);
+    }
+}

@@ -1,0 +1,14 @@
+//! The vocabulary and the rules of haoyuan (号源), as pure values.
+//!
+//! *Architecture invariant:* no atomics, no clock, no randomness, no threads, no I/O. The same arguments give the same
+//! answer, on every machine; integers only.
+
+pub mod terms;
+pub mod instant;
+pub mod ids;
+pub mod refusal;
+pub mod word;
+pub mod pool;
+pub mod rules;
+pub mod plan;
+pub mod request;

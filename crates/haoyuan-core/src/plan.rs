@@ -1,0 +1,144 @@
+//! A session as it will be published: the outcome of reading a policy, and all that the engine needs to know of it.
+
+use crate::ids::{DepartmentId, InstitutionId, Interval, PractitionerId, SEATS_MAX, SlotIndex};
+use crate::instant::{Day, Instant};
+use crate::pool::PoolTree;
+use crate::rules::Rules;
+use crate::terms::{Grade, Kind};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Practitioner (or machine, room) × date × from–to, with a grade.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Session {
+    /// The hospital's own code for it, unique on the platform; 1 to 64 bytes.
+    pub code: String,
+    /// The institution.
+    pub institution: InstitutionId,
+    /// The department.
+    pub department: DepartmentId,
+    /// The practitioner, machine or room.
+    pub practitioner: PractitionerId,
+    /// The grade.
+    pub grade: Grade,
+    /// The kind.
+    pub kind: Kind,
+    /// From–to; may cross midnight.
+    pub time: Interval,
+    /// The length of a slot, milliseconds; divides the session's length.
+    pub slot_ms: u32,
+    /// Seats per slot; as many elements as slots.
+    pub capacity: Vec<u8>,
+}
+
+impl Session {
+    /// The day the session counts for: the day on which it starts.
+    #[must_use]
+    pub const fn day(&self) -> Day {
+        self.time.from.day()
+    }
+
+    /// The instant that all offsets of its pool trees count from: midnight of its day.
+    #[must_use]
+    pub const fn origin(&self) -> Instant {
+        self.day().midnight()
+    }
+
+    /// All seats of the session.
+    #[must_use]
+    pub fn seats(&self) -> u32 {
+        self.capacity.iter().map(|c| u32::from(*c)).sum()
+    }
+
+    /// The time of a slot.
+    #[must_use]
+    pub fn slot_time(&self, slot: SlotIndex) -> Interval {
+        let from = self.time.from.plus(i64::from(self.slot_ms) * i64::from(slot.get()));
+        Interval { from, to: from.plus(i64::from(self.slot_ms)) }
+    }
+}
+
+/// What a block is: over which seats one pool tree decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// Each slot is a block with a tree of its own.
+    PerSlot(Vec<PoolTree>),
+    /// The whole session is one block (at most 63 seats, every slot with the same capacity): the reserve is
+    /// guaranteed for the session and not for a time of day.
+    WholeSession(PoolTree),
+}
+
+/// A session ready to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The session.
+    pub session: Session,
+    /// Its blocks and their pool trees.
+    pub blocks: Blocks,
+    /// Its rules about patients.
+    pub rules: Rules,
+}
+
+/// Why a plan does not fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanError {
+    /// The code is empty, longer than 64 bytes or has control characters.
+    Code,
+    /// The session ends before it begins, or lasts longer than 24 hours.
+    Time,
+    /// The slot length does not divide the session, or there are more than 1024 slots.
+    Slots,
+    /// As many capacities as slots are needed, each 1 to 63.
+    Capacity,
+    /// The trees do not match the slots and their capacities.
+    Trees,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Code => "a session code has 1 to 64 bytes and no control characters",
+            Self::Time => "a session must end after it begins and within 24 hours",
+            Self::Slots => "the slot length must divide the session into 1 to 1024 slots",
+            Self::Capacity => "each slot needs a capacity of 1 to 63 seats",
+            Self::Trees => "the pool trees do not match the slots and their capacities",
+        })
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+impl Plan {
+    /// Checks that session and trees fit together.
+    ///
+    /// # Errors
+    /// [`PlanError`] names the first mismatch.
+    pub fn check(&self) -> Result<(), PlanError> {
+        let session = &self.session;
+        if session.code.is_empty() || session.code.len() > 64 || session.code.chars().any(char::is_control) {
+            return Err(PlanError::Code);
+        }
+        let length = session.time.to.ms() - session.time.from.ms();
+        if length <= 0 || length > crate::instant::DAY {
+            return Err(PlanError::Time);
+        }
+        let slot = i64::from(session.slot_ms);
+        let slots = session.capacity.len();
+        if slot == 0 || length % slot != 0 || length / slot != slots as i64 || slots > 1024 {
+            return Err(PlanError::Slots);
+        }
+        if session.capacity.iter().any(|c| *c == 0 || *c > SEATS_MAX) {
+            return Err(PlanError::Capacity);
+        }
+        let fits = match &self.blocks {
+            Blocks::PerSlot(trees) => {
+                trees.len() == slots && trees.iter().zip(&session.capacity).all(|(tree, c)| tree.capacity() == *c)
+            }
+            Blocks::WholeSession(tree) => {
+                session.capacity.iter().all(|c| *c == session.capacity[0])
+                    && u32::from(tree.capacity()) == session.seats()
+            }
+        };
+        if fits { Ok(()) } else { Err(PlanError::Trees) }
+    }
+}

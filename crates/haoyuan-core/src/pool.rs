@@ -1,0 +1,602 @@
+//! The pool tree and the nested-occupancy fold: who may take a seat of a block, as a pure function of the live
+//! counters and the time.
+//!
+//! # Definitions
+//! A node `v` has `b_v` live seats admitted at it, a guaranteed minimum `R_v(t)` that never rises, and a cap `L_v`.
+//! ```text
+//! S(v)   = b_v + Σ occ(children)          tot(v) = b_v + Σ tot(children)
+//! occ(v) = max(R_v(t), S(v))  if v is a guarantee        S(v)  if v is extra
+//! ```
+//! A request at node `u` is accepted iff, with `'` meaning "after one more seat at u":
+//! ```text
+//! occ'(root) ≤ C  ∧  ( occ'(root) = occ(root)  ∨  occ'(root) + Σ{R_v(t) : v extra, u not inside v} ≤ C )
+//!                 ∧  tot'(v) ≤ L_v for u and everything above it  ∧  u is open at t
+//! ```
+//! A guarantee shrinks as its own class books (standard nesting); an extra reserve does not (theft nesting; Talluri
+//! and van Ryzin 2004, chapter 2), and never stands in the way of an unmet guarantee.
+//!
+//! # Invariants
+//! - INVARIANT (order independence): acceptance depends on the live counts and the time, never on the order in which
+//!   the counts came about. No seat is labelled, so a cancelled one nests again by itself.
+//! - INVARIANT (guarantee kept): seats admitted outside a guarantee `v` never exceed `C − R_v(t)` at an acceptance, and
+//!   an unmet guarantee can be redeemed at any time, caps permitting.
+//! - INVARIANT (time only): `R_v(t)` is a step function of time; releasing a reserve needs no job to run.
+//!
+//! # How it is computed
+//! With `def(v) = max(0, R_v − S(v))` the fold is `occ(root) = tot(root) + Σ def(v)` over the guarantees, and one more
+//! seat at `u` leaves `occ(root)` as it is exactly if some guarantee that contains `u` has `def > 0`. So one sum over
+//! packed counters per guarantee decides, without a loop over nodes. All times are offsets in milliseconds from the
+//! tree's *origin*, the midnight (+08:00) of the session's day, so that sessions of the same shape share one tree.
+
+use crate::ids::{NodeIndex, SEATS_MAX};
+use crate::refusal::Code;
+use crate::terms::{Channel, Class};
+use crate::word::{COUNTERS, CounterSet, Live};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The most nodes a pool tree can have, the root included.
+pub const NODES_MAX: usize = NodeIndex::MAX as usize + 1;
+
+/// How a node's minimum is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protection {
+    /// A statutory reserve: shrinks as its own class books.
+    Guarantee,
+    /// A reserve over and above what its class has booked (green channel).
+    Extra,
+}
+
+/// A fall of a guaranteed minimum: from `from` on it is `seats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Fence {
+    /// Offset from the origin, milliseconds.
+    pub from: i64,
+    /// The minimum from then on, seats.
+    pub seats: u8,
+}
+
+/// A node of a pool tree. Parents come before their children; the root comes first and is its own parent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Node {
+    /// The pool's name, as in the policy: `REFERRAL`, `L2_TO_L3`, `APP`.
+    pub name: String,
+    /// The pool that contains this one.
+    pub parent: NodeIndex,
+    /// How the minimum is protected.
+    pub protection: Protection,
+    /// The guaranteed minimum before the first fence, seats.
+    pub guarantee: u8,
+    /// The fences, in order of time; seats never rise.
+    pub fences: Vec<Fence>,
+    /// The most live seats in this node and below, if capped.
+    pub cap: Option<u8>,
+    /// First offset at which the node accepts (inclusive).
+    pub opens: i64,
+    /// First offset at which it no longer accepts (exclusive).
+    pub closes: i64,
+}
+
+impl Node {
+    /// A node without minimum or cap, open at all times.
+    #[must_use]
+    pub fn plain(name: &str, parent: NodeIndex) -> Self {
+        Self {
+            name: name.to_owned(),
+            parent,
+            protection: Protection::Guarantee,
+            guarantee: 0,
+            fences: Vec::new(),
+            cap: None,
+            opens: i64::MIN,
+            closes: i64::MAX,
+        }
+    }
+}
+
+/// The nodes at which a class may book through a channel, in order of preference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Route {
+    nodes: [NodeIndex; 2],
+    len: u8,
+}
+
+impl Route {
+    /// No node: the class is not admitted through this channel.
+    pub const NONE: Self = Self { nodes: [NodeIndex::ROOT; 2], len: 0 };
+
+    /// One node.
+    #[must_use]
+    pub const fn one(node: NodeIndex) -> Self {
+        Self { nodes: [node; 2], len: 1 }
+    }
+
+    /// A node and the one to fall back to.
+    #[must_use]
+    pub const fn two(node: NodeIndex, fallback: NodeIndex) -> Self {
+        Self { nodes: [node, fallback], len: 2 }
+    }
+
+    /// The nodes, first choice first.
+    #[must_use]
+    pub fn nodes(&self) -> &[NodeIndex] {
+        &self.nodes[..usize::from(self.len)]
+    }
+}
+
+/// The route of every class through every channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Routes([[Route; 8]; 7]);
+
+impl Routes {
+    /// The route of a class through a channel.
+    #[must_use]
+    pub const fn get(&self, class: Class, channel: Channel) -> Route {
+        self.0[class as usize][channel as usize]
+    }
+
+    /// Sets one route.
+    pub const fn set(&mut self, class: Class, channel: Channel, route: Route) {
+        self.0[class as usize][channel as usize] = route;
+    }
+
+    /// Sets the same route for every channel of a class.
+    pub fn set_all(&mut self, class: Class, route: Route) {
+        self.0[class as usize] = [route; 8];
+    }
+}
+
+/// Why nodes and routes do not make a pool tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TreeError {
+    /// More than [`NODES_MAX`] nodes, or none.
+    NodeCount(usize),
+    /// More than 14 nodes are booked at.
+    BookableCount(usize),
+    /// The capacity is 0 or above [`SEATS_MAX`].
+    Capacity(u8),
+    /// The first node is not its own parent, or a later node's parent does not come before it.
+    Order(String),
+    /// Two nodes have the same name.
+    DuplicateName(String),
+    /// A minimum rises with time, or fences are out of order.
+    Rising(String),
+    /// The minimum of this node is above its own cap or that of a node above it.
+    AboveCap(String),
+    /// The minima together exceed the capacity.
+    OverCapacity {
+        /// Seats that the minima ask for together.
+        minima: u32,
+        /// Seats there are.
+        capacity: u8,
+    },
+    /// A node never opens.
+    NeverOpen(String),
+    /// A route names the root or a node that does not exist.
+    Route(u8),
+    /// The root has a minimum.
+    RootGuarantee,
+}
+
+impl fmt::Display for TreeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NodeCount(n) => write!(f, "a pool tree has 1 to {NODES_MAX} nodes, this one {n}"),
+            Self::BookableCount(n) => write!(f, "at most {COUNTERS} pools can be booked at, here {n}"),
+            Self::Capacity(n) => write!(f, "a block has 1 to {SEATS_MAX} seats, this one {n}"),
+            Self::Order(name) => write!(f, "pool `{name}` must come after the pool that contains it"),
+            Self::DuplicateName(name) => write!(f, "two pools are named `{name}`"),
+            Self::Rising(name) => write!(f, "the minimum of pool `{name}` rises with time"),
+            Self::AboveCap(name) => {
+                write!(f, "the minimum of pool `{name}` is above its cap or that of a pool above it")
+            }
+            Self::OverCapacity { minima, capacity } => {
+                write!(f, "the pools' minima ask for {minima} seats and there are {capacity}")
+            }
+            Self::NeverOpen(name) => write!(f, "pool `{name}` closes before it opens"),
+            Self::Route(node) => write!(f, "a class is routed to node {node}, which cannot be booked at"),
+            Self::RootGuarantee => f.write_str("the root cannot have a minimum: it is all seats"),
+        }
+    }
+}
+
+impl std::error::Error for TreeError {}
+
+/// A guarantee in force during a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Guard {
+    /// The counters of the node and everything inside it.
+    set: CounterSet,
+    /// The guaranteed minimum.
+    seats: u32,
+    node: NodeIndex,
+    /// Bit `u`: node `u` is this node or inside it.
+    inside: u16,
+    /// The guard that contains this one most closely, as an index into the phase's guards (they come inside out).
+    outer: Option<u8>,
+}
+
+/// What holds between two breakpoints of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Phase {
+    from: i64,
+    open: u16,
+    guards: Vec<Guard>,
+    extras: Vec<(u16, u32, NodeIndex)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cap {
+    node: NodeIndex,
+    set: CounterSet,
+    seats: u32,
+    inside: u16,
+}
+
+/// A pool tree, checked and compiled for deciding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolTree {
+    capacity: u8,
+    nodes: Vec<Node>,
+    routes: Routes,
+    /// Counter of each node, `NO_COUNTER` if it cannot be booked at.
+    counters: [u8; NODES_MAX],
+    phases: Vec<Phase>,
+    caps: Vec<Cap>,
+}
+
+const NO_COUNTER: u8 = u8::MAX;
+
+/// A claim that the rules accept: the proof that a later step takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Permit {
+    /// The node that admits the claim.
+    pub node: NodeIndex,
+    /// The live counters after the claim.
+    pub live: Live,
+    /// Whether the claim goes over every guarantee that contains its node: a seat of the public, not of a reserve.
+    pub spill: bool,
+}
+
+/// Why the rules do not accept a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// One of `NotAdmitted`, `NotOpen`, `Closed`, `SlotFull`, `Protected`, `CapReached`.
+    pub code: Code,
+    /// The node whose constraint binds.
+    pub node: NodeIndex,
+    /// The offset at which this constraint next loosens by time alone.
+    pub loosens: Option<i64>,
+}
+
+impl PoolTree {
+    /// Checks and compiles a tree. The order of nodes decides which of several binding constraints is named.
+    ///
+    /// # Errors
+    /// [`TreeError`] names the first node that breaks a rule.
+    pub fn new(capacity: u8, nodes: Vec<Node>, routes: Routes) -> Result<Self, TreeError> {
+        if nodes.is_empty() || nodes.len() > NODES_MAX {
+            return Err(TreeError::NodeCount(nodes.len()));
+        }
+        if capacity == 0 || capacity > SEATS_MAX {
+            return Err(TreeError::Capacity(capacity));
+        }
+        check_nodes(&nodes)?;
+        let counters = number_counters(&nodes, &routes)?;
+        let above = ancestors(&nodes);
+        let inside: Vec<u16> = (0..nodes.len())
+            .map(|v| (0..nodes.len()).filter(|u| above[*u] >> v & 1 == 1).fold(0, |set, u| set | 1 << u))
+            .collect();
+        let sets: Vec<CounterSet> = inside.iter().map(|set| counters_in(*set, &counters)).collect();
+        for (v, node) in nodes.iter().enumerate() {
+            let tightest = (0..nodes.len()).filter(|a| above[v] >> a & 1 == 1).filter_map(|a| nodes[a].cap).min();
+            if tightest.is_some_and(|cap| node.guarantee > cap) {
+                return Err(TreeError::AboveCap(node.name.clone()));
+            }
+        }
+        let caps = nodes
+            .iter()
+            .zip(NodeIndex::all())
+            .filter_map(|(node, index)| {
+                let seats = u32::from(node.cap?);
+                Some(Cap { node: index, set: sets[index.index()], seats, inside: inside[index.index()] })
+            })
+            .collect();
+        let phases = compile_phases(&nodes, &above, &inside, &sets);
+        let tree = Self { capacity, nodes, routes, counters, phases, caps };
+        let first = &tree.phases[0];
+        let minima = occupancy(first, Live::default()).0 + first.extras.iter().map(|e| e.1).sum::<u32>();
+        if minima > u32::from(capacity) {
+            return Err(TreeError::OverCapacity { minima, capacity });
+        }
+        Ok(tree)
+    }
+
+    /// The usable capacity, seats.
+    #[must_use]
+    pub const fn capacity(&self) -> u8 {
+        self.capacity
+    }
+
+    /// The nodes, root first.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The routes.
+    #[must_use]
+    pub const fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// The counter of a node that can be booked at.
+    #[must_use]
+    pub fn counter(&self, node: NodeIndex) -> Option<u8> {
+        self.counters.get(node.index()).copied().filter(|c| *c != NO_COUNTER)
+    }
+
+    /// The guaranteed minimum of a node at an offset, seats.
+    #[must_use]
+    pub fn guarantee(&self, node: NodeIndex, at: i64) -> u8 {
+        guarantee_at(&self.nodes[node.index()], at)
+    }
+
+    /// The offsets at which anything changes by time alone, in order.
+    pub fn breakpoints(&self) -> impl Iterator<Item = i64> + '_ {
+        self.phases.iter().skip(1).map(|phase| phase.from)
+    }
+
+    fn phase(&self, at: i64) -> usize {
+        // The first phase begins at i64::MIN, so there is always one; few phases, and late ones matter most at a rush.
+        self.phases.iter().rposition(|phase| phase.from <= at).unwrap_or(0)
+    }
+
+    /// Decides one claim of a class through a channel, at an offset from the origin.
+    ///
+    /// Pure; O(nodes of the route × guarantees), no allocation.
+    ///
+    /// # Errors
+    /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
+    /// came further in the order of codes.
+    #[inline]
+    pub fn decide(&self, live: Live, class: Class, channel: Channel, at: i64) -> Result<Permit, Denial> {
+        let route = self.routes.get(class, channel);
+        let mut denial = Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT, loosens: None };
+        for (choice, node) in route.nodes().iter().enumerate() {
+            match self.decide_at(live, *node, at) {
+                Ok(permit) => return Ok(permit),
+                Err(next) if choice == 0 || next.code > denial.code => denial = next,
+                Err(_) => {}
+            }
+        }
+        Err(denial)
+    }
+
+    /// Decides one claim at one node: the fold.
+    ///
+    /// # Errors
+    /// As [`PoolTree::decide`].
+    #[inline]
+    pub fn decide_at(&self, live: Live, node: NodeIndex, at: i64) -> Result<Permit, Denial> {
+        let number = self.phase(at);
+        let phase = &self.phases[number];
+        let bit = 1u16 << node.index();
+        if phase.open & bit == 0 {
+            return Err(self.deny_window(number, node));
+        }
+        let total = live.total();
+        if total >= u32::from(self.capacity) {
+            return Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT, loosens: None });
+        }
+        let (occupied, absorbed, unmet) = fold(phase, live, total, bit);
+        let next = occupied + u32::from(!absorbed);
+        if next > u32::from(self.capacity) {
+            return Err(self.deny_protected(number, unmet));
+        }
+        if !absorbed {
+            let extra = phase.extras.iter().filter(|e| e.0 & bit == 0);
+            if next + extra.clone().map(|e| e.1).sum::<u32>() > u32::from(self.capacity) {
+                let node = extra.map(|e| e.2).next().unwrap_or(NodeIndex::ROOT);
+                return Err(self.deny_protected(number, node));
+            }
+        }
+        for cap in &self.caps {
+            if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
+                return Err(Denial { code: Code::CapReached, node: cap.node, loosens: None });
+            }
+        }
+        match self.counter(node).and_then(|counter| live.plus(counter)) {
+            Some(live) => Ok(Permit { node, live, spill: !absorbed }),
+            None => Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT, loosens: None }),
+        }
+    }
+
+    /// How many claims of this class in a row would be accepted, up to `most`.
+    #[must_use]
+    pub fn free(&self, mut live: Live, class: Class, channel: Channel, at: i64, most: u8) -> u8 {
+        let mut free = 0;
+        while free < most {
+            match self.decide(live, class, channel, at) {
+                Ok(permit) => live = permit.live,
+                Err(_) => break,
+            }
+            free += 1;
+        }
+        free
+    }
+
+    #[cold]
+    fn deny_window(&self, phase: usize, node: NodeIndex) -> Denial {
+        let bit = 1u16 << node.index();
+        let opens = self.phases[phase + 1..].iter().find(|p| p.open & bit != 0).map(|p| p.from);
+        let code = if opens.is_some() { Code::NotOpen } else { Code::Closed };
+        Denial { code, node, loosens: opens }
+    }
+
+    #[cold]
+    fn deny_protected(&self, phase: usize, node: NodeIndex) -> Denial {
+        let now = self.guarantee(node, self.phases[phase].from);
+        let falls = self.phases[phase + 1..].iter().map(|p| p.from).find(|at| self.guarantee(node, *at) < now);
+        Denial { code: Code::Protected, node, loosens: falls }
+    }
+}
+
+impl NodeIndex {
+    /// Every node index, in order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..=Self::MAX).filter_map(Self::new)
+    }
+}
+
+/// `occ(root)`, whether one more seat in `bit` is absorbed by an unmet guarantee, and the first unmet guarantee that
+/// does not contain it (the root if there is none).
+#[inline]
+fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
+    let mut inner = [0u32; NODES_MAX];
+    let mut occupied = total;
+    let mut absorbed = false;
+    let mut unmet = NodeIndex::ROOT;
+    // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
+    for (guard, g) in phase.guards.iter().zip(0usize..) {
+        let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
+        if deficit > 0 {
+            occupied += deficit;
+            if guard.inside & bit != 0 {
+                absorbed = true;
+            } else {
+                unmet = guard.node;
+            }
+        }
+        if let Some(outer) = guard.outer {
+            inner[usize::from(outer)] += inner[g] + deficit;
+        }
+    }
+    (occupied, absorbed, unmet)
+}
+
+fn occupancy(phase: &Phase, live: Live) -> (u32, bool, NodeIndex) {
+    fold(phase, live, live.total(), 0)
+}
+
+fn guarantee_at(node: &Node, at: i64) -> u8 {
+    node.fences.iter().rev().find(|fence| fence.from <= at).map_or(node.guarantee, |fence| fence.seats)
+}
+
+fn check_nodes(nodes: &[Node]) -> Result<(), TreeError> {
+    if nodes[0].guarantee != 0 || !nodes[0].fences.is_empty() {
+        return Err(TreeError::RootGuarantee);
+    }
+    for (i, node) in nodes.iter().enumerate() {
+        let parent_comes_first = if i == 0 { node.parent == NodeIndex::ROOT } else { node.parent.index() < i };
+        if !parent_comes_first {
+            return Err(TreeError::Order(node.name.clone()));
+        }
+        if nodes[..i].iter().any(|other| other.name == node.name) {
+            return Err(TreeError::DuplicateName(node.name.clone()));
+        }
+        let mut last = (i64::MIN, node.guarantee);
+        for fence in &node.fences {
+            if fence.from < last.0 || fence.seats > last.1 {
+                return Err(TreeError::Rising(node.name.clone()));
+            }
+            last = (fence.from, fence.seats);
+        }
+        if node.opens >= node.closes {
+            return Err(TreeError::NeverOpen(node.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+fn number_counters(nodes: &[Node], routes: &Routes) -> Result<[u8; NODES_MAX], TreeError> {
+    let mut counters = [NO_COUNTER; NODES_MAX];
+    let mut next = 0u8;
+    let mut booked = 0u16;
+    for class in Class::ALL {
+        for channel in Channel::ALL {
+            for node in routes.get(*class, *channel).nodes() {
+                if node.index() == 0 || node.index() >= nodes.len() {
+                    return Err(TreeError::Route(node.get()));
+                }
+                booked |= 1 << node.index();
+            }
+        }
+    }
+    if booked.count_ones() as usize > COUNTERS {
+        return Err(TreeError::BookableCount(booked.count_ones() as usize));
+    }
+    for (node, counter) in counters.iter_mut().enumerate() {
+        if booked >> node & 1 == 1 {
+            *counter = next;
+            next += 1;
+        }
+    }
+    Ok(counters)
+}
+
+/// Bit `a` of element `v`: node `a` is `v` or contains it.
+fn ancestors(nodes: &[Node]) -> Vec<u16> {
+    let mut above: Vec<u16> = Vec::with_capacity(nodes.len());
+    for (v, node) in nodes.iter().enumerate() {
+        let parents = if v == 0 { 0 } else { above[node.parent.index()] };
+        above.push(parents | 1 << v);
+    }
+    above
+}
+
+fn counters_in(nodes: u16, counters: &[u8; NODES_MAX]) -> CounterSet {
+    (0..NODES_MAX)
+        .filter(|v| nodes >> v & 1 == 1 && counters[*v] != NO_COUNTER)
+        .fold(CounterSet::default(), |set, v| set.with(counters[v]))
+}
+
+fn compile_phases(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[CounterSet]) -> Vec<Phase> {
+    let mut breaks: Vec<i64> = nodes
+        .iter()
+        .flat_map(|n| n.fences.iter().map(|f| f.from).chain([n.opens, n.closes]))
+        .chain([i64::MIN])
+        .filter(|at| *at != i64::MAX)
+        .collect();
+    breaks.sort_unstable();
+    breaks.dedup();
+    let is_open = |v: usize, at: i64| {
+        (0..nodes.len()).filter(|a| above[v] >> a & 1 == 1).all(|a| nodes[a].opens <= at && at < nodes[a].closes)
+    };
+    let index = |v: usize| NodeIndex::all().nth(v).unwrap_or(NodeIndex::ROOT);
+    breaks
+        .into_iter()
+        .map(|from| {
+            let open = (0..nodes.len()).filter(|v| is_open(*v, from)).fold(0, |set, v| set | 1 << v);
+            let in_force = |v: &usize| guarantee_at(&nodes[*v], from) > 0;
+            // Children come after their parents, so reversed order is inside out.
+            let order: Vec<usize> = (0..nodes.len())
+                .rev()
+                .filter(|v| nodes[*v].protection == Protection::Guarantee && in_force(v))
+                .collect();
+            let guards = order
+                .iter()
+                .map(|v| Guard {
+                    set: sets[*v],
+                    seats: u32::from(guarantee_at(&nodes[*v], from)),
+                    node: index(*v),
+                    inside: inside[*v],
+                    outer: order
+                        .iter()
+                        .zip(0u8..)
+                        .filter(|(o, _)| *o != v && above[*v] >> **o & 1 == 1)
+                        .map(|(o, place)| (*o, place))
+                        .max()
+                        .map(|(_, place)| place),
+                })
+                .collect();
+            let extras = (0..nodes.len())
+                .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
+                .map(|v| (inside[v], u32::from(guarantee_at(&nodes[v], from)), index(v)))
+                .collect();
+            Phase { from, open, guards, extras }
+        })
+        .collect()
+}

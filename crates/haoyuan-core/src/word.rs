@@ -1,0 +1,358 @@
+//! The word of a block: everything that a claim must respect, in 128 bits, replaced by one compare-and-swap.
+//!
+//! ```text
+//! bits   0..42   live counters 0..7,  6 bits each     bits  64..106  live counters 7..14, 6 bits each
+//! bits  42..48   seat of the last transition          bits 106..128  sequence, high 22 bits
+//! bits  48..50   operation of the last transition
+//! bits  50..54   flags: stopped, waiting, frozen, (spare)
+//! bits  54..64   sequence, low 10 bits
+//! ```
+//!
+//! INVARIANT (one word, one log entry): the word names the *last* transition (operation, seat, sequence). The seat's
+//! own record is brought up to date after the word was replaced, by its owner or by anybody who comes next, and always
+//! before the word is replaced again. So at each sequence every seat of the block is exactly known, and the seat that
+//! a claim takes is decided by the same compare-and-swap as the claim.
+//!
+//! INVARIANT (gap-free): every accepted transition raises the sequence by exactly one.
+
+use crate::ids::{SeatIndex, Sequence};
+
+/// How many live counters a word has: the most bookable nodes a pool tree can have.
+pub const COUNTERS: usize = 14;
+
+const FIELD: u32 = 6;
+const FIELD_MASK: u64 = 63;
+const HALF: usize = 7;
+const COUNTER_BITS: u64 = (1 << 42) - 1;
+const SEAT_SHIFT: u32 = 42;
+const OP_SHIFT: u32 = 48;
+const FLAG_SHIFT: u32 = 50;
+const SEQ_LOW_SHIFT: u32 = 54;
+const SEQ_LOW_BITS: u32 = 10;
+const SEQ_HIGH_SHIFT: u32 = 42;
+
+const _: () = assert!(COUNTERS == 2 * HALF && FIELD as usize * HALF == 42);
+const _: () = assert!(SEQ_LOW_SHIFT + SEQ_LOW_BITS == 64 && SEQ_HIGH_SHIFT + 32 - SEQ_LOW_BITS == 64);
+
+/// A set of counters whose sum can be taken at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterSet {
+    low: u64,
+    high: u64,
+}
+
+impl CounterSet {
+    /// All counters.
+    pub const ALL: Self = Self { low: COUNTER_BITS, high: COUNTER_BITS };
+
+    /// This set and one more counter.
+    ///
+    /// # Panics
+    /// If `counter` is not below [`COUNTERS`].
+    #[must_use]
+    pub const fn with(mut self, counter: u8) -> Self {
+        assert!((counter as usize) < COUNTERS);
+        if (counter as usize) < HALF {
+            self.low |= FIELD_MASK << (FIELD * counter as u32);
+        } else {
+            self.high |= FIELD_MASK << (FIELD * (counter as u32 - HALF as u32));
+        }
+        self
+    }
+}
+
+/// What the last transition of a block did to its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Operation {
+    /// It touched no seat: publishing, stopping and other administration.
+    None = 0,
+    /// The seat was taken, by a hold or a booking.
+    Claim = 1,
+    /// The seat's hold became a booking.
+    Confirm = 2,
+    /// The seat was given back: cancelled or expired.
+    Release = 3,
+}
+
+/// The decision word of one block.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Word(u128);
+
+/// Live (held or booked) seats per bookable node: the part of a word that the rules look at.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Live {
+    low: u64,
+    high: u64,
+}
+
+impl Live {
+    /// The live seats of one counter.
+    #[must_use]
+    pub const fn get(self, counter: u8) -> u8 {
+        let half = if (counter as usize) < HALF { self.low } else { self.high };
+        let place = if (counter as usize) < HALF { counter as u32 } else { counter as u32 - HALF as u32 };
+        (half >> (FIELD * place) & FIELD_MASK) as u8
+    }
+
+    /// The live seats of a set of counters together, without a loop: the fields are added pairwise in 12-bit lanes,
+    /// the lanes by one multiplication. At most 14 × 63 = 882, which a lane holds.
+    #[must_use]
+    pub const fn sum(self, set: CounterSet) -> u32 {
+        const EVEN: u64 = 0x3f | 0x3f << 12 | 0x3f << 24 | 0x3f << 36;
+        const ODD: u64 = 0x3f | 0x3f << 12 | 0x3f << 24;
+        const ONES: u64 = 1 | 1 << 12 | 1 << 24 | 1 << 36;
+        let (low, high) = (self.low & set.low, self.high & set.high);
+        let lanes = (low & EVEN) + (low >> FIELD & ODD) + (high & EVEN) + (high >> FIELD & ODD);
+        (lanes.wrapping_mul(ONES) >> 36 & 0xfff) as u32
+    }
+
+    /// All live seats of the block.
+    #[must_use]
+    pub const fn total(self) -> u32 {
+        self.sum(CounterSet::ALL)
+    }
+
+    /// One seat more at `counter`, or `None` if the field is full.
+    #[must_use]
+    pub const fn plus(self, counter: u8) -> Option<Self> {
+        if self.get(counter) as u64 == FIELD_MASK {
+            return None;
+        }
+        let mut next = self;
+        if (counter as usize) < HALF {
+            next.low += 1 << (FIELD * counter as u32);
+        } else {
+            next.high += 1 << (FIELD * (counter as u32 - HALF as u32));
+        }
+        Some(next)
+    }
+
+    /// One seat fewer at `counter`, or `None` if there is none.
+    #[must_use]
+    pub const fn minus(self, counter: u8) -> Option<Self> {
+        if self.get(counter) == 0 {
+            return None;
+        }
+        let mut next = self;
+        if (counter as usize) < HALF {
+            next.low -= 1 << (FIELD * counter as u32);
+        } else {
+            next.high -= 1 << (FIELD * (counter as u32 - HALF as u32));
+        }
+        Some(next)
+    }
+}
+
+/// A flag of the word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Flag {
+    /// Nothing is accepted any more: the session was stopped.
+    Stopped = 0,
+    /// Somebody waits; a claim must look at the waitlist first.
+    Waiting = 1,
+    /// An administrative change of the block is under way; claims are told to ask again.
+    Frozen = 2,
+}
+
+impl Word {
+    /// The word with these bits.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// The bits.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is wanted")]
+    const fn low(self) -> u64 {
+        self.0 as u64
+    }
+
+    const fn high(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+
+    const fn join(low: u64, high: u64) -> Self {
+        Self((high as u128) << 64 | low as u128)
+    }
+
+    /// The live counters.
+    #[must_use]
+    pub const fn live(self) -> Live {
+        Live { low: self.low() & COUNTER_BITS, high: self.high() & COUNTER_BITS }
+    }
+
+    /// The sequence of the last transition; 0 before the first.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "22 + 10 bits")]
+    pub const fn sequence(self) -> Sequence {
+        Sequence(((self.high() >> SEQ_HIGH_SHIFT) << SEQ_LOW_BITS | self.low() >> SEQ_LOW_SHIFT) as u32)
+    }
+
+    /// The seat of the last transition; meaningless if its operation is [`Operation::None`].
+    #[must_use]
+    pub const fn seat(self) -> u8 {
+        (self.low() >> SEAT_SHIFT & FIELD_MASK) as u8
+    }
+
+    /// The operation of the last transition.
+    #[must_use]
+    pub const fn operation(self) -> Operation {
+        match self.low() >> OP_SHIFT & 3 {
+            0 => Operation::None,
+            1 => Operation::Claim,
+            2 => Operation::Confirm,
+            _ => Operation::Release,
+        }
+    }
+
+    /// Whether `flag` is set.
+    #[must_use]
+    pub const fn has(self, flag: Flag) -> bool {
+        self.low() >> (FLAG_SHIFT + flag as u32) & 1 == 1
+    }
+
+    /// Whether any flag is set: one test for the common case.
+    #[must_use]
+    pub const fn has_flags(self) -> bool {
+        self.low() >> FLAG_SHIFT & 15 != 0
+    }
+
+    /// The next word: these live counters, the sequence raised by one, the transition named. `None` at the end of the
+    /// sequence.
+    #[must_use]
+    pub const fn then(self, live: Live, operation: Operation, seat: u8) -> Option<Self> {
+        let sequence = self.sequence().0;
+        if sequence == u32::MAX {
+            return None;
+        }
+        let sequence = sequence as u64 + 1;
+        let flags = self.low() & (15 << FLAG_SHIFT);
+        let low = live.low
+            | (seat as u64 & FIELD_MASK) << SEAT_SHIFT
+            | (operation as u64) << OP_SHIFT
+            | flags
+            | sequence << SEQ_LOW_SHIFT;
+        let high = live.high | (sequence >> SEQ_LOW_BITS) << SEQ_HIGH_SHIFT;
+        Some(Self::join(low, high))
+    }
+
+    /// The next word with `flag` set or cleared: a transition that touches no seat.
+    #[must_use]
+    pub const fn then_flag(self, flag: Flag, set: bool) -> Option<Self> {
+        match self.then(self.live(), Operation::None, 0) {
+            None => None,
+            Some(next) => {
+                let bit = 1 << (FLAG_SHIFT + flag as u32);
+                let low = if set { next.low() | bit } else { next.low() & !bit };
+                Some(Self::join(low, next.high()))
+            }
+        }
+    }
+
+    /// Whether a claim may still be accepted: the last 256 sequences are kept for confirming and releasing what is
+    /// live.
+    #[must_use]
+    pub const fn can_claim(self) -> bool {
+        self.sequence().0 < u32::MAX - 256
+    }
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        #[expect(clippy::cast_possible_truncation, reason = "14 counters")]
+        f.debug_list().entries((0..COUNTERS as u8).map(|c| self.get(c))).finish()
+    }
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Word")
+            .field("sequence", &self.sequence().0)
+            .field("operation", &self.operation())
+            .field("seat", &self.seat())
+            .field("live", &self.live())
+            .finish_non_exhaustive()
+    }
+}
+
+const _: () = assert!(SeatIndex::MAX as u64 <= FIELD_MASK);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_do_not_touch_each_other() {
+        let mut word = Word::default();
+        let mut counts = [0u8; COUNTERS];
+        let mut rng = 0x9e37_79b9_7f4a_7c15_u64;
+        for step in 1..=20_000u32 {
+            rng ^= rng << 13;
+            rng ^= rng >> 7;
+            rng ^= rng << 17;
+            let counter = (rng % COUNTERS as u64) as u8;
+            let seat = (rng >> 8) as u8 % 63;
+            let (live, operation) = if rng >> 40 & 1 == 0 {
+                match word.live().plus(counter) {
+                    Some(live) => {
+                        counts[counter as usize] += 1;
+                        (live, Operation::Claim)
+                    }
+                    None => (word.live(), Operation::Confirm),
+                }
+            } else {
+                match word.live().minus(counter) {
+                    Some(live) => {
+                        counts[counter as usize] -= 1;
+                        (live, Operation::Release)
+                    }
+                    None => (word.live(), Operation::None),
+                }
+            };
+            word = word.then(live, operation, seat).unwrap();
+            assert_eq!((word.sequence().0, word.seat(), word.operation()), (step, seat, operation));
+            let mut set = CounterSet::default();
+            let mut expected = 0;
+            for c in 0..COUNTERS as u8 {
+                assert_eq!(word.live().get(c), counts[c as usize]);
+                if rng >> (c + 20) & 1 == 1 {
+                    set = set.with(c);
+                    expected += u32::from(counts[c as usize]);
+                }
+            }
+            assert_eq!(word.live().sum(set), expected);
+            assert!(!word.has_flags());
+        }
+    }
+
+    #[test]
+    fn every_counter_can_be_full_at_once() {
+        let mut live = Live::default();
+        for c in 0..COUNTERS as u8 {
+            for _ in 0..63 {
+                live = live.plus(c).unwrap();
+            }
+            assert_eq!(live.plus(c), None);
+        }
+        assert_eq!(live.total(), 14 * 63);
+    }
+
+    #[test]
+    fn flags_survive_transitions_and_the_sequence_ends_without_wrapping() {
+        let word = Word::default().then_flag(Flag::Waiting, true).unwrap();
+        let word = word.then(word.live().plus(13).unwrap(), Operation::Claim, 62).unwrap();
+        assert!(word.has(Flag::Waiting) && !word.has(Flag::Stopped) && word.has_flags());
+        assert_eq!(word.sequence().0, 2);
+        let last = Word::join(!0, !0);
+        assert_eq!(last.sequence().0, u32::MAX);
+        assert_eq!(last.then(last.live(), Operation::None, 0), None);
+        assert!(!last.can_claim() && word.can_claim());
+    }
+}
