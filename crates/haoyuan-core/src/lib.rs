@@ -12,3 +12,10 @@ pub mod pool;
 pub mod rules;
 pub mod plan;
 pub mod request;
+pub mod apportion;
+pub mod locate;
+pub mod directory;
+pub mod policy;
+pub mod roster;
+
+mod civil;

@@ -56,6 +56,29 @@ impl Session {
         let from = self.time.from.plus(i64::from(self.slot_ms) * i64::from(slot.get()));
         Interval { from, to: from.plus(i64::from(self.slot_ms)) }
     }
+
+    /// Checks the session by itself: code, time, slots and capacities.
+    ///
+    /// # Errors
+    /// [`PlanError`] names the first thing that is wrong; never [`PlanError::Trees`].
+    pub fn check(&self) -> Result<(), PlanError> {
+        if self.code.is_empty() || self.code.len() > 64 || self.code.chars().any(char::is_control) {
+            return Err(PlanError::Code);
+        }
+        let length = self.time.to.ms() - self.time.from.ms();
+        if length <= 0 || length > crate::instant::DAY {
+            return Err(PlanError::Time);
+        }
+        let slot = i64::from(self.slot_ms);
+        let slots = self.capacity.len();
+        if slot == 0 || length % slot != 0 || length / slot != slots as i64 || slots > 1024 {
+            return Err(PlanError::Slots);
+        }
+        if self.capacity.iter().any(|c| *c == 0 || *c > SEATS_MAX) {
+            return Err(PlanError::Capacity);
+        }
+        Ok(())
+    }
 }
 
 /// What a block is: over which seats one pool tree decides.
@@ -115,21 +138,8 @@ impl Plan {
     /// [`PlanError`] names the first mismatch.
     pub fn check(&self) -> Result<(), PlanError> {
         let session = &self.session;
-        if session.code.is_empty() || session.code.len() > 64 || session.code.chars().any(char::is_control) {
-            return Err(PlanError::Code);
-        }
-        let length = session.time.to.ms() - session.time.from.ms();
-        if length <= 0 || length > crate::instant::DAY {
-            return Err(PlanError::Time);
-        }
-        let slot = i64::from(session.slot_ms);
+        session.check()?;
         let slots = session.capacity.len();
-        if slot == 0 || length % slot != 0 || length / slot != slots as i64 || slots > 1024 {
-            return Err(PlanError::Slots);
-        }
-        if session.capacity.iter().any(|c| *c == 0 || *c > SEATS_MAX) {
-            return Err(PlanError::Capacity);
-        }
         let fits = match &self.blocks {
             Blocks::PerSlot(trees) => {
                 trees.len() == slots && trees.iter().zip(&session.capacity).all(|(tree, c)| tree.capacity() == *c)

@@ -338,6 +338,16 @@ impl PoolTree {
         self.counters.get(node.index()).copied().filter(|c| *c != NO_COUNTER)
     }
 
+    /// Live seats in a node and everything inside it.
+    #[must_use]
+    pub fn live_in(&self, live: Live, node: NodeIndex) -> u32 {
+        let above = ancestors(&self.nodes);
+        (0..self.nodes.len())
+            .filter(|v| above[*v] >> node.index() & 1 == 1 && self.counters[*v] != NO_COUNTER)
+            .map(|v| u32::from(live.get(self.counters[v])))
+            .sum()
+    }
+
     /// The guaranteed minimum of a node at an offset, seats.
     #[must_use]
     pub fn guarantee(&self, node: NodeIndex, at: i64) -> u8 {
@@ -385,7 +395,7 @@ impl PoolTree {
         let phase = &self.phases[number];
         let bit = 1u16 << node.index();
         if phase.open & bit == 0 {
-            return Err(self.deny_window(number, node));
+            return Err(self.deny_window(number, node, at));
         }
         let total = live.total();
         if total >= u32::from(self.capacity) {
@@ -428,12 +438,28 @@ impl PoolTree {
         free
     }
 
+    /// The node at or above `node` whose own window is shut: the one that is last to open, or one that has closed.
     #[cold]
-    fn deny_window(&self, phase: usize, node: NodeIndex) -> Denial {
+    fn deny_window(&self, phase: usize, node: NodeIndex, at: i64) -> Denial {
         let bit = 1u16 << node.index();
         let opens = self.phases[phase + 1..].iter().find(|p| p.open & bit != 0).map(|p| p.from);
+        let mut binding = node;
+        let mut last = i64::MIN;
+        let mut v = node;
+        loop {
+            let pool = &self.nodes[v.index()];
+            let shut = if opens.is_some() { pool.opens > at } else { pool.closes <= at };
+            let rank = if opens.is_some() { pool.opens } else { i64::MAX - 1 };
+            if shut && rank > last {
+                (binding, last) = (v, rank);
+            }
+            if v == NodeIndex::ROOT {
+                break;
+            }
+            v = pool.parent;
+        }
         let code = if opens.is_some() { Code::NotOpen } else { Code::Closed };
-        Denial { code, node, loosens: opens }
+        Denial { code, node: binding, loosens: opens }
     }
 
     #[cold]

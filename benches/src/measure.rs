@@ -1,0 +1,66 @@
+//! Figures: medians and spread over rounds, measured side by side so that other load hits every candidate alike.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Nanoseconds per decision over several rounds: wall time over all threads, divided by all decisions.
+#[derive(Clone, Debug, Default)]
+pub struct Figure(Vec<f64>);
+
+impl Figure {
+    /// Adds a round.
+    #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+    pub fn add(&mut self, wall: Duration, decisions: u64) {
+        self.0.push(wall.as_nanos() as f64 / decisions.max(1) as f64);
+        self.0.sort_by(f64::total_cmp);
+    }
+
+    /// The median.
+    #[must_use]
+    pub fn median(&self) -> f64 {
+        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// How many times slower than `other`, by medians.
+    #[must_use]
+    pub fn over(&self, other: &Self) -> f64 {
+        self.median() / other.median()
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, most) = (self.0.first().copied().unwrap_or(f64::NAN), self.0.last().copied().unwrap_or(f64::NAN));
+        let median = self.median();
+        write!(f, "{median:8.1} ns ({least:.1} to {most:.1})  {:8.2} M/s", 1_000.0 / median)
+    }
+}
+
+/// How often each candidate is measured: the smallest number that shows a spread, or once in a smoke run.
+#[must_use]
+pub fn rounds() -> usize {
+    if smoke() { 1 } else { 9 }
+}
+
+/// Whether only the verdicts matter (`-- --test`), not the figures.
+#[must_use]
+pub fn smoke() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
+/// `full` in a measurement, a hundredth of it in a smoke run.
+#[must_use]
+pub fn scaled(full: usize) -> usize {
+    if smoke() { full / 100 } else { full }
+}
+
+/// Prints the machine that the figures are of.
+pub fn print_machine() {
+    let cpus = std::thread::available_parallelism().map_or(0, usize::from);
+    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or(" unknown");
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("unknown");
+    let target = if cfg!(all(target_feature = "cmpxchg16b", target_feature = "avx")) { "inline" } else { "detected at run time" };
+    println!("machine:{model}, {cpus} CPUs, load {load}; 128-bit atomics {target}; medians of {} rounds (least to most)", rounds());
+}

@@ -1,0 +1,173 @@
+//! Who asks for what: traces fixed by a seed.
+
+use haoyuan_core::ids::{PatientKey, SessionId, SlotIndex, SlotRef, TicketId};
+use haoyuan_core::request::Wish;
+use haoyuan_core::terms::{Channel, Class};
+
+/// The patients of every workload.
+pub const PATIENTS: u32 = 100_000;
+/// The seed of every trace that is not told another.
+pub const SEED: u64 = 0x6861_6f79_7561_6e31;
+
+/// splitmix64 (Steele, Lea, Flood 2014).
+#[derive(Clone, Debug)]
+pub struct SplitMix(u64);
+
+impl SplitMix {
+    /// A generator with this seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next 64 bits.
+    pub const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// A number below `bound`, by the high half of a product.
+    #[expect(clippy::cast_possible_truncation, reason = "below a 32-bit bound")]
+    pub const fn below(&mut self, bound: u32) -> u32 {
+        ((self.next() >> 32) * bound as u64 >> 32) as u32
+    }
+
+    /// A number in `[0, 1)`.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits")]
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Fisher–Yates.
+    pub fn shuffle<V>(&mut self, values: &mut [V]) {
+        for last in (1..values.len()).rev() {
+            let bound = u32::try_from(last + 1).expect("fewer than 2^32 values");
+            values.swap(last, self.below(bound) as usize);
+        }
+    }
+
+    /// A class by the shares of the workloads.
+    pub const fn class(&mut self) -> Class {
+        match self.below(100) {
+            0..70 => Class::Public,
+            70..85 => Class::ReferralSecondary,
+            85..95 => Class::ReferralPrimary,
+            _ => Class::OnSite,
+        }
+    }
+}
+
+/// Zipf's law with exponent 1 over ranks, by the inverse of its distribution function.
+#[derive(Debug)]
+pub struct Zipf(Vec<f64>);
+
+impl Zipf {
+    /// Over this many ranks.
+    #[must_use]
+    pub fn new(ranks: u32) -> Self {
+        let mut sums: Vec<f64> = (1..=ranks)
+            .scan(0.0, |sum, rank| {
+                *sum += 1.0 / f64::from(rank);
+                Some(*sum)
+            })
+            .collect();
+        let total = sums.last().copied().unwrap_or(1.0);
+        sums.iter_mut().for_each(|sum| *sum /= total);
+        Self(sums)
+    }
+
+    /// The rank, from 0, of a number in `[0, 1)`.
+    #[must_use]
+    pub fn rank(&self, unit: f64) -> usize {
+        self.0.partition_point(|sum| *sum <= unit).min(self.0.len() - 1)
+    }
+}
+
+/// The key of a patient's number: what a host's keyed hash would give.
+#[must_use]
+pub fn patient(number: u32) -> PatientKey {
+    let mut hash = SplitMix::new(u64::from(number));
+    let high = u128::from(hash.next());
+    PatientKey::new(high << 64 | u128::from(hash.next() | 1)).expect("odd numbers are not zero")
+}
+
+/// The ticket of a patient for a class: numbered so that a request can name it without a look-up.
+#[must_use]
+pub fn ticket(patient: PatientKey, class: Class) -> TicketId {
+    TicketId::new(patient.get() ^ u128::from(class.number()) << 1).expect("keys are odd")
+}
+
+/// One request of a trace: 32 bytes, so that reading the trace costs little beside deciding it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who.
+    pub patient: PatientKey,
+    /// Which slot.
+    pub slot: SlotRef,
+    /// By what right.
+    pub class: Class,
+}
+
+impl Request {
+    /// The request as the engine is asked it, with the patient's ticket if the class needs one.
+    #[must_use]
+    #[inline]
+    pub fn wish(&self) -> Wish {
+        let ticket = self.class.needs_ticket().then(|| ticket(self.patient, self.class));
+        Wish { patient: self.patient, slot: self.slot, class: self.class, channel: Channel::App, ticket, key: None }
+    }
+}
+
+/// A slot by its numbers.
+///
+/// # Panics
+/// If there can be no such slot.
+#[must_use]
+pub fn slot(session: u32, slot: u32) -> SlotRef {
+    let index = u16::try_from(slot).ok().and_then(SlotIndex::new);
+    SlotRef { session: SessionId::new(session).expect("a session"), slot: index.expect("a slot") }
+}
+
+/// The morning rush: two independent permutations of the patients, one after the other; each request draws the
+/// practitioner (Zipf), the half-hour (uniform) and the class.
+#[must_use]
+pub fn morning_rush(seed: u64, patients: u32, practitioners: u32, half_hours: u32) -> Vec<Request> {
+    let mut rng = SplitMix::new(seed);
+    let mut order = Vec::with_capacity(2 * patients as usize);
+    for _ in 0..2 {
+        let mut permutation: Vec<u32> = (0..patients).collect();
+        rng.shuffle(&mut permutation);
+        order.append(&mut permutation);
+    }
+    let zipf = Zipf::new(practitioners);
+    let requests = order.into_iter().map(|number| {
+        let practitioner = zipf.rank(rng.unit());
+        let half_hour = rng.below(half_hours);
+        let practitioner = u32::try_from(practitioner).expect("a rank below the number of practitioners");
+        Request { patient: patient(number), slot: slot(practitioner, half_hour), class: rng.class() }
+    });
+    requests.collect()
+}
+
+/// Uniform over practitioners, half-hours and patients `from..to`.
+#[must_use]
+pub fn uniform(seed: u64, count: usize, patients: std::ops::Range<u32>, practitioners: u32, half_hours: u32) -> Vec<Request> {
+    let mut rng = SplitMix::new(seed);
+    let mut request = || {
+        let slot = slot(rng.below(practitioners), rng.below(half_hours));
+        let number = patients.start + rng.below(patients.end - patients.start);
+        Request { patient: patient(number), slot, class: rng.class() }
+    };
+    (0..count).map(|_| request()).collect()
+}
+
+/// Every patient of `patients` once, in random order, for the only slot there is.
+#[must_use]
+pub fn one_slot(seed: u64, patients: std::ops::Range<u32>) -> Vec<Request> {
+    let mut rng = SplitMix::new(seed);
+    let mut order: Vec<u32> = patients.collect();
+    rng.shuffle(&mut order);
+    order.into_iter().map(|number| Request { patient: patient(number), slot: slot(0, 0), class: rng.class() }).collect()
+}

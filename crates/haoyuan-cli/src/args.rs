@@ -1,0 +1,288 @@
+//! The arguments: their shape is here, every word about them is in the catalogue.
+//!
+//! INVARIANT (help for everything): each command `c` has `help.c` and `usage.c`, each argument `a` of it `help.c.a`, in
+//! both languages; a test walks the whole tree. `more.c` holds what comes after the options: examples, exit codes.
+
+use crate::lang::{Lang, entry, find, say};
+use clap::builder::{StyledStr, ValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+/// Everything on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "haoyuan", version, disable_help_flag = true, disable_version_flag = true)]
+#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[arg(long, global = true, value_enum, value_name = "en|zh")]
+    pub(crate) lang: Option<Lang>,
+    #[arg(short, long, global = true, action = ArgAction::Help)]
+    help: Option<bool>,
+    #[arg(short = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Rush(Rush),
+    Run(Run),
+    Policy {
+        #[command(subcommand)]
+        command: Policy,
+    },
+    Roster {
+        #[command(subcommand)]
+        command: Roster,
+    },
+    Completions {
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: Shell,
+    },
+    Help {
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+}
+
+/// `haoyuan rush`.
+#[derive(Debug, Args)]
+pub(crate) struct Rush {
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    #[arg(short, long, value_name = "N", value_parser = ValueParser::new(threads))]
+    pub(crate) threads: Option<NonZeroUsize>,
+    #[arg(short = 'n', long, value_name = "N", value_parser = ValueParser::new(count))]
+    pub(crate) requests: Option<NonZeroU32>,
+    #[arg(short, long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[arg(short, long, value_name = "PRESET|FILE")]
+    pub(crate) policy: Option<String>,
+    #[arg(short, long, value_name = "CSV")]
+    pub(crate) roster: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[arg(long)]
+    pub(crate) print_scenario: bool,
+}
+
+/// `haoyuan run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// `haoyuan policy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    Show {
+        #[arg(value_name = "PRESET|FILE")]
+        policy: String,
+        #[arg(long)]
+        json: bool,
+    },
+    Check {
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `haoyuan roster`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Roster {
+    Check {
+        #[arg(value_name = "CSV")]
+        file: PathBuf,
+        #[arg(short, long, value_name = "FILE")]
+        directory: PathBuf,
+        #[arg(short, long, value_name = "PRESET|FILE")]
+        policy: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The most threads: more than this is surely a slip of the finger.
+pub(crate) const THREADS_MAX: usize = 1024;
+/// The most requests: a trace that still fits the memory of a small machine.
+pub(crate) const REQUESTS_MAX: u32 = 50_000_000;
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= THREADS_MAX).ok_or_else(|| format!("1–{THREADS_MAX}"))
+}
+
+/// A count that people may write as `1_000_000` or `200k`.
+fn count(text: &str) -> Result<NonZeroU32, String> {
+    let plain = text.replace('_', "");
+    let (digits, factor) = match plain.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1_000),
+        None => plain.strip_suffix(['m', 'M']).map_or((plain.as_str(), 1), |digits| (digits, 1_000_000)),
+    };
+    digits
+        .parse::<u32>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .filter(|n| *n <= REQUESTS_MAX)
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| format!("1–{REQUESTS_MAX}"))
+}
+
+/// The whole command tree, speaking `lang`.
+pub(crate) fn command(lang: Lang) -> clap::Command {
+    let mut command = Cli::command();
+    // Global options reach the subcommands only now; built later they would bring their words along untranslated.
+    command = localise(command, "haoyuan", lang);
+    command.build();
+    command
+}
+
+fn localise(command: clap::Command, path: &str, lang: Lang) -> clap::Command {
+    let text = |key: String| find(&key).map(|entry| entry.text(lang));
+    let options = entry("help.options").text(lang);
+    let usage = entry("help.usage").text(lang);
+    let template = format!("{{about-with-newline}}\n{usage} {{usage}}\n\n{{all-args}}{{after-help}}");
+    let mut command = command
+        .about(text(format!("help.{path}")).unwrap_or_default())
+        .override_usage(text(format!("usage.{path}")).unwrap_or_default())
+        .help_template(template)
+        .subcommand_help_heading(entry("help.commands").text(lang))
+        .mut_args(|arg: Arg| {
+            // The global options are described once, at the top.
+            let id = arg.get_id().as_str().to_owned();
+            let help = text(format!("help.{path}.{id}"));
+            arg.help(help.unwrap_or_default()).help_heading(options).hide_default_value(true).hide_possible_values(true)
+        });
+    if let Some(more) = text(format!("more.{path}")) {
+        command = command.after_help(StyledStr::from(more));
+    }
+    command.mut_subcommands(|sub| {
+        let path = format!("{path}.{}", sub.get_name());
+        localise(sub, &path, lang)
+    })
+}
+
+/// Parses; an `Err` is either a text for standard output (help, version) or a complaint.
+pub(crate) fn parse(args: &[std::ffi::OsString], lang: Lang) -> Result<Cli, Refused> {
+    use clap::FromArgMatches;
+    let mut command = command(lang);
+    command
+        .try_get_matches_from_mut(args)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches))
+        .map_err(|error| refuse(error, lang))
+}
+
+/// Why there is nothing to do.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Help or version was asked for.
+    Shown(Box<clap::Error>),
+    /// The arguments are wrong; the text says what to do.
+    Wrong(String),
+}
+
+fn refuse(error: clap::Error, lang: Lang) -> Refused {
+    let value = |kind: ContextKind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        Some(ContextValue::StyledStr(text)) => text.to_string(),
+        Some(ContextValue::StyledStrs(texts)) => {
+            texts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
+        _ => String::new(),
+    };
+    let arg = value(ContextKind::InvalidArg);
+    let given = value(ContextKind::InvalidValue);
+    let what = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return Refused::Shown(Box::new(error)),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            say!(lang, "args.no_command")
+        }
+        ErrorKind::UnknownArgument => say!(lang, "args.unknown", arg = arg),
+        ErrorKind::InvalidSubcommand => {
+            say!(lang, "args.unknown_command", name = value(ContextKind::InvalidSubcommand))
+        }
+        ErrorKind::InvalidValue if given.is_empty() => say!(lang, "args.value_missing", arg = arg),
+        ErrorKind::InvalidValue => {
+            say!(lang, "args.value_not_one_of", arg = arg, value = given, values = value(ContextKind::ValidValue))
+        }
+        ErrorKind::ValueValidation => {
+            let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            say!(lang, "args.value_wrong", arg = arg, value = given, reason = reason)
+        }
+        ErrorKind::MissingRequiredArgument => say!(lang, "args.missing", arg = arg),
+        ErrorKind::ArgumentConflict => {
+            say!(lang, "args.conflict", arg = arg, other = value(ContextKind::PriorArg))
+        }
+        ErrorKind::TooManyValues => say!(lang, "args.too_many", arg = arg, value = given),
+        ErrorKind::NoEquals => say!(lang, "args.value_missing", arg = arg),
+        ErrorKind::InvalidUtf8 => say!(lang, "args.not_utf8"),
+        _ => error.to_string(),
+    };
+    let hint = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+        .into_iter()
+        .map(value)
+        .find(|hint| !hint.is_empty());
+    let hint = hint.map_or_else(String::new, |hint| format!("\n{}", say!(lang, "args.did_you_mean", hint = hint)));
+    Refused::Wrong(format!("{what}{hint}\n{}", say!(lang, "args.see_help")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::TABLE;
+
+    fn walk(command: &clap::Command, path: &str, keys: &mut Vec<String>) {
+        keys.push(format!("help.{path}"));
+        keys.push(format!("usage.{path}"));
+        keys.extend(command.get_arguments().map(|arg| format!("help.{path}.{}", arg.get_id())));
+        for sub in command.get_subcommands() {
+            walk(sub, &format!("{path}.{}", sub.get_name()), keys);
+        }
+    }
+
+    #[test]
+    fn every_command_and_argument_is_described_and_nothing_else_is() {
+        let mut keys = Vec::new();
+        walk(&Cli::command(), "haoyuan", &mut keys);
+        for key in &keys {
+            assert!(find(key).is_some(), "`{key}` is not in the catalogue");
+        }
+        for entry in TABLE.iter().filter(|e| e.key.starts_with("help.haoyuan") || e.key.starts_with("usage.haoyuan")) {
+            assert!(keys.iter().any(|key| key == entry.key), "`{}` describes nothing", entry.key);
+        }
+    }
+
+    #[test]
+    fn the_tree_is_sound() {
+        for lang in [Lang::En, Lang::Zh] {
+            command(lang).debug_assert();
+        }
+    }
+
+    #[test]
+    fn counts_may_be_written_the_way_people_write_them() {
+        let value = |text| count(text).ok().map(NonZeroU32::get);
+        assert_eq!(value("200000"), Some(200_000));
+        assert_eq!(value("1_000_000"), Some(1_000_000));
+        assert_eq!(value("200k"), Some(200_000));
+        assert_eq!(value("2M"), Some(2_000_000));
+        for wrong in ["", "0", "-1", "k", "1.5k", "50000001", "99999999999", "5000M"] {
+            assert_eq!(value(wrong), None, "{wrong}");
+        }
+    }
+}

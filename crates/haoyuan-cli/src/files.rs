@@ -1,0 +1,45 @@
+//! Reading files by name, with errors that say what to do.
+
+use crate::failure::Failure;
+use crate::lang::{Lang, say};
+use haoyuan_core::policy::Policy;
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
+
+/// The most bytes of a policy, roster, directory or scenario file: far more than any, and far less than a slip.
+const MOST: u64 = 256 << 20;
+
+/// A whole text file.
+pub(crate) fn read(path: &Path, lang: Lang) -> Result<String, Failure> {
+    let name = path.display();
+    let wrong = |error: &dyn Display| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
+    let length = fs::metadata(path).map_err(|error| wrong(&error))?.len();
+    if length > MOST {
+        return Err(Failure::input(say!(lang, "file.too_long", file = name, most = MOST >> 20)));
+    }
+    let bytes = fs::read(path).map_err(|error| wrong(&error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        Failure::input(say!(lang, "file.not_utf8", file = name, line = line))
+    })
+}
+
+/// A preset by its name, or a policy file.
+pub(crate) fn policy(name: &str, lang: Lang) -> Result<Policy, Failure> {
+    if let Some(policy) = Policy::preset(name) {
+        return Ok(policy);
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        let presets = Policy::presets().collect::<Vec<_>>().join(", ");
+        return Err(Failure::input(say!(lang, "policy.unknown", name = name, presets = presets)));
+    }
+    let text = read(path, lang)?;
+    Policy::parse(name, &text).map_err(|error| Failure::input(error.to_string()))
+}
+
+/// Several errors, one a line.
+pub(crate) fn lines<E: Display>(errors: &[E]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

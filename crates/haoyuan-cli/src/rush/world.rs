@@ -1,0 +1,204 @@
+//! From a scenario to plans: the directory, the roster and the policy come together here.
+
+use crate::failure::Failure;
+use crate::files;
+use crate::lang::{Lang, say};
+use crate::rush::scenario::{HalfDay, Scenario, ScenarioError, Staff};
+use haoyuan_core::apportion::CarryLedger;
+use haoyuan_core::directory::{Directory, Entries, PractitionerEntry};
+use haoyuan_core::ids::{InstitutionId, Interval};
+use haoyuan_core::instant::{Day, HOUR, MINUTE};
+use haoyuan_core::plan::{Plan, Session};
+use haoyuan_core::policy::Policy;
+use crate::rosters;
+use haoyuan_core::terms::{Kind, Tier};
+use std::path::Path;
+
+/// Everything that is published before the morning.
+pub(crate) struct World {
+    /// Who there is.
+    pub(crate) directory: Directory,
+    /// By which rules.
+    pub(crate) policy: Policy,
+    /// The sessions, planned.
+    pub(crate) plans: Vec<Plan>,
+    /// The tier of each plan's institution.
+    pub(crate) tiers: Vec<Tier>,
+}
+
+impl World {
+    /// Builds the world of a scenario, with another policy or roster if they are given.
+    pub(crate) fn build(
+        scenario: &Scenario,
+        file: &str,
+        policy: Option<&str>,
+        roster: Option<&Path>,
+        lang: Lang,
+    ) -> Result<Self, Failure> {
+        let policy = match policy {
+            Some(name) => files::policy(name, lang)?,
+            None => Policy::parse(&format!("{file} [policy]"), &scenario.policy)
+                .map_err(|error| Failure::input(error.to_string()))?,
+        };
+        let wrong = |error: &ScenarioError| Failure::input(format!("{file}: {error}"));
+        let (directory, sessions) = match roster {
+            Some(path) => {
+                let (entries, _) = made_up(scenario).map_err(|error| wrong(&error))?;
+                let directory = register(&entries, file)?;
+                let text = files::read(path, lang)?;
+                let sessions = rosters::parse(&path.display().to_string(), &text, &directory)
+                    .map_err(|errors| Failure::input(files::lines(&errors)))?;
+                (directory, sessions)
+            }
+            None => {
+                let (entries, rows) = made_up(scenario).map_err(|error| wrong(&error))?;
+                let directory = register(&entries, file)?;
+                let sessions = resolve(rows, &directory).map_err(|error| wrong(&error))?;
+                (directory, sessions)
+            }
+        };
+        let (plans, tiers) = plan_all(&policy, &directory, sessions)?;
+        if plans.is_empty() {
+            return Err(Failure::input(say!(lang, "rush.no_sessions")));
+        }
+        Ok(Self { directory, policy, plans, tiers })
+    }
+
+    /// All seats.
+    pub(crate) fn seats(&self) -> u64 {
+        self.plans.iter().map(|plan| u64::from(plan.session.seats())).sum()
+    }
+}
+
+fn register(entries: &Entries, file: &str) -> Result<Directory, Failure> {
+    let mut directory = Directory::default();
+    directory.extend(entries).map_err(|error| Failure::input(format!("{file}: directory: {error}")))?;
+    Ok(directory)
+}
+
+/// Plans every session by date and code, which is the order in which carried fractions add up.
+pub(crate) fn plan_all(
+    policy: &Policy,
+    directory: &Directory,
+    mut sessions: Vec<Session>,
+) -> Result<(Vec<Plan>, Vec<Tier>), Failure> {
+    sessions.sort_by(|a, b| (a.day(), &a.code).cmp(&(b.day(), &b.code)));
+    let mut carry = CarryLedger::default();
+    let mut plans = Vec::with_capacity(sessions.len());
+    let mut tiers = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        let tier = directory.get(session.institution).tier;
+        let code = session.code.clone();
+        let plan = policy
+            .plan(session, tier, &mut carry)
+            .map_err(|refusal| Failure::input(format!("session `{code}`: {refusal}")))?;
+        plans.push(plan);
+        tiers.push(tier);
+    }
+    Ok((plans, tiers))
+}
+
+/// A session before its names are looked up.
+struct Row<'a> {
+    code: String,
+    staff: &'a Staff,
+    practitioner: String,
+    day: Day,
+    half_day: (i64, i64),
+}
+
+/// The practitioners and sessions that the scenario's roster describes.
+fn made_up(scenario: &Scenario) -> Result<(Entries, Vec<Row<'_>>), ScenarioError> {
+    let roster = &scenario.roster;
+    let wrong = |key: &str, reason: &str| ScenarioError { key: key.to_owned(), reason: reason.to_owned() };
+    let first = first_day(&roster.first_day)
+        .ok_or_else(|| wrong("roster.first_day", "not a date; write it as 2026-03-03"))?;
+    let half_days: Vec<(i64, i64)> = roster
+        .half_days
+        .iter()
+        .map(|HalfDay { from, to }| clock(from).zip(clock(to)).filter(|(from, to)| from < to))
+        .collect::<Option<_>>()
+        .ok_or_else(|| wrong("roster.half_days", "write `from` and `to` as 08:00, `from` before `to`"))?;
+    let mut entries = scenario.directory.clone();
+    let mut rows = Vec::new();
+    for (group, staff) in roster.staff.iter().enumerate() {
+        for person in 0..staff.practitioners {
+            let practitioner = format!("{}-{}-{}{person:02}", staff.institution, staff.department, letter(staff));
+            entries.practitioner.push(PractitionerEntry {
+                code: practitioner.clone(),
+                name: practitioner.clone(),
+                sites: vec![staff.institution.clone()],
+                valid_from: None,
+                valid_to: None,
+            });
+            let week = 7 * half_days.len();
+            for place in 0..usize::from(roster.days) * half_days.len() {
+                // Spread evenly over the week, and the next person a little later.
+                let works = (place + group + 3 * usize::from(person)) * usize::from(staff.half_days) % week
+                    < usize::from(staff.half_days);
+                if !works {
+                    continue;
+                }
+                let part = place % half_days.len();
+                let days = i32::try_from(place / half_days.len()).unwrap_or(0);
+                let day = Day(first.0 + days);
+                let code = format!("{practitioner}-{}-{}", crate::text::date(day), part + 1);
+                rows.push(Row { code, staff, practitioner: practitioner.clone(), day, half_day: half_days[part] });
+            }
+        }
+    }
+    Ok((entries, rows))
+}
+
+fn letter(staff: &Staff) -> char {
+    staff.grade.text().chars().next().unwrap_or('x').to_ascii_uppercase()
+}
+
+fn resolve(rows: Vec<Row<'_>>, directory: &Directory) -> Result<Vec<Session>, ScenarioError> {
+    let wrong = |reason: String| ScenarioError { key: "roster.staff".to_owned(), reason };
+    rows.into_iter()
+        .map(|row| {
+            let staff = row.staff;
+            let institution: InstitutionId = directory
+                .institution(&staff.institution)
+                .ok_or_else(|| wrong(format!("there is no institution `{}`", staff.institution)))?;
+            let department = directory.department(institution, &staff.department).ok_or_else(|| {
+                wrong(format!("there is no department `{}` in `{}`", staff.department, staff.institution))
+            })?;
+            let practitioner = directory
+                .practitioner(&row.practitioner)
+                .ok_or_else(|| wrong(format!("there is no practitioner `{}`", row.practitioner)))?;
+            let (from, to) = row.half_day;
+            let slot = i64::from(staff.slot_minutes) * MINUTE;
+            if slot == 0 || (to - from) % slot != 0 {
+                return Err(wrong(format!("slots of {} min do not divide a half-day", staff.slot_minutes)));
+            }
+            let midnight = row.day.midnight();
+            Ok(Session {
+                code: row.code,
+                institution,
+                department,
+                practitioner,
+                grade: staff.grade,
+                kind: Kind::Clinic,
+                time: Interval { from: midnight.plus(from), to: midnight.plus(to) },
+                slot_ms: u32::from(staff.slot_minutes) * 60_000,
+                capacity: vec![staff.seats; usize::try_from((to - from) / slot).unwrap_or(0)],
+            })
+        })
+        .collect()
+}
+
+fn first_day(text: &str) -> Option<Day> {
+    let date: jiff::civil::Date = text.parse().ok()?;
+    let days = jiff::civil::date(1970, 1, 1).until(date).ok()?.get_days();
+    // Room for a horizon before and a roster after.
+    (1_000..50_000).contains(&days).then_some(Day(days))
+}
+
+fn clock(text: &str) -> Option<i64> {
+    let (hour, minute) = text.split_once(':')?;
+    let (hour, minute): (u8, u8) = (hour.parse().ok()?, minute.parse().ok()?);
+    let time = i64::from(hour) * HOUR + i64::from(minute) * MINUTE;
+    (minute < 60 && time <= 24 * HOUR).then_some(time)
+}

@@ -1,0 +1,238 @@
+//! Policies are data: a TOML file says who may book what, when, and how much is reserved for whom.
+//!
+//! A hospital's file `extends` a built-in preset and says only what differs; [`schema`] documents every key.
+//! [`Policy::plan`] turns a session of a roster into a [`Plan`]: it checks the precision rule, works out the reserves,
+//! spreads them over the slots and fixes them as pool trees.
+//!
+//! ```
+//! use haoyuan_core::policy::Policy;
+//!
+//! let policy = Policy::parse("hospital.toml", r#"
+//!     name = "first-hospital"
+//!     extends = "jilin-2018"
+//!     [pools.PUBLIC]
+//!     opens = { days_before = 14, at = "06:30" }
+//! "#).unwrap();
+//! assert_eq!(policy.name(), "first-hospital");
+//! ```
+//!
+//! # Invariants
+//! - INVARIANT (privilege is monotone): every class but the public falls back to the pool of the public for its channel,
+//!   unless the policy says `spill = false`; so a privilege never turns a yes into a no.
+//! - INVARIANT (the rest is the public's): until the pool with `rest = true` opens, the seats that nobody reserves are
+//!   guaranteed to it; an earlier opening gives a class its reserve and nothing more.
+//! - INVARIANT (all or nothing): a refused session leaves the carry ledger as it was.
+
+use crate::apportion::CarryLedger;
+use crate::locate::{self, FileError};
+use crate::plan::{Plan, Session};
+use crate::terms::Tier;
+use serde::Deserialize;
+use std::fmt;
+
+mod check;
+mod compile;
+pub mod schema;
+mod show;
+
+use check::Graph;
+use schema::Document;
+pub use show::Shown;
+
+/// Why a policy file was refused.
+pub type PolicyError = FileError;
+
+/// The presets: name, and the file it comes from.
+const PRESETS: [(&str, &str); 6] = [
+    ("default", include_str!("../presets/default.toml")),
+    ("jilin-2018", include_str!("../presets/jilin-2018.toml")),
+    ("liaoning-2018", include_str!("../presets/liaoning-2018.toml")),
+    ("fujian-2018", include_str!("../presets/fujian-2018.toml")),
+    ("beijing-2015", include_str!("../presets/beijing-2015.toml")),
+    ("chongqing-2018", include_str!("../presets/chongqing-2018.toml")),
+];
+
+/// One of the files that a policy is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Layer {
+    file: String,
+    text: String,
+}
+
+/// A policy: read, checked, with all that it extends.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    name: String,
+    document: Document,
+    /// The file itself first, then what it extends.
+    layers: Vec<Layer>,
+    merged: toml::Table,
+    graph: Graph,
+}
+
+/// Why a session was not published: which rule of which policy, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishRefusal {
+    /// The policy.
+    pub policy: String,
+    /// The key of the rule: `slot_minutes_max.tertiary`.
+    pub rule: String,
+    /// The rule's value, as in the file; empty if no single value decides.
+    pub value: String,
+    /// What is wrong and what to do.
+    pub reason: String,
+}
+
+impl fmt::Display for PublishRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.policy, self.rule)?;
+        if !self.value.is_empty() {
+            write!(f, " = {}", self.value)?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for PublishRefusal {}
+
+impl Policy {
+    /// The names of the built-in presets.
+    pub fn presets() -> impl Iterator<Item = &'static str> {
+        PRESETS.iter().map(|(name, _)| *name)
+    }
+
+    /// The built-in preset of this name.
+    ///
+    /// # Panics
+    /// Never: a test reads every preset.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        let (name, text) = PRESETS.iter().find(|(preset, _)| *preset == name)?;
+        Some(Self::parse(&preset_file(name), text).expect("a preset is a valid policy"))
+    }
+
+    /// The text of the built-in preset of this name, to copy from.
+    #[must_use]
+    pub fn preset_text(name: &str) -> Option<&'static str> {
+        PRESETS.iter().find(|(preset, _)| *preset == name).map(|(_, text)| *text)
+    }
+
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names file, line, column, key and reason of the first thing that is wrong.
+    pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut layers = vec![Layer { file: file.to_owned(), text: text.to_owned() }];
+        let mut tables = Vec::new();
+        loop {
+            let Layer { file, text } = &layers[layers.len() - 1];
+            let document: Document =
+                toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+            tables.push(text.parse::<toml::Table>().map_err(|error| FileError::from_toml(file, text, &error))?);
+            let Some(base) = document.extends else { break };
+            let known = PRESETS.iter().find(|(name, _)| **name == base);
+            let Some((name, preset)) = known.filter(|_| layers.len() <= PRESETS.len()) else {
+                let presets = Self::presets().collect::<Vec<_>>().join("`, `");
+                let reason = format!("there is no preset `{base}`; the presets are `{presets}`");
+                return Err(FileError::at_key(file, text, "extends", reason));
+            };
+            layers.push(Layer { file: preset_file(name), text: (*preset).to_owned() });
+        }
+        let own_name = tables[0].contains_key("name");
+        let mut merged = toml::Table::new();
+        for table in tables.into_iter().rev() {
+            merge(&mut merged, table, "");
+        }
+        merged.remove("extends");
+        let document = Document::deserialize(merged.clone())
+            .map_err(|error| FileError::at_key(file, text, "", error.message().to_owned()))?;
+        let fail = |key: &str, reason: String| locate_in(&layers, key, reason);
+        let name = document.name.clone().unwrap_or_default();
+        if !own_name {
+            return Err(fail("name", "a policy needs a name: refusals and the trace are signed with it".to_owned()));
+        }
+        if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+            return Err(fail("name", "a name has 1 to 64 bytes and no control characters".to_owned()));
+        }
+        let graph = check::check(&document).map_err(|wrong| fail(&wrong.key, wrong.reason))?;
+        let policy = Self { name, document, layers, merged, graph };
+        policy.rehearse()?;
+        Ok(policy)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All values, with those of the presets it extends.
+    #[must_use]
+    pub const fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Fixes a session for publishing, by an institution of this tier.
+    ///
+    /// The carry ledger goes forward with every session that is planned; plan a roster by date, then session code.
+    ///
+    /// # Errors
+    /// [`PublishRefusal`] names the rule; the ledger is then as it was.
+    pub fn plan(&self, session: Session, tier: Tier, carry: &mut CarryLedger) -> Result<Plan, PublishRefusal> {
+        let (plan, carries) = compile::compile(self, session, tier, carry)?;
+        for entry in carries {
+            carry.enter(entry);
+        }
+        Ok(plan)
+    }
+
+    /// The value of a key, as in the file; empty if it is not set.
+    fn value(&self, key: &str) -> String {
+        let mut table = &self.merged;
+        let mut segments = locate::segments(key).peekable();
+        while let Some(segment) = segments.next() {
+            match table.get(segment) {
+                Some(value) if segments.peek().is_none() => return value.to_string(),
+                Some(toml::Value::Table(inner)) => table = inner,
+                _ => break,
+            }
+        }
+        String::new()
+    }
+
+    fn refuse(&self, rule: impl Into<String>, reason: impl Into<String>) -> PublishRefusal {
+        let rule = rule.into();
+        PublishRefusal { policy: self.name.clone(), value: self.value(&rule), rule, reason: reason.into() }
+    }
+}
+
+fn preset_file(name: &str) -> String {
+    format!("presets/{name}.toml")
+}
+
+/// Puts `over` on top of `base`: tables key by key, everything else whole.
+fn merge(base: &mut toml::Table, over: toml::Table, parent: &str) {
+    for (key, value) in over {
+        let single = schema::is_single_value(parent, &key);
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) if !single => merge(below, above, &key),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// The error at a key, placed in the first file that has it, or has most of it.
+fn locate_in(layers: &[Layer], key: &str, reason: String) -> PolicyError {
+    let depth = |layer: &&Layer| locate::find(&layer.text, key).map_or(0, |place| place.depth);
+    // `max_by_key` takes the last of equals; the file itself comes first, so look from behind.
+    match layers.iter().rev().max_by_key(depth) {
+        Some(layer) => FileError::at_key(&layer.file, &layer.text, key, reason),
+        None => FileError::at_key("", "", key, reason),
+    }
+}
+
+#[cfg(test)]
+mod tests;

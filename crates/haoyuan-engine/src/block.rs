@@ -1,0 +1,444 @@
+//! The protocol of a block: how many threads change one word and its seats without waiting for each other.
+//!
+//! A block is a [`Word`], one record per seat, and a hint. Every accepted transition (claim, confirm, release) is one
+//! successful compare-and-swap of the word, which raises the sequence by one and names the operation and its seat.
+//! Only afterwards is the seat's own record brought up to date: by the owner of the transition, or by whoever comes
+//! next and finds it behind.
+//!
+//! # Invariants
+//! - INVARIANT (one behind): at most the last transition, which the word names, is missing from the seats; nobody
+//!   replaces the word before [`Block::complete`] has seen it applied. So at each sequence every seat is known.
+//! - INVARIANT (one seat, one owner): a claim takes a seat that is free at the sequence it replaces.
+//! - INVARIANT (idempotent help): applying a transition twice, or late, changes nothing: every record carries the
+//!   sequence that wrote it, and a transition applies only to an older one.
+//!
+//! # Progress
+//! Lock-free: a compare-and-swap fails only because another transition succeeded; no thread waits for another. A
+//! thread that stops between the word and its seat is helped past.
+//!
+//! # The hint
+//! One 64-bit value `{sequence, earliest expiry, lowest possibly free seat}`, true for the word of that sequence and
+//! ignored for any other. It spares a refusal the walk over the seats: the walk is needed only if a hold may be due or
+//! the hint is behind.
+
+use crate::seat::{Occupant, Seat, State};
+use crate::sync::{AtomicU64, AtomicU128, Ordering};
+use crossbeam::utils::Backoff;
+use haoyuan_core::ids::Sequence;
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::Code;
+use haoyuan_core::word::{Flag, Live, Operation, Word};
+use std::ops::Range;
+
+/// Holds are hinted in units of 2^16 ms: 65.5 s.
+const UNIT: u32 = 16;
+const NEVER: u64 = (1 << 26) - 1;
+
+const _: () = assert!(Instant::MAX.ms() >> UNIT <= NEVER as i64);
+
+/// What is known of the seats at one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hint {
+    sequence: Sequence,
+    /// No hold expires before this instant; in units, `NEVER` if there is none.
+    earliest: u64,
+    /// Every seat below is live.
+    lowest: u8,
+}
+
+impl Hint {
+    #[expect(clippy::cast_possible_truncation, reason = "fields of 32 and 6 bits")]
+    const fn unpack(bits: u64) -> Self {
+        Self { sequence: Sequence((bits >> 32) as u32), earliest: bits >> 6 & NEVER, lowest: bits as u8 & 63 }
+    }
+
+    const fn pack(self) -> u64 {
+        (self.sequence.0 as u64) << 32 | self.earliest << 6 | self.lowest as u64
+    }
+}
+
+#[expect(clippy::cast_sign_loss, reason = "instants are not negative")]
+const fn units(at: Instant) -> u64 {
+    at.ms() as u64 >> UNIT
+}
+
+/// The shared part of a block, apart from its seats.
+#[derive(Debug)]
+pub(crate) struct Core {
+    /// Written by every accepted transition (compare-and-swap), read by everybody.
+    word: AtomicU128,
+    /// Written by owners of transitions and by readers that had to walk the seats; a stale value is ignored.
+    hint: AtomicU64,
+}
+
+impl Core {
+    pub(crate) fn new() -> Self {
+        Self { word: AtomicU128::new(0), hint: AtomicU64::new(Self::first_hint()) }
+    }
+
+    const fn first_hint() -> u64 {
+        Hint { sequence: Sequence(0), earliest: NEVER, lowest: 0 }.pack()
+    }
+}
+
+/// A block: its core and its seats.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    core: &'a Core,
+    seats: &'a [AtomicU128],
+}
+
+/// The block as of one word.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    pub(crate) word: Word,
+    /// The live counters without the holds that are due.
+    pub(crate) live: Live,
+    /// The first hold that is due.
+    pub(crate) due: Option<u8>,
+    hint: Hint,
+    /// Whether the hint may be stored: every hold's expiry was seen.
+    known: bool,
+}
+
+/// A hold or booking that ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) seat: u8,
+    pub(crate) record: Seat,
+    pub(crate) sequence: Sequence,
+}
+
+/// A seat that was taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) seat: u8,
+    pub(crate) sequence: Sequence,
+}
+
+/// What a decision over a view says: the counters after the claim and the occupant of the seat, or a denial.
+pub(crate) type Decided<D> = Result<(Live, Occupant), D>;
+
+impl<'a> Block<'a> {
+    pub(crate) const fn new(core: &'a Core, seats: &'a [AtomicU128]) -> Self {
+        Self { core, seats }
+    }
+
+    pub(crate) fn word(&self) -> Word {
+        // Acquire: pairs with the Release half of the word's compare-and-swap, so that what its owner saw is seen.
+        Word::from_bits(self.core.word.load(Ordering::Acquire))
+    }
+
+    fn load_seat(&self, seat: u8) -> Seat {
+        // Acquire: pairs with the Release stores of seats; the patient's entry behind it is visible.
+        Seat::from_bits(self.seats[usize::from(seat)].load(Ordering::Acquire))
+    }
+
+    fn replace(&self, old: Word, new: Word) -> bool {
+        // AcqRel: Release publishes that all earlier transitions are applied; Acquire orders our writes to the seat after
+        // those of everybody before us. On failure the word is loaded anew, so Relaxed is enough.
+        self.core
+            .word
+            .compare_exchange(old.bits(), new.bits(), Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    fn replace_seat(&self, seat: u8, old: Seat, new: Seat) {
+        // AcqRel as for the word. A failure means that somebody else applied the same transition.
+        let _ = self.seats[usize::from(seat)].compare_exchange(
+            old.bits(),
+            new.bits(),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+    }
+
+    fn store_hint(&self, hint: Hint) {
+        // Release: whoever reads this hint sees the seats it was made from.
+        self.core.hint.store(hint.pack(), Ordering::Release);
+    }
+
+    /// Brings the seats up to `word`: applies the transition that it names, if nobody has.
+    fn complete(&self, word: Word) {
+        let (seat, sequence) = (word.seat(), word.sequence());
+        let operation = word.operation();
+        if operation == Operation::None {
+            return;
+        }
+        let record = self.load_seat(seat);
+        if record.sequence() >= sequence {
+            return;
+        }
+        match (operation, record.state()) {
+            (Operation::Claim, State::Free) => self.replace_seat(seat, record, Seat::claimed(sequence)),
+            (Operation::Confirm, State::Held) => self.replace_seat(seat, record, record.booked()),
+            (Operation::Release, State::Held | State::Booked) => {
+                self.replace_seat(seat, record, Seat::free(sequence));
+            }
+            _ => {}
+        }
+    }
+
+    /// The block as of one word. Lock-free; O(1) while the hint holds, else O(seats).
+    ///
+    /// Linearizes at the load of the word that it returns.
+    #[inline]
+    pub(crate) fn view(&self, now: Instant) -> View {
+        let word = self.word();
+        // Acquire: pairs with `store_hint`.
+        let hint = Hint::unpack(self.core.hint.load(Ordering::Acquire));
+        if hint.sequence == word.sequence() && units(now) < hint.earliest {
+            return View { word, live: word.live(), due: None, hint, known: true };
+        }
+        self.walk(now)
+    }
+
+    #[cold]
+    fn walk(&self, now: Instant) -> View {
+        loop {
+            let word = self.word();
+            self.complete(word);
+            let mut live = word.live();
+            let mut due = None;
+            let mut hint = Hint { sequence: word.sequence(), earliest: NEVER, lowest: u8::MAX };
+            let mut known = true;
+            for (seat, place) in self.seats.iter().zip(0u8..) {
+                let record = Seat::from_bits(seat.load(Ordering::Acquire));
+                match record.state() {
+                    State::Free => hint.lowest = hint.lowest.min(place),
+                    State::Claimed => known = false,
+                    State::Held => {
+                        hint.earliest = hint.earliest.min(units(record.expires()));
+                        if record.is_due(now) {
+                            // If the word moved on, the counters may disagree; the check below discards the view.
+                            live = live.minus(record.counter()).unwrap_or(live);
+                            due = due.or(Some(place));
+                        }
+                    }
+                    State::Booked => {}
+                }
+            }
+            if self.word() != word {
+                continue;
+            }
+            if hint.lowest == u8::MAX {
+                hint.lowest = 63;
+            }
+            if known && due.is_none() {
+                self.store_hint(hint);
+            }
+            return View { word, live, due, hint, known };
+        }
+    }
+
+    /// The lowest seat of `range` that is free (a due hold counts as free if `now` is given) in this view.
+    fn lowest_free(&self, view: &View, range: &Range<u8>, now: Option<Instant>) -> Option<u8> {
+        let from = if now.is_some() { range.start } else { range.start.max(view.hint.lowest) };
+        (from..range.end).find(|seat| {
+            let record = self.load_seat(*seat);
+            record.is_free() || now.is_some_and(|now| record.is_due(now))
+        })
+    }
+
+    /// Whether `range` has a seat that is free, or held by a hold that is due.
+    pub(crate) fn has_free(&self, view: &View, range: &Range<u8>, now: Instant) -> bool {
+        self.lowest_free(view, range, Some(now)).is_some()
+    }
+
+    /// Live seats (due holds not counted) in `range`.
+    pub(crate) fn count_live(&self, range: Range<u8>, now: Instant) -> u32 {
+        let live = range.filter(|seat| {
+            let record = self.load_seat(*seat);
+            !record.is_free() && !record.is_due(now)
+        });
+        u32::try_from(live.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Takes the lowest free seat of `range`, if `decide` accepts the live counters.
+    ///
+    /// Holds that are due are swept first, each as a transition of its own, told to `ended`; nothing is swept for a
+    /// claim that is denied. Linearizes at the successful compare-and-swap of the word; a denial at a load of it.
+    ///
+    /// # Errors
+    /// The denial of `decide`, or a code of this block: `STOPPED`, `CONCURRENT_REQUEST`, `SLOT_FULL` (no free seat in
+    /// `range`), `SEQUENCE_EXHAUSTED`.
+    pub(crate) fn claim<D>(
+        &self,
+        range: &Range<u8>,
+        now: Instant,
+        decide: impl Fn(&View) -> Decided<D>,
+        refuse: impl Fn(Code) -> D,
+        ended: impl Fn(Ended),
+    ) -> Result<(Taken, Occupant), D> {
+        let backoff = Backoff::new();
+        loop {
+            let view = self.view(now);
+            let word = view.word;
+            let (live, occupant) = decide(&view)?;
+            if let Some(due) = view.due {
+                self.expire(due, now, &ended);
+                continue;
+            }
+            if !word.can_claim() {
+                return Err(refuse(Code::SequenceExhausted));
+            }
+            self.complete(word);
+            let Some(seat) = self.lowest_free(&view, range, None) else {
+                if self.word() == word {
+                    return Err(refuse(Code::SlotFull));
+                }
+                continue;
+            };
+            let Some(next) = word.then(live, Operation::Claim, seat) else {
+                return Err(refuse(Code::SequenceExhausted));
+            };
+            if !self.replace(word, next) {
+                backoff.spin();
+                continue;
+            }
+            // From here it must succeed: the seat is ours at this sequence.
+            let sequence = next.sequence();
+            // Release: publishes the patient's entry together with the seat. A store, not an exchange: until this record is
+            // whole nobody but a helper touches the seat, and a helper writes only `claimed` over an older record.
+            self.seats[usize::from(seat)].store(Seat::live(sequence, &occupant).bits(), Ordering::Release);
+            if view.known {
+                let hold = if occupant.booked { NEVER } else { units(occupant.expires) };
+                let lowest = if range.start <= view.hint.lowest { seat + 1 } else { view.hint.lowest };
+                self.store_hint(Hint { sequence, earliest: view.hint.earliest.min(hold), lowest });
+            }
+            return Ok((Taken { seat, sequence }, occupant));
+        }
+    }
+
+    /// Makes a booking of the hold that was granted on `seat` at `grant`; `None` if it is one already.
+    ///
+    /// `check` sees the block and the record, and decides. Linearizes at the successful compare-and-swap; any other
+    /// answer at a load of the word.
+    ///
+    /// # Errors
+    /// What `check` or `gone` says. `gone` is called with `UNKNOWN_BOOKING` if the seat does not belong to that grant
+    /// (any more), and with `CONCURRENT_REQUEST` while administration changes the block.
+    pub(crate) fn confirm<E>(
+        &self,
+        seat: u8,
+        grant: Sequence,
+        now: Instant,
+        check: impl Fn(&View, Seat) -> Result<(), E>,
+        gone: impl Fn(Code) -> E,
+    ) -> Result<Option<Ended>, E> {
+        self.settle(seat, grant, now, gone, |view, record| {
+            check(view, record)?;
+            let held = record.state() == State::Held;
+            Ok(held.then(|| (view.word.live(), Operation::Confirm, record.booked())))
+        })
+    }
+
+    /// Gives back the seat that was granted on `seat` at `grant`, if `check` agrees.
+    ///
+    /// # Errors
+    /// As [`Block::confirm`].
+    pub(crate) fn release<E>(
+        &self,
+        seat: u8,
+        grant: Sequence,
+        now: Instant,
+        check: impl Fn(Seat) -> Result<(), E>,
+        gone: impl Fn(Code) -> E,
+    ) -> Result<Option<Ended>, E> {
+        self.settle(seat, grant, now, gone, |view, record| {
+            check(record)?;
+            let live = view.word.live().minus(record.counter());
+            Ok(live.map(|live| (live, Operation::Release, record)))
+        })
+    }
+
+    /// One transition of a live seat. `step` returns the counters after it, the operation, and (for a confirmation) the
+    /// record to write; `None` to leave everything as it is.
+    fn settle<E>(
+        &self,
+        seat: u8,
+        grant: Sequence,
+        now: Instant,
+        gone: impl Fn(Code) -> E,
+        step: impl Fn(&View, Seat) -> Result<Option<(Live, Operation, Seat)>, E>,
+    ) -> Result<Option<Ended>, E> {
+        if usize::from(seat) >= self.seats.len() {
+            return Err(gone(Code::UnknownBooking));
+        }
+        let backoff = Backoff::new();
+        loop {
+            let view = self.view(now);
+            let word = view.word;
+            if word.has(Flag::Frozen) {
+                return Err(gone(Code::ConcurrentRequest));
+            }
+            self.complete(word);
+            let record = self.load_seat(seat);
+            let live = matches!(record.state(), State::Held | State::Booked);
+            if !live || record.sequence() != grant {
+                return Err(gone(Code::UnknownBooking));
+            }
+            let Some((live, operation, written)) = step(&view, record)? else { return Ok(None) };
+            let Some(next) = word.then(live, operation, seat) else { return Err(gone(Code::SequenceExhausted)) };
+            if !self.replace(word, next) {
+                backoff.spin();
+                continue;
+            }
+            // From here it must succeed. An exchange, not a store: a helper may have applied this transition, and others may
+            // have gone on from there.
+            let sequence = next.sequence();
+            let released = operation == Operation::Release;
+            self.replace_seat(seat, record, if released { Seat::free(sequence) } else { written });
+            if view.known {
+                let lowest = if released { view.hint.lowest.min(seat) } else { view.hint.lowest };
+                self.store_hint(Hint { sequence, lowest, ..view.hint });
+            }
+            return Ok(Some(Ended { seat, record, sequence }));
+        }
+    }
+
+    /// Sweeps the hold on `seat` if it is due.
+    pub(crate) fn expire(&self, seat: u8, now: Instant, ended: &impl Fn(Ended)) {
+        let record = self.load_seat(seat);
+        if !record.is_due(now) {
+            return;
+        }
+        let still_due = |record: Seat| if record.is_due(now) { Ok(()) } else { Err(()) };
+        if let Ok(Some(done)) = self.release(seat, record.sequence(), now, still_due, |_| ()) {
+            ended(done);
+        }
+    }
+
+    /// Sweeps every hold that is due.
+    pub(crate) fn sweep(&self, now: Instant, ended: &impl Fn(Ended)) {
+        loop {
+            let view = self.view(now);
+            match view.due {
+                Some(due) if !view.word.has(Flag::Frozen) => self.expire(due, now, ended),
+                _ => return,
+            }
+        }
+    }
+
+    /// The record of `seat`, with the last transition applied.
+    pub(crate) fn record(&self, seat: u8) -> Option<Seat> {
+        if usize::from(seat) >= self.seats.len() {
+            return None;
+        }
+        self.complete(self.word());
+        Some(self.load_seat(seat))
+    }
+
+    /// All records, and the word that they belong to.
+    pub(crate) fn records(&self) -> (Word, Vec<Seat>) {
+        loop {
+            let word = self.word();
+            self.complete(word);
+            let records =
+                self.seats.iter().map(|seat| Seat::from_bits(seat.load(Ordering::Acquire))).collect();
+            if self.word() == word {
+                return (word, records);
+            }
+        }
+    }
+}

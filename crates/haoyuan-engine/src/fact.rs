@@ -1,0 +1,78 @@
+//! Facts: what was decided, in a form that can be written down and applied again without deciding.
+
+use haoyuan_core::ids::{BookingId, IdempotencyKey, NodeIndex, PatientKey, Sequence, SlotRef, TicketId};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::terms::{Channel, Class};
+
+/// What happened to a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// It was held.
+    Held,
+    /// It was booked at once.
+    Booked,
+    /// Its hold became a booking.
+    Confirmed,
+    /// It was given back by the patient.
+    Cancelled,
+    /// Its hold was found to be dead.
+    Expired,
+}
+
+/// One accepted transition of one block. (`booking.block()`, `sequence`) is unique and gap-free per block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What happened.
+    pub change: Change,
+    /// The place in the block's history.
+    pub sequence: Sequence,
+    /// The instant that the request carried.
+    pub at: Instant,
+    /// The hold or booking; names block and seat.
+    pub booking: BookingId,
+    /// The session and slot.
+    pub slot: SlotRef,
+    /// Whose it is.
+    pub patient: PatientKey,
+    /// By what right it was granted.
+    pub class: Class,
+    /// Through which channel it was granted.
+    pub channel: Channel,
+    /// The pool that admitted it.
+    pub node: NodeIndex,
+    /// Whether it went over every guarantee that contains its node.
+    pub spill: bool,
+    /// When the hold ends or would have ended.
+    pub expires: Instant,
+    /// The ticket it was granted with.
+    pub ticket: Option<TicketId>,
+    /// The idempotency key of the command.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// Where facts go.
+///
+/// `record` is called by the deciding thread after the transition and before the operation returns, for the facts of
+/// one patient in order; facts of one block may arrive in any order, and their sequence puts them right.
+pub trait Trace: Send + Sync {
+    /// Takes one fact. Must not call back into the engine.
+    fn record(&self, fact: &Fact);
+}
+
+/// No trace.
+impl Trace for () {
+    #[inline]
+    fn record(&self, _: &Fact) {}
+}
+
+impl<T: Trace + ?Sized> Trace for &T {
+    fn record(&self, fact: &Fact) {
+        (**self).record(fact);
+    }
+}
+
+impl<T: Trace + ?Sized> Trace for std::sync::Arc<T> {
+    fn record(&self, fact: &Fact) {
+        (**self).record(fact);
+    }
+}

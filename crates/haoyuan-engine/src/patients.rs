@@ -1,0 +1,375 @@
+//! What the engine keeps of each patient: a dense number, a gate, the live bookings, tickets and remembered commands.
+//!
+//! # Layout
+//! An open-addressed table of 32-byte records `{key, gate, first}`; the place of a record is the patient's number. It
+//! is insert-only, so a look-up is a probe without locks, and an insertion is one compare-and-swap of a key. Behind a
+//! record hangs a chain of 32-byte entries taken from a fixed pool:
+//!
+//! ```text
+//! gate   bit 0 busy · bits 4..32 head of the chain (index + 1, 0 = none)
+//! first  a booking without idempotency key, kept in the record itself; 0 = none
+//! entry  w0 booking id · w1 fingerprint (of the key, or of the ticket's number)
+//!        w2 bits 0..28 next (index + 1) · bits 28..32 kind · bits 32..64 fingerprint of the command, or ticket details
+//!        w3 details by kind
+//! ```
+//!
+//! # Invariants
+//! - INVARIANT (one at a time): everything behind a record is read and written only by the holder of its gate. The gate
+//!   is tried, never waited for: a second request of the same patient is told `CONCURRENT_REQUEST`, and different
+//!   patients never meet.
+//! - INVARIANT (seats decide): an entry refers to a seat; whether a booking is live is read from the seat alone, so
+//!   that sweeping a hold or stopping a session needs no gate.
+
+use crate::sync::{AtomicU64, AtomicU128, Ordering};
+use crossbeam::utils::CachePadded;
+use haoyuan_core::ids::{BookingId, PatientKey};
+
+/// A patient's place in the table.
+pub(crate) type Number = u32;
+
+#[repr(align(32))]
+struct Record {
+    /// Written once, from 0 to the key; read by everybody.
+    key: AtomicU128,
+    /// Busy bit by compare-and-swap; head of the chain by the holder.
+    gate: AtomicU64,
+    /// By the holder of the gate.
+    first: AtomicU64,
+}
+
+const BUSY: u64 = 1;
+const HEAD_SHIFT: u32 = 4;
+/// Marks a booking in the record as cancelled; booking ids have 62 bits.
+const FIRST_CANCELLED: u64 = 1 << 62;
+/// How far a look-up probes; beyond it the table counts as full.
+const PROBES: usize = 256;
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum EntryKind {
+    /// A hold or booking that was live when last looked at.
+    Live = 1,
+    /// One that has ended, remembered for its idempotency key and its fate.
+    Past = 2,
+    /// A refusal, remembered for its idempotency key.
+    Refused = 3,
+    /// A confirmation or cancellation, remembered for its idempotency key.
+    Settled = 4,
+    /// A ticket.
+    Ticket = 5,
+}
+
+impl EntryKind {
+    const fn from_number(number: u64) -> Self {
+        match number {
+            1 => Self::Live,
+            2 => Self::Past,
+            3 => Self::Refused,
+            4 => Self::Settled,
+            _ => Self::Ticket,
+        }
+    }
+}
+
+/// An entry, unpacked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) kind: EntryKind,
+    pub(crate) booking: u64,
+    pub(crate) fingerprint: u64,
+    pub(crate) command: u32,
+    pub(crate) details: u64,
+}
+
+#[repr(align(32))]
+struct Cell([AtomicU64; 4]);
+
+/// Reference to an entry in the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EntryRef(u32);
+
+/// A free list of the pool. Several, so that threads rarely meet.
+struct Shard {
+    /// Tag (upper half) and index + 1 (lower half) of the first free cell. The tag counts pops, so that a cell that went
+    /// and came back is noticed.
+    head: AtomicU64,
+    /// How many of this shard's cells were ever taken.
+    fresh: AtomicU64,
+}
+
+const SHARDS: usize = 64;
+
+/// The table and the pool.
+pub(crate) struct Patients {
+    records: Box<[Record]>,
+    cells: Box<[Cell]>,
+    shards: Box<[CachePadded<Shard>]>,
+}
+
+const fn mix(value: u64) -> u64 {
+    // The finalizer of splitmix64 (Steele, Lea, Flood 2014): keys are keyed hashes already; this guards against hosts whose
+    // keys are not.
+    let value = (value ^ value >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ value >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ value >> 31
+}
+
+/// A 64-bit fingerprint of a 128-bit number.
+#[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+pub(crate) const fn fingerprint(value: u128) -> u64 {
+    mix((value >> 64) as u64 ^ mix(value as u64))
+}
+
+impl Patients {
+    pub(crate) fn new(patients: u32, entries: u32) -> Self {
+        let places = (patients as usize).saturating_mul(4).div_ceil(3).max(4);
+        let record =
+            |_| Record { key: AtomicU128::new(0), gate: AtomicU64::new(0), first: AtomicU64::new(0) };
+        let shard = |_| CachePadded::new(Shard { head: AtomicU64::new(0), fresh: AtomicU64::new(0) });
+        Self {
+            records: (0..places).map(record).collect(),
+            cells: (0..entries).map(|_| Cell(std::array::from_fn(|_| AtomicU64::new(0)))).collect(),
+            shards: (0..SHARDS).map(shard).collect(),
+        }
+    }
+
+    /// The places to probe for a key, in order.
+    fn places(&self, key: PatientKey) -> impl Iterator<Item = usize> + use<> {
+        let count = self.records.len();
+        // The high half of a product with the table's size: an even spread without a division (Lemire 2019).
+        let first = (u128::from(fingerprint(key.get())) * count as u128 >> 64) as usize;
+        (0..PROBES.min(count)).map(move |step| if first + step < count { first + step } else { first + step - count })
+    }
+
+    /// The number of a known patient. Wait-free.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 places")]
+    pub(crate) fn find(&self, key: PatientKey) -> Option<Number> {
+        for place in self.places(key) {
+            // Acquire: pairs with the insertion; nothing else is published by it, but a record found is a record whole.
+            match self.records[place].key.load(Ordering::Acquire) {
+                0 => return None,
+                found if found == key.get() => return Some(place as Number),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The number of a patient, inserted if new; `None` if the table is full. Lock-free: a lost insertion is another's
+    /// success.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 places")]
+    pub(crate) fn enter(&self, key: PatientKey) -> Option<Number> {
+        for place in self.places(key) {
+            let cell = &self.records[place].key;
+            let mut found = cell.load(Ordering::Acquire);
+            if found == 0 {
+                // AcqRel as for the look-up.
+                found = match cell.compare_exchange(0, key.get(), Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => return Some(place as Number),
+                    Err(rival) => rival,
+                };
+            }
+            if found == key.get() {
+                return Some(place as Number);
+            }
+        }
+        None
+    }
+
+    /// The key of a patient's number.
+    pub(crate) fn key(&self, number: Number) -> Option<PatientKey> {
+        PatientKey::new(self.records.get(number as usize)?.key.load(Ordering::Acquire))
+    }
+
+    /// Takes a patient's gate, or says that somebody has it. Wait-free.
+    pub(crate) fn lock(&self, number: Number) -> Option<Gate<'_>> {
+        let gate = &self.records[number as usize].gate;
+        // Relaxed: a hint; the exchange below decides.
+        let seen = gate.load(Ordering::Relaxed);
+        if seen & BUSY != 0 {
+            return None;
+        }
+        // Acquire: pairs with the Release of the last holder, whose writes to the chain are seen.
+        gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(Gate { patients: self, number, head: (seen >> HEAD_SHIFT) as u32 })
+    }
+
+    fn allocate(&self, near: Number) -> Option<u32> {
+        (0..SHARDS).find_map(|step| self.allocate_from((near as usize + step) % SHARDS))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "indices fit 28 bits")]
+    fn allocate_from(&self, number: usize) -> Option<u32> {
+        let shard = &self.shards[number];
+        // Acquire: pairs with `free`; the next reference inside the cell is seen.
+        let mut head = shard.head.load(Ordering::Acquire);
+        while head as u32 != 0 {
+            let index = head as u32 - 1;
+            // Relaxed: if the cell was taken meanwhile this reads nonsense, and the tag makes the exchange fail.
+            let next = self.cells[index as usize].0[2].load(Ordering::Relaxed) & 0xfff_ffff;
+            let tag = (head >> 32).wrapping_add(1) << 32;
+            match shard.head.compare_exchange(head, tag | next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(index),
+                Err(seen) => head = seen,
+            }
+        }
+        // Relaxed: only uniqueness matters; the cell's contents are published by the patient's gate.
+        let share = self.cells.len().saturating_sub(number).div_ceil(SHARDS) as u64;
+        if shard.fresh.load(Ordering::Relaxed) >= share {
+            return None;
+        }
+        let fresh = shard.fresh.fetch_add(1, Ordering::Relaxed);
+        (fresh < share).then(|| (number as u64 + fresh * SHARDS as u64) as u32)
+    }
+
+    fn free(&self, index: u32) {
+        let shard = &self.shards[index as usize % SHARDS];
+        let mut head = shard.head.load(Ordering::Relaxed);
+        loop {
+            self.cells[index as usize].0[2].store(head & 0xffff_ffff, Ordering::Relaxed);
+            let new = head & !0xffff_ffff | u64::from(index + 1);
+            // Release: publishes the next reference written above.
+            match shard.head.compare_exchange(head, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(seen) => head = seen,
+            }
+        }
+    }
+}
+
+/// A patient's gate, held: the right to read and write what hangs behind the record. Dropping it opens the gate.
+#[must_use]
+pub(crate) struct Gate<'a> {
+    patients: &'a Patients,
+    number: Number,
+    head: u32,
+}
+
+impl<'a> Gate<'a> {
+    pub(crate) const fn number(&self) -> Number {
+        self.number
+    }
+
+    /// The booking kept in the record itself.
+    pub(crate) fn first(&self) -> Option<BookingId> {
+        // Relaxed, here and for entries: guarded by the gate.
+        BookingId::new(self.patients.records[self.number as usize].first.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_first(&self, booking: Option<BookingId>) {
+        let value = booking.map_or(0, BookingId::get);
+        self.patients.records[self.number as usize].first.store(value, Ordering::Relaxed);
+    }
+
+    /// The booking that was kept in the record itself until the patient cancelled it.
+    pub(crate) fn first_cancelled(&self) -> Option<BookingId> {
+        let value = self.patients.records[self.number as usize].first.load(Ordering::Relaxed);
+        if value & FIRST_CANCELLED == 0 { None } else { BookingId::new(value & !FIRST_CANCELLED) }
+    }
+
+    pub(crate) fn set_first_cancelled(&self, booking: BookingId) {
+        let value = booking.get() | FIRST_CANCELLED;
+        self.patients.records[self.number as usize].first.store(value, Ordering::Relaxed);
+    }
+
+    fn word(&self, entry: EntryRef, word: usize) -> &AtomicU64 {
+        &self.patients.cells[entry.0 as usize].0[word]
+    }
+
+    /// The entries, newest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (EntryRef, Entry)> + '_ {
+        let mut next = self.head;
+        std::iter::from_fn(move || {
+            let at = EntryRef(next.checked_sub(1)?);
+            let w2 = self.word(at, 2).load(Ordering::Relaxed);
+            next = (w2 & 0xfff_ffff) as u32;
+            Some((at, self.unpack(at, w2)))
+        })
+    }
+
+    fn unpack(&self, at: EntryRef, w2: u64) -> Entry {
+        Entry {
+            kind: EntryKind::from_number(w2 >> 28 & 15),
+            booking: self.word(at, 0).load(Ordering::Relaxed),
+            fingerprint: self.word(at, 1).load(Ordering::Relaxed),
+            command: (w2 >> 32) as u32,
+            details: self.word(at, 3).load(Ordering::Relaxed),
+        }
+    }
+
+    /// Overwrites an entry in place.
+    pub(crate) fn set(&self, at: EntryRef, entry: &Entry) {
+        let next = self.word(at, 2).load(Ordering::Relaxed) & 0xfff_ffff;
+        self.write(at, entry, next);
+    }
+
+    fn write(&self, at: EntryRef, entry: &Entry, next: u64) {
+        self.word(at, 0).store(entry.booking, Ordering::Relaxed);
+        self.word(at, 1).store(entry.fingerprint, Ordering::Relaxed);
+        let w2 = next | (entry.kind as u64) << 28 | u64::from(entry.command) << 32;
+        self.word(at, 2).store(w2, Ordering::Relaxed);
+        self.word(at, 3).store(entry.details, Ordering::Relaxed);
+    }
+
+    /// Takes a cell from the pool without linking it; it is given back when dropped.
+    pub(crate) fn reserve(&self) -> Option<Reserved<'a>> {
+        let index = self.patients.allocate(self.number)?;
+        Some(Reserved { patients: self.patients, index: Some(index) })
+    }
+
+    /// Links a reserved cell in front of the chain.
+    pub(crate) fn push(&mut self, index: u32, entry: &Entry) {
+        self.write(EntryRef(index), entry, u64::from(self.head));
+        self.head = index + 1;
+    }
+
+    /// Unlinks an entry and gives its cell back.
+    pub(crate) fn remove(&mut self, entry: EntryRef) {
+        let next_of = |at: u32| self.word(EntryRef(at), 2).load(Ordering::Relaxed);
+        let next = (next_of(entry.0) & 0xfff_ffff) as u32;
+        if self.head == entry.0 + 1 {
+            self.head = next;
+        } else {
+            let mut at = self.head;
+            while at != 0 {
+                let w2 = next_of(at - 1);
+                if (w2 & 0xfff_ffff) as u32 == entry.0 + 1 {
+                    self.word(EntryRef(at - 1), 2).store(w2 & !0xfff_ffff | u64::from(next), Ordering::Relaxed);
+                    break;
+                }
+                at = (w2 & 0xfff_ffff) as u32;
+            }
+        }
+        self.patients.free(entry.0);
+    }
+}
+
+impl Drop for Gate<'_> {
+    fn drop(&mut self) {
+        // Release: publishes the chain to the next holder.
+        self.patients.records[self.number as usize].gate.store(u64::from(self.head) << HEAD_SHIFT, Ordering::Release);
+    }
+}
+
+/// A cell taken from the pool; given back if it is dropped before it was linked.
+#[must_use]
+pub(crate) struct Reserved<'a> {
+    patients: &'a Patients,
+    index: Option<u32>,
+}
+
+impl Reserved<'_> {
+    /// The cell, to be linked.
+    pub(crate) fn take(mut self) -> Option<u32> {
+        self.index.take()
+    }
+}
+
+impl Drop for Reserved<'_> {
+    fn drop(&mut self) {
+        if let Some(index) = self.index {
+            self.patients.free(index);
+        }
+    }
+}

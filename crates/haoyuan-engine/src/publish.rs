@@ -1,0 +1,247 @@
+//! Publishing: the administrative side, under a lock that no decision takes.
+//!
+//! INVARIANT (all or nothing): a plan is checked completely before the first word is written, and becomes visible by
+//! one store.
+
+use crate::Engine;
+use crate::block::Core;
+use crate::engine::Row;
+use crate::fact::Trace;
+use haoyuan_core::ids::{DepartmentId, InstitutionId, Interval, PractitionerId, SessionId};
+use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::plan::{Blocks, Plan, PlanError};
+use haoyuan_core::pool::PoolTree;
+use haoyuan_core::rules::{HOLD_MS, Rules};
+use haoyuan_core::terms::{Grade, Kind};
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+/// Why a plan was not published; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishError {
+    /// The plan does not fit together.
+    Plan(PlanError),
+    /// A session with this code is already published.
+    Duplicate(String),
+    /// The engine has no room; the limit to raise is named.
+    Full(&'static str),
+    /// A hold would last less than a second or more than seven days, or a patient could hold nothing.
+    Holds,
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan(error) => error.fmt(f),
+            Self::Duplicate(code) => write!(f, "a session with code `{code}` is already published"),
+            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
+            Self::Holds => f.write_str("holds last 1 second to 7 days, and a patient may have at least one"),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {}
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// The engine's number.
+    pub id: SessionId,
+    /// The hospital's code.
+    pub code: Arc<str>,
+    /// The institution.
+    pub institution: InstitutionId,
+    /// The department.
+    pub department: DepartmentId,
+    /// The practitioner.
+    pub practitioner: PractitionerId,
+    /// The grade.
+    pub grade: Grade,
+    /// The kind.
+    pub kind: Kind,
+    /// From–to.
+    pub time: Interval,
+    /// Length of a slot, milliseconds.
+    pub slot_ms: u32,
+    /// How many slots.
+    pub slots: u16,
+    /// Whether the whole session is one block.
+    pub whole: bool,
+    /// All seats.
+    pub seats: u32,
+    /// When it was published.
+    pub published: Instant,
+}
+
+/// What only administration needs.
+#[derive(Default)]
+pub(crate) struct Admin {
+    next_block: u32,
+    next_seat: u32,
+    next_session: u32,
+    trees: Interner<PoolTree>,
+    rules: Interner<Rules>,
+}
+
+/// Equal values get one number.
+struct Interner<V> {
+    by_hash: HashMap<u64, Vec<u32>>,
+    next: u32,
+    values: std::marker::PhantomData<V>,
+}
+
+impl<V> Default for Interner<V> {
+    fn default() -> Self {
+        Self { by_hash: HashMap::new(), next: 0, values: std::marker::PhantomData }
+    }
+}
+
+impl<V: PartialEq + Clone> Interner<V> {
+    /// The number of `value`, which is stored in `table` if it is new; `None` if the table is full.
+    fn number(&mut self, value: &V, hash: u64, table: &[OnceLock<V>]) -> Option<u32> {
+        let known = self.by_hash.entry(hash).or_default();
+        if let Some(number) = known.iter().find(|n| table[**n as usize].get() == Some(value)) {
+            return Some(*number);
+        }
+        let number = self.next;
+        table.get(number as usize)?.set(value.clone()).ok()?;
+        known.push(number);
+        self.next += 1;
+        Some(number)
+    }
+}
+
+fn hash_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Sessions by day and time, for searching.
+#[derive(Default)]
+pub(crate) struct Calendar {
+    pub(crate) days: std::collections::BTreeMap<Day, Vec<(Instant, u32)>>,
+}
+
+impl<T: Trace> Engine<T> {
+    /// Publishes a session: from now on it can be asked for. Takes the administration lock; never blocks a decision.
+    ///
+    /// # Errors
+    /// [`PublishError`]; nothing was changed.
+    pub fn publish(&self, plan: &Plan, at: Instant) -> Result<SessionId, PublishError> {
+        plan.check().map_err(PublishError::Plan)?;
+        check_holds(&plan.rules)?;
+        let session = &plan.session;
+        let trees: &[PoolTree] = match &plan.blocks {
+            Blocks::PerSlot(trees) => trees,
+            Blocks::WholeSession(tree) => std::slice::from_ref(tree),
+        };
+        let whole = matches!(plan.blocks, Blocks::WholeSession(_));
+        let stride = u32::from(session.capacity.iter().copied().max().unwrap_or(0));
+        let slots = u32::try_from(session.capacity.len()).unwrap_or(u32::MAX);
+        let blocks = u32::try_from(trees.len()).unwrap_or(u32::MAX);
+
+        let mut admin = self.admin.lock();
+        if self.codes.contains_key(session.code.as_str()) {
+            return Err(PublishError::Duplicate(session.code.clone()));
+        }
+        let (first_block, first_seat, number) = (admin.next_block, admin.next_seat, admin.next_session);
+        let room = |used: u32, more: u32, limit: usize, name| {
+            let fits = (used as usize).checked_add(more as usize).is_some_and(|sum| sum <= limit);
+            if fits { Ok(()) } else { Err(PublishError::Full(name)) }
+        };
+        room(first_block, blocks, self.rows.len(), "blocks")?;
+        room(first_seat, stride * slots, self.seats.len(), "seats")?;
+        room(number, 1, self.sessions.len(), "sessions")?;
+        let rules = admin
+            .rules
+            .number(&plan.rules, hash_of(&plan.rules), &self.rules)
+            .ok_or(PublishError::Full("shapes"))?;
+        let shapes = trees
+            .iter()
+            .map(|tree| {
+                let hash = hash_of((tree.capacity(), tree.nodes(), tree.routes()));
+                admin.trees.number(tree, hash, &self.trees).ok_or(PublishError::Full("shapes"))
+            })
+            .collect::<Result<Vec<u32>, _>>()?;
+        let id = SessionId::new(number).ok_or(PublishError::Full("sessions"))?;
+
+        // From here it must succeed.
+        admin.next_block += blocks;
+        admin.next_seat += stride * slots;
+        admin.next_session += 1;
+        let mut before = 0;
+        for ((place, shape), tree) in (first_block..).zip(shapes).zip(trees) {
+            self.rows[place as usize].assign(number, shape, before);
+            before += u16::from(tree.capacity());
+        }
+        self.sessions[number as usize].publish(session, whole, first_seat, first_block, rules);
+        let code: Arc<str> = session.code.as_str().into();
+        self.names.write().push((Arc::clone(&code), at, session.seats()));
+        self.codes.insert(code, id);
+        let mut calendar = self.calendar.write();
+        let day = calendar.days.entry(session.day()).or_default();
+        let entry = (session.time.from, number);
+        let place = day.partition_point(|other| *other < entry);
+        day.insert(place, entry);
+        Ok(id)
+    }
+
+    /// The session with this code.
+    #[must_use]
+    pub fn find(&self, code: &str) -> Option<SessionId> {
+        self.codes.get(code).map(|found| *found)
+    }
+
+    /// A published session.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<SessionView> {
+        let row = self.sessions.get(id.index())?.read()?;
+        let (code, published, seats) = self.names.read().get(id.index()).cloned()?;
+        Some(SessionView {
+            id,
+            code,
+            institution: row.institution(),
+            department: row.department(),
+            practitioner: row.practitioner(),
+            grade: row.grade(),
+            kind: row.kind(),
+            time: row.time(),
+            slot_ms: row.slot_ms,
+            slots: row.slots,
+            whole: row.whole,
+            seats,
+            published,
+        })
+    }
+
+    /// How many sessions are published.
+    #[must_use]
+    pub fn session_count(&self) -> u32 {
+        self.admin.lock().next_session
+    }
+
+    /// The pool tree that decides about a slot.
+    #[must_use]
+    pub fn tree(&self, slot: haoyuan_core::ids::SlotRef) -> Option<&PoolTree> {
+        self.resolve(slot).ok().map(|target| target.tree)
+    }
+}
+
+fn check_holds(rules: &Rules) -> Result<(), PublishError> {
+    let fits = rules.hold_ms.iter().all(|ms| HOLD_MS.contains(ms));
+    if fits && rules.holds_per_patient > 0 && rules.holds_per_session > 0 {
+        Ok(())
+    } else {
+        Err(PublishError::Holds)
+    }
+}
+
+impl Row {
+    pub(crate) fn empty() -> Self {
+        Self { core: Core::new(), meta: crate::sync::AtomicU64::new(0) }
+    }
+}

@@ -1,0 +1,151 @@
+//! Search and guidance: what the decision would say, over many slots.
+//!
+//! INVARIANT (shown is granted): a slot is listed exactly if the block's rules would accept a claim of that class at
+//! that instant, by the same fold as the decision.
+
+use crate::Engine;
+use crate::engine::Target;
+use crate::fact::Trace;
+use crate::sessions::SessionRow;
+use haoyuan_core::ids::{DepartmentId, InstitutionId, SessionId, SlotIndex, SlotRef};
+use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::request::{Found, Order, Query, SlotLoad};
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// Sort key of a found slot: (load in 1/10000 or 0, start, session, slot).
+type Rank = (u32, i64, u32, u16);
+
+impl<T: Trace> Engine<T> {
+    /// Slots that the decision would grant, best first. O(slots in range); stops early when listing by time. Takes the
+    /// calendar's read lock, which only publishing writes.
+    #[must_use]
+    pub fn search(&self, query: &Query, at: Instant) -> Vec<Found> {
+        let mut best: BinaryHeap<(Rank, u8, u8, u8)> = BinaryHeap::new();
+        if query.most == 0 || query.from > query.to {
+            return Vec::new();
+        }
+        let calendar = self.calendar.read();
+        'days: for sessions in calendar.days.range(query.from..=query.to).map(|(_, sessions)| sessions) {
+            for (start, number) in sessions {
+                if query.order == Order::Earliest && best.len() >= query.most {
+                    // Everything from here on starts later than the worst slot that is listed.
+                    if best.peek().is_some_and(|worst| worst.0.1 < start.ms()) {
+                        break 'days;
+                    }
+                }
+                let Some(row) = self.sessions[*number as usize].read() else { continue };
+                if matches(query, &row) {
+                    self.search_session(query, at, *number, row, &mut best);
+                }
+            }
+        }
+        drop(calendar);
+        best.into_sorted_vec()
+            .into_iter()
+            .filter_map(|((_, start, session, slot), free, live, capacity)| {
+                let slot = SlotRef { session: SessionId::new(session)?, slot: SlotIndex::new(slot)? };
+                let row = self.sessions[slot.session.index()].read()?;
+                let time = row.slot_time(slot.slot);
+                debug_assert_eq!(time.from.ms(), start);
+                Some(Found { slot, time, free, live, capacity })
+            })
+            .collect()
+    }
+
+    fn search_session(
+        &self,
+        query: &Query,
+        at: Instant,
+        number: u32,
+        row: SessionRow,
+        best: &mut BinaryHeap<(Rank, u8, u8, u8)>,
+    ) {
+        for slot in 0..row.slots {
+            let (Some(session), Some(index)) = (SessionId::new(number), SlotIndex::new(slot)) else { continue };
+            let Ok(target) = self.target(SlotRef { session, slot: index }, row) else { continue };
+            let Some((free, live)) = target.offers(query, at) else { continue };
+            let capacity = target.tree.capacity();
+            let start = row.slot_time(index).from.ms();
+            let load = match query.order {
+                Order::Earliest => 0,
+                Order::LeastLoaded => u32::from(live) * 10_000 / u32::from(capacity.max(1)),
+            };
+            best.push(((load, start, number, slot), free, live, capacity));
+            if best.len() > query.most {
+                best.pop();
+            }
+        }
+    }
+
+    /// How full each slot of a day is, over all sessions that match: seats and live seats by slot time, in order of time
+    /// (就诊时段分布). O(slots of the day).
+    #[must_use]
+    pub fn load(
+        &self,
+        day: Day,
+        institution: Option<InstitutionId>,
+        department: Option<DepartmentId>,
+        at: Instant,
+    ) -> Vec<SlotLoad> {
+        let mut slots: BTreeMap<(Instant, Instant), (u32, u32)> = BTreeMap::new();
+        let calendar = self.calendar.read();
+        for (_, number) in calendar.days.get(&day).into_iter().flatten() {
+            let Some(row) = self.sessions[*number as usize].read() else { continue };
+            if institution.is_some_and(|i| i != row.institution())
+                || department.is_some_and(|d| d != row.department())
+            {
+                continue;
+            }
+            for slot in (0..row.slots).filter_map(SlotIndex::new) {
+                let Some(session) = SessionId::new(*number) else { continue };
+                let Ok(target) = self.target(SlotRef { session, slot }, row) else { continue };
+                let time = row.slot_time(slot);
+                let sum = slots.entry((time.from, time.to)).or_default();
+                sum.0 += u32::try_from(target.range.len()).unwrap_or(0);
+                sum.1 += target.live(at);
+            }
+        }
+        slots
+            .into_iter()
+            .map(|((from, to), (capacity, live))| SlotLoad {
+                time: haoyuan_core::ids::Interval { from, to },
+                capacity,
+                live,
+            })
+            .collect()
+    }
+}
+
+impl Target<'_> {
+    /// Seats that the query's class could get, and live seats of the block; `None` if none.
+    #[inline]
+    fn offers(&self, query: &Query, at: Instant) -> Option<(u8, u8)> {
+        let view = self.block.view(at);
+        let live = view.live.total();
+        if live >= u32::from(self.tree.capacity()) {
+            return None;
+        }
+        let offset = self.row.offset(at);
+        if view.word.has_flags() || self.tree.decide(view.live, query.class, query.channel, offset).is_err() {
+            return None;
+        }
+        let answer = self.availability(query.class, query.channel, at);
+        (answer.free > 0).then_some((answer.free, answer.live))
+    }
+
+    /// Live seats of the slot.
+    fn live(&self, at: Instant) -> u32 {
+        if self.row.whole {
+            self.block.count_live(self.range.clone(), at)
+        } else {
+            self.block.view(at).live.total()
+        }
+    }
+}
+
+fn matches(query: &Query, row: &SessionRow) -> bool {
+    query.institution.is_none_or(|i| i == row.institution())
+        && query.department.is_none_or(|d| d == row.department())
+        && query.practitioner.is_none_or(|p| p == row.practitioner())
+        && query.grade.is_none_or(|g| g == row.grade())
+}

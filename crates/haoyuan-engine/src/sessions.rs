@@ -1,0 +1,144 @@
+//! Published sessions as four words each, so that a decision finds its block without a lock.
+//!
+//! ```text
+//! w0  bits 0..42 from (ms) · 42..52 slots − 1 · 52 whole session is one block · 53..55 grade · 55..57 kind · 63 published
+//! w1  bits 0..32 first seat · 32..56 first block · 56..62 seats per slot (the largest)
+//! w2  bits 0..16 institution · 16..36 department · 36..60 practitioner
+//! w3  bits 0..27 slot length (ms) · 27..47 rules
+//! ```
+
+use crate::sync::{AtomicU64, Ordering};
+use haoyuan_core::ids::{BlockId, DepartmentId, InstitutionId, Interval, PractitionerId, SlotIndex};
+use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::plan::Session;
+use haoyuan_core::rules::Visit;
+use haoyuan_core::terms::{Grade, Kind};
+
+#[repr(align(32))]
+pub(crate) struct SessionCell([AtomicU64; 4]);
+
+/// A published session, unpacked as far as decisions need it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SessionRow {
+    pub(crate) from: Instant,
+    pub(crate) slots: u16,
+    pub(crate) whole: bool,
+    pub(crate) first_seat: u32,
+    pub(crate) first_block: u32,
+    pub(crate) stride: u8,
+    pub(crate) slot_ms: u32,
+    pub(crate) rules: u32,
+    w0: u64,
+    w2: u64,
+}
+
+const PUBLISHED: u64 = 1 << 63;
+
+impl SessionCell {
+    pub(crate) fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+
+    /// Publishes a session whose blocks are ready.
+    #[expect(clippy::cast_sign_loss, reason = "instants are not negative")]
+    pub(crate) fn publish(&self, session: &Session, whole: bool, first_seat: u32, first_block: u32, rules: u32) {
+        let stride = session.capacity.iter().copied().max().unwrap_or(0);
+        let w1 = u64::from(first_seat) | u64::from(first_block) << 32 | u64::from(stride) << 56;
+        let w2 = u64::from(session.institution.get())
+            | u64::from(session.department.get()) << 16
+            | u64::from(session.practitioner.get()) << 36;
+        let w3 = u64::from(session.slot_ms) | u64::from(rules) << 27;
+        let w0 = session.time.from.ms() as u64
+            | (session.capacity.len() as u64 - 1) << 42
+            | u64::from(whole) << 52
+            | u64::from(session.grade.number()) << 53
+            | u64::from(session.kind.number()) << 55
+            | PUBLISHED;
+        // Relaxed: published by w0.
+        self.0[1].store(w1, Ordering::Relaxed);
+        self.0[2].store(w2, Ordering::Relaxed);
+        self.0[3].store(w3, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `read`; blocks, seats and rules were written before.
+        self.0[0].store(w0, Ordering::Release);
+    }
+
+    /// The session, if one is published here. Wait-free.
+    #[expect(clippy::cast_possible_truncation, reason = "fields are narrower than their types")]
+    pub(crate) fn read(&self) -> Option<SessionRow> {
+        // Acquire: pairs with `publish`.
+        let w0 = self.0[0].load(Ordering::Acquire);
+        if w0 & PUBLISHED == 0 {
+            return None;
+        }
+        let w1 = self.0[1].load(Ordering::Relaxed);
+        let w3 = self.0[3].load(Ordering::Relaxed);
+        Some(SessionRow {
+            from: Instant::saturating((w0 & ((1 << 42) - 1)).cast_signed()),
+            slots: (w0 >> 42 & 1023) as u16 + 1,
+            whole: w0 >> 52 & 1 == 1,
+            first_seat: w1 as u32,
+            first_block: (w1 >> 32) as u32 & BlockId::MAX,
+            stride: (w1 >> 56) as u8 & 63,
+            slot_ms: w3 as u32 & ((1 << 27) - 1),
+            rules: (w3 >> 27) as u32 & ((1 << 20) - 1),
+            w0,
+            w2: self.0[2].load(Ordering::Relaxed),
+        })
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "fields are narrower than their types")]
+impl SessionRow {
+    pub(crate) fn institution(&self) -> InstitutionId {
+        InstitutionId::new(self.w2 as u16).unwrap_or_default()
+    }
+
+    pub(crate) fn department(&self) -> DepartmentId {
+        DepartmentId::new((self.w2 >> 16) as u32 & DepartmentId::MAX).unwrap_or_default()
+    }
+
+    pub(crate) fn practitioner(&self) -> PractitionerId {
+        PractitionerId::new((self.w2 >> 36) as u32 & PractitionerId::MAX).unwrap_or_default()
+    }
+
+    pub(crate) fn grade(&self) -> Grade {
+        Grade::from_number((self.w0 >> 53) as u8 & 3).unwrap_or(Grade::Ordinary)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::from_number((self.w0 >> 55) as u8 & 3).unwrap_or(Kind::Clinic)
+    }
+
+    pub(crate) fn day(&self) -> Day {
+        self.from.day()
+    }
+
+    /// An instant as an offset from the origin of the session's pool trees.
+    pub(crate) fn offset(&self, at: Instant) -> i64 {
+        at.ms() - self.day().midnight().ms()
+    }
+
+    pub(crate) fn slot_time(&self, slot: SlotIndex) -> Interval {
+        let from = self.from.plus(i64::from(self.slot_ms) * i64::from(slot.get()));
+        Interval { from, to: from.plus(i64::from(self.slot_ms)) }
+    }
+
+    pub(crate) fn time(&self) -> Interval {
+        Interval { from: self.from, to: self.from.plus(i64::from(self.slot_ms) * i64::from(self.slots)) }
+    }
+
+    pub(crate) fn visit(&self, slot: SlotIndex) -> Visit {
+        Visit {
+            institution: self.institution(),
+            department: self.department(),
+            day: self.day(),
+            time: self.slot_time(slot),
+        }
+    }
+
+    /// The slot of a seat of the block that is `block` places after the session's first.
+    pub(crate) fn slot_of(&self, block: u32, seat: u8) -> SlotIndex {
+        let slot = if self.whole { u32::from(seat) / u32::from(self.stride.max(1)) } else { block };
+        SlotIndex::new(slot as u16).unwrap_or_default()
+    }
+}

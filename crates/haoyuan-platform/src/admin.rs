@@ -1,0 +1,327 @@
+//! Publishing: policies, the carry ledger and the practitioners' diaries, behind one lock that no decision takes.
+//!
+//! INVARIANT (all or nothing): sessions are planned on copies; the copies replace the state only when every session of the
+//! command was published.
+//!
+//! INVARIANT (one place at a time): the published sessions of a practitioner do not overlap, whatever the site.
+
+use crate::answer::Published;
+use crate::command::{self, SessionText};
+use crate::malformed::Malformed;
+use crate::platform::Lookup;
+use haoyuan_core::apportion::CarryLedger;
+use haoyuan_core::directory::Directory;
+use haoyuan_core::ids::{InstitutionId, Interval, NodeIndex, PractitionerId};
+use haoyuan_core::instant::{Instant, MINUTE};
+use haoyuan_core::plan::{Blocks, Plan, Session};
+use haoyuan_core::policy::Policy;
+use haoyuan_core::pool::PoolTree;
+use haoyuan_core::roster::{Duty, Roster};
+use haoyuan_core::terms::Kind;
+use haoyuan_engine::{Engine, Limits, Trace};
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The preset of institutions for which nobody has set a policy.
+const DEFAULT_POLICY: &str = "default";
+
+#[derive(Default)]
+pub(crate) struct Admin {
+    /// For institutions that have none of their own.
+    common: Option<Arc<Policy>>,
+    own: HashMap<InstitutionId, Arc<Policy>>,
+    ledger: CarryLedger,
+    diaries: HashMap<PractitionerId, Diary>,
+    room: Room,
+}
+
+/// The sessions of one practitioner, by start, with their codes. They do not overlap, so only the last one that starts
+/// before another's end can be in its way.
+type Diary = BTreeMap<Instant, (Interval, Arc<str>)>;
+
+/// What the engine still has room for, so that a roster is refused before its first session is published. The platform
+/// is the engine's only publisher.
+#[derive(Clone, Default)]
+struct Room {
+    blocks: u32,
+    seats: u32,
+    sessions: u32,
+    shapes: u32,
+    known: HashSet<u64>,
+}
+
+/// The command that publishes: where its messages point.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    /// `publish`: the fields of the object `session`.
+    Object,
+    /// `roster`: the text `csv`.
+    Table,
+}
+
+impl From {
+    /// An error in one field of a session; in the session as a whole if the field is empty.
+    fn wrong(self, field: &str, reason: impl Into<String>) -> Malformed {
+        match self {
+            Self::Object if field.is_empty() => Malformed::field("session", reason),
+            Self::Object => Malformed::field(&format!("session.{field}"), reason),
+            Self::Table => Malformed::field("csv", reason),
+        }
+    }
+}
+
+impl Admin {
+    /// The engine was opened with these sizes.
+    pub(crate) fn opened(&mut self, limits: Limits) {
+        let Limits { blocks, seats, sessions, shapes, .. } = limits;
+        self.room = Room { blocks, seats, sessions, shapes, known: HashSet::new() };
+    }
+
+    /// Sets a policy and gives its name back.
+    pub(crate) fn set_policy(
+        &mut self,
+        institution: Option<InstitutionId>,
+        set: &command::Policy,
+    ) -> Result<String, Malformed> {
+        let policy = match (&set.preset, &set.toml) {
+            (Some(preset), None) => Policy::preset(preset).ok_or_else(|| {
+                let presets = Policy::presets().collect::<Vec<_>>().join("`, `");
+                Malformed::field("preset", format!("there is no such preset; the presets are `{presets}`"))
+            })?,
+            (None, Some(toml)) => Policy::parse("toml", toml).map_err(|error| Malformed::file("toml", error))?,
+            _ => return Err(Malformed::field("preset", "give the policy either as `preset` or as `toml`")),
+        };
+        let name = policy.name().to_owned();
+        let policy = Some(Arc::new(policy));
+        match institution {
+            None => self.common = policy,
+            Some(id) => self.own.extend(policy.map(|policy| (id, policy))),
+        }
+        Ok(name)
+    }
+
+    fn policy_of(&mut self, institution: InstitutionId) -> Result<Arc<Policy>, Malformed> {
+        if let Some(policy) = self.own.get(&institution).or(self.common.as_ref()) {
+            return Ok(Arc::clone(policy));
+        }
+        let policy = Policy::preset(DEFAULT_POLICY)
+            .ok_or_else(|| Malformed::line("no policy is set; set one with the command `policy`"))?;
+        Ok(Arc::clone(self.common.insert(Arc::new(policy))))
+    }
+
+    /// Publishes one session.
+    pub(crate) fn publish<T: Trace>(
+        &mut self,
+        engine: &Engine<T>,
+        directory: &Directory,
+        session: &SessionText,
+        at: Instant,
+    ) -> Result<Published, Malformed> {
+        let session = resolve(directory, session)?;
+        let plans = self.publish_all(engine, directory, vec![session], From::Object, at)?;
+        plans.first().map(summary).ok_or_else(|| Malformed::line("there is nothing to publish"))
+    }
+
+    /// Publishes the sessions of a table, all or none; gives back how many sessions and seats.
+    pub(crate) fn publish_roster<T: Trace>(
+        &mut self,
+        engine: &Engine<T>,
+        directory: &Directory,
+        csv: &str,
+        at: Instant,
+    ) -> Result<(usize, u32), Malformed> {
+        let sessions = Roster::parse(csv.as_bytes(), directory, []).map_err(|rows| Malformed::rows("csv", rows))?;
+        match self.publish_all(engine, directory, sessions, From::Table, at) {
+            Ok(plans) => Ok((plans.len(), plans.iter().map(|plan| plan.session.seats()).sum())),
+            Err(error) => {
+                // If it is about what was published before, the table can be told line by line. It is not read against
+                // that in the first place because that is the whole platform.
+                let duties = self.diaries.iter().flat_map(|(practitioner, diary)| {
+                    diary.values().map(|(time, code)| Duty { code, practitioner: *practitioner, time: *time })
+                });
+                match Roster::parse(csv.as_bytes(), directory, duties) {
+                    Err(rows) => Err(Malformed::rows("csv", rows)),
+                    Ok(_) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Publishes sessions, all or none, in the order in which they come: the carry ledger counts in that order.
+    fn publish_all<T: Trace>(
+        &mut self,
+        engine: &Engine<T>,
+        directory: &Directory,
+        sessions: Vec<Session>,
+        from: From,
+        at: Instant,
+    ) -> Result<Vec<Plan>, Malformed> {
+        let mut ledger = self.ledger.clone();
+        let mut room = self.room.clone();
+        let mut diaries: HashMap<PractitionerId, Diary> = HashMap::new();
+        let mut plans: Vec<Plan> = Vec::with_capacity(sessions.len());
+        for session in sessions {
+            if engine.find(&session.code).is_some() {
+                let reason = format!("session `{}` is published already; give this one another code", session.code);
+                return Err(from.wrong("code", reason));
+            }
+            check_practitioner(directory, &session).map_err(|reason| from.wrong("practitioner", reason))?;
+            let diary = diaries
+                .entry(session.practitioner)
+                .or_insert_with(|| self.diaries.get(&session.practitioner).cloned().unwrap_or_default());
+            enter(diary, &session).map_err(|other| {
+                let reason = format!("the practitioner is in two places at once: it overlaps session `{other}`");
+                from.wrong("from", reason)
+            })?;
+            let tier = directory.get(session.institution).tier;
+            let policy = self.policy_of(session.institution)?;
+            let plan = policy.plan(session, tier, &mut ledger).map_err(|refusal| {
+                let rule = if refusal.value.is_empty() {
+                    format!("`{}`", refusal.rule)
+                } else {
+                    format!("`{} = {}`", refusal.rule, refusal.value)
+                };
+                from.wrong("", format!("policy `{}`, {rule}: {}", refusal.policy, refusal.reason))
+            })?;
+            room.take(&plan).map_err(|limit| {
+                let code = &plan.session.code;
+                from.wrong("", format!("the engine has no room for session `{code}`; open it with more `{limit}`"))
+            })?;
+            plans.push(plan);
+        }
+        for (plan, done) in plans.iter().zip(0..) {
+            engine.publish(plan, at).map_err(|error| {
+                // All that the engine checks was checked above, so this is a foreign publisher's doing.
+                let before = if done == 0 { String::new() } else { format!(" ({done} sessions were published)") };
+                from.wrong("", format!("session `{}`: {error}{before}", plan.session.code))
+            })?;
+        }
+        self.ledger = ledger;
+        self.room = room;
+        self.diaries.extend(diaries);
+        Ok(plans)
+    }
+}
+
+/// Enters a session, or gives back the code of the one it overlaps with.
+fn enter(diary: &mut Diary, session: &Session) -> Result<(), Arc<str>> {
+    match diary.range(..session.time.to).next_back() {
+        Some((_, (other, code))) if other.to > session.time.from => Err(Arc::clone(code)),
+        _ => {
+            diary.insert(session.time.from, (session.time, session.code.as_str().into()));
+            Ok(())
+        }
+    }
+}
+
+fn check_practitioner(directory: &Directory, session: &Session) -> Result<(), String> {
+    let Some(practitioner) = directory.practitioners().get(session.practitioner.index()) else { return Ok(()) };
+    if !practitioner.sites.contains(&session.institution) {
+        return Err(format!(
+            "practitioner `{}` is not registered for institution `{}`; add the site to the directory",
+            practitioner.code,
+            directory.get(session.institution).code
+        ));
+    }
+    let (first, last) = (session.day(), session.time.to.plus(-1).day());
+    if !practitioner.is_valid_on(first) || !practitioner.is_valid_on(last) {
+        return Err(format!("the credential of practitioner `{}` is not valid on that day", practitioner.code));
+    }
+    Ok(())
+}
+
+impl Room {
+    /// Takes the room of a session, or names the limit that is too small.
+    fn take(&mut self, plan: &Plan) -> Result<(), &'static str> {
+        fn take(left: &mut u32, more: usize, name: &'static str) -> Result<(), &'static str> {
+            *left = u32::try_from(more).ok().and_then(|more| left.checked_sub(more)).ok_or(name)?;
+            Ok(())
+        }
+        let trees: &[PoolTree] = match &plan.blocks {
+            Blocks::PerSlot(trees) => trees,
+            Blocks::WholeSession(tree) => std::slice::from_ref(tree),
+        };
+        // The engine gives every slot of a session as many seats as the largest has.
+        let stride = plan.session.capacity.iter().copied().max().unwrap_or(0);
+        take(&mut self.blocks, trees.len(), "blocks")?;
+        take(&mut self.seats, usize::from(stride) * plan.session.capacity.len(), "seats")?;
+        take(&mut self.sessions, 1, "sessions")?;
+        // Trees and rules have tables of this size each; counting both against one errs on the safe side.
+        let hashes = trees
+            .iter()
+            .map(|tree| hash_of((tree.capacity(), tree.nodes(), tree.routes())))
+            .chain([hash_of(&plan.rules)]);
+        for hash in hashes {
+            if self.known.insert(hash) {
+                take(&mut self.shapes, 1, "shapes")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hash_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The session with numbers in place of codes.
+fn resolve(directory: &Directory, text: &SessionText) -> Result<Session, Malformed> {
+    let within = |error: Malformed| error.within("session");
+    let institution = directory.need_institution(&text.institution).map_err(within)?;
+    let department = directory.need_department(institution, &text.department).map_err(within)?;
+    let practitioner = directory.need_practitioner(&text.practitioner).map_err(within)?;
+    let slot_ms = i64::from(text.slot_minutes) * MINUTE;
+    let length = text.to.ms() - text.from.ms();
+    if length <= 0 || length > haoyuan_core::instant::DAY {
+        return Err(Malformed::field("session.to", "a session ends after it begins and within 24 hours"));
+    }
+    if slot_ms == 0 || length % slot_ms != 0 || length / slot_ms > 1024 {
+        let reason = "the slot length divides the session into 1 to 1024 slots";
+        return Err(Malformed::field("session.slot_minutes", reason));
+    }
+    if text.seats == 0 || text.seats > haoyuan_core::ids::SEATS_MAX {
+        let reason = format!("a slot has 1 to {} seats", haoyuan_core::ids::SEATS_MAX);
+        return Err(Malformed::field("session.seats", reason));
+    }
+    Ok(Session {
+        code: text.code.clone(),
+        institution,
+        department,
+        practitioner,
+        grade: text.grade,
+        kind: text.kind.unwrap_or(Kind::Clinic),
+        time: Interval { from: text.from, to: text.to },
+        // A slot is at most as long as the session, which is at most a day.
+        slot_ms: u32::try_from(slot_ms).unwrap_or(u32::MAX),
+        capacity: vec![text.seats; usize::try_from(length / slot_ms).unwrap_or(0)],
+    })
+}
+
+/// What was published: the minima over all blocks, before the first fence.
+fn summary(plan: &Plan) -> Published {
+    let trees: &[PoolTree] = match &plan.blocks {
+        Blocks::PerSlot(trees) => trees,
+        Blocks::WholeSession(tree) => std::slice::from_ref(tree),
+    };
+    let mut reserved: Vec<(String, u32)> = Vec::new();
+    for tree in trees {
+        for (node, index) in tree.nodes().iter().zip(NodeIndex::all()) {
+            let seats = u32::from(tree.guarantee(index, i64::MIN));
+            match reserved.iter_mut().find(|(name, _)| *name == node.name) {
+                Some((_, sum)) => *sum += seats,
+                None => reserved.push((node.name.clone(), seats)),
+            }
+        }
+    }
+    reserved.retain(|(_, seats)| *seats > 0);
+    Published {
+        session: plan.session.code.clone(),
+        slots: plan.session.capacity.len(),
+        seats: plan.session.seats(),
+        reserved,
+    }
+}

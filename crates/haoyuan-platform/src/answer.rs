@@ -1,0 +1,494 @@
+//! The answers: one JSON object per command.
+//!
+//! | `outcome` | means | further keys |
+//! |---|---|---|
+//! | `granted` | `hold` or `book` has given a seat | [`Granted`] |
+//! | `refused` | the rules say no: a normal answer, and it has left no trace in the state | [`Refused`] |
+//! | `done` | any other command was carried out | [`Done`], by `command` |
+//! | `error` | the line is not a command, or names what does not exist or does not fit; it had no effect | [`Malformed`] |
+//!
+//! Instants are RFC 3339 at +08:00, days `YYYY-MM-DD`, bookings 16 hexadecimal digits.
+
+use crate::malformed::Malformed;
+use crate::text;
+use haoyuan_core::ids::{BookingId, Interval, TicketId};
+use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::refusal::{Code, Refusal, Retry};
+use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+use serde::{Serialize, Serializer};
+use std::sync::Arc;
+
+/// What a command is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Answer {
+    /// A seat was given.
+    Granted(Granted),
+    /// The rules say no.
+    Refused(Refused),
+    /// The command was carried out.
+    Done(Done),
+    /// It is not a command that could be carried out; nothing has changed.
+    Error(Malformed),
+}
+
+impl Answer {
+    /// The answer as one line of JSON, without a line break.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Every key is a string and every value a plain one, so that writing JSON cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The same with the number of the line that it answers, as first key.
+    #[must_use]
+    pub fn to_json_at(&self, line: u64) -> String {
+        let json = self.to_json();
+        format!("{{\"line\":{line},{}", json.strip_prefix('{').unwrap_or_default())
+    }
+}
+
+/// `granted`: what the patient has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Granted {
+    /// `hold` or `book`.
+    pub command: &'static str,
+    /// The hold or booking, to confirm or cancel it.
+    #[serde(with = "text::required")]
+    pub booking: BookingId,
+    /// Where: the institution's code.
+    pub institution: Arc<str>,
+    /// The session's code.
+    pub session: Arc<str>,
+    /// The slot, counted from 0.
+    pub slot: u16,
+    /// The number (号序) in the session, counted from 1.
+    pub number: u16,
+    /// The suggested time of arrival, and the end of the slot.
+    pub time: Time,
+    /// Held or booked.
+    pub standing: Standing,
+    /// When the hold ends: exclusive, at this instant it is dead.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Instant>,
+    /// The block that decided.
+    pub block: u32,
+    /// The place of the grant in the block's gap-free history.
+    pub sequence: u32,
+    /// The pool that admitted it.
+    pub pool: String,
+    /// Whether the seat is one of the public and not of a reserve.
+    pub spill: bool,
+}
+
+/// Whether a seat still has to be confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// To be confirmed before it expires.
+    Held,
+    /// Booked.
+    Booked,
+}
+
+/// From–to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Time {
+    /// The first instant inside.
+    #[serde(with = "text::required")]
+    pub from: Instant,
+    /// The first instant after.
+    #[serde(with = "text::required")]
+    pub to: Instant,
+}
+
+impl From<Interval> for Time {
+    fn from(interval: Interval) -> Self {
+        Self { from: interval.from, to: interval.to }
+    }
+}
+
+/// `refused`: why not, and whether asking again can help.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The command that was refused.
+    pub command: &'static str,
+    /// The rest.
+    #[serde(flatten)]
+    pub reason: Reason,
+}
+
+/// A refusal in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The stable code.
+    pub code: Code,
+    /// The code's number, as in C.
+    pub number: u16,
+    /// The constraint that decided.
+    pub binding: Binding,
+    /// Whether the same request may succeed later without being changed.
+    pub transient: bool,
+    /// Whether, and from when, to ask again.
+    pub retry: Again,
+    /// What to tell the patient.
+    pub message: Message,
+}
+
+impl Reason {
+    /// The words of a refusal; `pool` is the name of the node that binds, where one does.
+    pub(crate) fn new(refusal: &Refusal, binding: Binding) -> Self {
+        let code = refusal.code;
+        let from = match refusal.retry {
+            Retry::From(from) => Some(from),
+            _ => None,
+        };
+        Self {
+            code,
+            number: code.number(),
+            binding,
+            transient: code.is_transient(),
+            retry: Again { when: refusal.retry.text(), from },
+            message: Message { en: code.en(), zh: code.zh() },
+        }
+    }
+}
+
+/// The constraint that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Binding {
+    /// The code says it all.
+    None,
+    /// A pool: its guarantee, cap or opening time. The root `ROOT` is all seats.
+    Pool {
+        /// Its name, as in the policy.
+        pool: String,
+    },
+    /// Another live booking of the same patient.
+    Booking {
+        /// Which.
+        #[serde(with = "text::required")]
+        booking: BookingId,
+    },
+    /// A count was reached.
+    Limit {
+        /// The most that is allowed.
+        limit: u32,
+    },
+}
+
+/// Whether, and from when, to ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Again {
+    /// `never`, `now`, `from` (see there) or `when_returned` (when somebody gives a seat back).
+    pub when: &'static str,
+    /// From when the named constraint no longer binds.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub from: Option<Instant>,
+}
+
+/// User text in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// English.
+    pub en: &'static str,
+    /// Chinese.
+    pub zh: &'static str,
+}
+
+/// `done`: what came of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Done {
+    /// The sizes in force.
+    Open {
+        /// They.
+        limits: Sizes,
+    },
+    /// What the directory now has.
+    Directory {
+        /// Institutions.
+        institutions: usize,
+        /// Alliances.
+        alliances: usize,
+        /// Departments of all institutions.
+        departments: usize,
+        /// Practitioners.
+        practitioners: usize,
+    },
+    /// The policy in force.
+    Policy {
+        /// For this institution; absent for all that have none of their own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        institution: Option<String>,
+        /// Its name.
+        policy: String,
+    },
+    /// The session was published.
+    Publish(Published),
+    /// All sessions of the roster were published.
+    Roster {
+        /// How many.
+        sessions: usize,
+        /// Their seats.
+        seats: u32,
+    },
+    /// The ticket was registered.
+    Ticket {
+        /// Its number.
+        #[serde(with = "text::required")]
+        ticket: TicketId,
+        /// From then on it is void.
+        #[serde(with = "text::required")]
+        expires: Instant,
+    },
+    /// What the decision would say.
+    Availability {
+        /// Seats this class could be granted one after another, now.
+        free: u8,
+        /// Seats of the block.
+        capacity: u8,
+        /// Live seats of the block.
+        live: u8,
+        /// Why not, if `free` is 0.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refusal: Option<Reason>,
+    },
+    /// The hold is a booking.
+    Confirm(Settled),
+    /// The seat went back.
+    Cancel(Settled),
+    /// Holds that were due are swept.
+    Tick {
+        /// How many.
+        swept: u64,
+    },
+    /// Slots that the decision would grant.
+    Search {
+        /// In the order asked for.
+        found: Vec<Found>,
+    },
+    /// The day's visits.
+    Load {
+        /// By time.
+        slots: Vec<SlotLoad>,
+    },
+    /// The patient's live holds and bookings.
+    Bookings {
+        /// They.
+        bookings: Vec<Live>,
+    },
+    /// A session.
+    Session(Box<Described>),
+    /// The recount.
+    Audit {
+        /// Whether every count is right.
+        sound: bool,
+        /// What was counted, if it is.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        counted: Option<Counted>,
+        /// What is wrong otherwise, in words for the log.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        broken: Vec<String>,
+    },
+}
+
+/// The sizes of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Sizes {
+    /// Blocks.
+    pub blocks: u32,
+    /// Seats.
+    pub seats: u32,
+    /// Sessions.
+    pub sessions: u32,
+    /// Different pool trees.
+    pub shapes: u32,
+    /// Patients.
+    pub patients: u32,
+    /// Entries of patients.
+    pub entries: u32,
+}
+
+/// A published session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Published {
+    /// Its code.
+    pub session: String,
+    /// Its slots.
+    pub slots: usize,
+    /// Its seats.
+    pub seats: u32,
+    /// The seats that each pool guarantees before the first fence, over all slots; pools without a minimum are left out.
+    #[serde(serialize_with = "as_map")]
+    pub reserved: Vec<(String, u32)>,
+}
+
+/// What became of a hold or booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Which.
+    #[serde(with = "text::required")]
+    pub booking: BookingId,
+    /// Its block.
+    pub block: u32,
+    /// The place of the change in the block's history.
+    pub sequence: u32,
+    /// Whether this command changed anything; `false` if it was confirmed before.
+    pub changed: bool,
+}
+
+/// A slot that the decision would grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// The institution's code.
+    pub institution: Arc<str>,
+    /// The session's code.
+    pub session: Arc<str>,
+    /// The slot, counted from 0.
+    pub slot: u16,
+    /// Its time.
+    pub time: Time,
+    /// Seats this class could get.
+    pub free: u8,
+    /// Live seats of the block.
+    pub live: u8,
+    /// Seats of the block.
+    pub capacity: u8,
+}
+
+/// How full one slot of the day is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct SlotLoad {
+    /// The time.
+    pub time: Time,
+    /// Seats over all sessions of that time.
+    pub capacity: u32,
+    /// Live ones.
+    pub live: u32,
+}
+
+/// A live hold or booking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Live {
+    /// Its number.
+    #[serde(with = "text::required")]
+    pub booking: BookingId,
+    /// The institution's code.
+    pub institution: Arc<str>,
+    /// The session's code.
+    pub session: Arc<str>,
+    /// The slot, counted from 0.
+    pub slot: u16,
+    /// The number in the session, counted from 1.
+    pub number: u16,
+    /// Its time.
+    pub time: Time,
+    /// Held or booked.
+    pub standing: Standing,
+    /// When the hold ends.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Instant>,
+    /// By what right it was granted.
+    #[serde(with = "text::required")]
+    pub class: Class,
+    /// Through which channel it was granted.
+    #[serde(with = "text::required")]
+    pub channel: Channel,
+}
+
+/// What an audit counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Blocks.
+    pub blocks: u64,
+    /// Their seats.
+    pub seats: u64,
+    /// Held ones, due or not.
+    pub held: u64,
+    /// Booked ones.
+    pub booked: u64,
+    /// Accepted transitions so far.
+    pub transitions: u64,
+}
+
+impl From<haoyuan_engine::Audit> for Counted {
+    fn from(audit: haoyuan_engine::Audit) -> Self {
+        Self {
+            blocks: audit.blocks,
+            seats: audit.seats,
+            held: audit.held,
+            booked: audit.booked,
+            transitions: audit.transitions,
+        }
+    }
+}
+
+/// A session and its pools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Described {
+    /// Its code.
+    pub session: Arc<str>,
+    /// The institution's code.
+    pub institution: Arc<str>,
+    /// The department's code.
+    pub department: Arc<str>,
+    /// The practitioner's code.
+    pub practitioner: Arc<str>,
+    /// The grade.
+    #[serde(with = "text::required")]
+    pub grade: Grade,
+    /// The kind.
+    #[serde(with = "text::required")]
+    pub kind: Kind,
+    /// The day it counts for.
+    #[serde(with = "text::required")]
+    pub day: Day,
+    /// From–to.
+    pub time: Time,
+    /// When it was published.
+    #[serde(with = "text::required")]
+    pub published: Instant,
+    /// Seats of the session.
+    pub seats: u32,
+    /// What decides: `slot` if each slot is a block, `session` if the whole session is one.
+    pub block: &'static str,
+    /// The slots, in order.
+    pub slots: Vec<DescribedSlot>,
+}
+
+/// A slot and its pools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DescribedSlot {
+    /// Counted from 0.
+    pub slot: u16,
+    /// Its time.
+    pub time: Time,
+    /// Seats of the block.
+    pub capacity: u8,
+    /// The pools that have a minimum, a cap or a time of opening or closing, in order of precedence.
+    pub pools: Vec<DescribedPool>,
+}
+
+/// A pool of a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DescribedPool {
+    /// Its name.
+    pub pool: String,
+    /// Its guaranteed minimum at this instant.
+    pub guarantee: u8,
+    /// Its cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u8>,
+    /// From when it accepts, inclusive; absent if always.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Instant>,
+    /// From when it no longer accepts; absent if never.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Instant>,
+}
+
+fn as_map<S: Serializer>(pairs: &[(String, u32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, seats)| (name, seats)))
+}

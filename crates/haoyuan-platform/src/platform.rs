@@ -1,0 +1,588 @@
+//! The platform: from names to numbers, through the engine, and back to names.
+
+use crate::admin::Admin;
+use crate::answer::{self, Answer, Binding, Done, Granted, Reason, Refused};
+use crate::command::{self, Command};
+use crate::malformed::Malformed;
+use crate::text::Slot;
+use haoyuan_core::directory::Directory;
+use haoyuan_core::ids::{DepartmentId, InstitutionId, NodeIndex, PractitionerId, SessionId, SlotIndex, SlotRef};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
+use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
+use haoyuan_core::terms::Class;
+use haoyuan_engine::{Engine, Limits, Trace};
+use parking_lot::{Mutex, RwLock};
+use std::sync::{Arc, OnceLock};
+
+/// Institutions, policies and sessions by name, over one engine. All methods take `&self`.
+///
+/// # Consistency
+/// - A decision (`hold`, `book`, `confirm`, `cancel`, `availability`) is the engine's: lock-free there, linearized by one
+///   compare-and-swap. Here it looks a session up by its code and takes no lock that publishing holds.
+/// - Administration (`directory`, `policy`, `publish`, `roster`) is one at a time and all or nothing: a command that is
+///   answered with an error has changed nothing.
+/// - A command names session and slot before the engine sees it: where the name is unknown, the refusal is given here
+///   and an idempotency key stays unused.
+pub struct Platform<T: Trace = ()> {
+    engine: OnceLock<Engine<T>>,
+    /// Waits for the engine; taken when it is opened.
+    trace: Mutex<Option<T>>,
+    ceiling: Limits,
+    /// Replaced as a whole, so that readers never wait for a file to be read.
+    directory: RwLock<Arc<Directory>>,
+    admin: Mutex<Admin>,
+}
+
+impl<T: Trace> std::fmt::Debug for Platform<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Platform").field("engine", &self.engine.get()).finish_non_exhaustive()
+    }
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Platform {
+    /// A platform without a trace. The engine is opened by the first command: `open` chooses its sizes, any other takes
+    /// the default ones.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_trace(())
+    }
+}
+
+impl<T: Trace> Platform<T> {
+    /// A platform that tells every fact to `trace`.
+    #[must_use]
+    pub fn with_trace(trace: T) -> Self {
+        // What `open` may ask for: a province, or what fits beside the rest in 32 bits of address space.
+        let ceiling = Limits::for_seats(if cfg!(target_pointer_width = "64") { 16_000_000 } else { 2_000_000 });
+        Self {
+            engine: OnceLock::new(),
+            trace: Mutex::new(Some(trace)),
+            ceiling,
+            directory: RwLock::default(),
+            admin: Mutex::default(),
+        }
+    }
+
+    /// The same with other bounds on what the command `open` may ask for; memory is reserved when it is decided.
+    #[must_use]
+    pub fn with_ceiling(self, ceiling: Limits) -> Self {
+        Self { ceiling, ..self }
+    }
+
+    /// The engine; opened with its default sizes if nothing has opened it before.
+    pub fn engine(&self) -> &Engine<T> {
+        self.open(Limits::default()).0
+    }
+
+    /// The directory as it is now.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.read())
+    }
+
+    /// The engine, and whether this call opened it.
+    fn open(&self, limits: Limits) -> (&Engine<T>, bool) {
+        let mut opened = false;
+        let engine = self.engine.get_or_init(|| {
+            opened = true;
+            self.admin.lock().opened(limits);
+            match self.trace.lock().take() {
+                Some(trace) => Engine::with_trace(limits, trace),
+                None => unreachable!("the engine is opened once, and nothing else takes the trace"),
+            }
+        });
+        (engine, opened)
+    }
+
+    /// Executes one line of JSON and answers with one line of JSON. Never panics; see [`Answer`] for the shapes.
+    #[must_use]
+    pub fn execute(&self, line: &str) -> String {
+        self.answer(line).to_json()
+    }
+
+    /// The same, for line `number` of a file: the answer begins with `"line":number`.
+    #[must_use]
+    pub fn execute_line(&self, number: u64, line: &str) -> String {
+        self.answer(line).to_json_at(number)
+    }
+
+    /// Executes one line of JSON.
+    #[must_use]
+    pub fn answer(&self, line: &str) -> Answer {
+        match Command::parse(line) {
+            Ok(command) => self.decide(&command),
+            Err(malformed) => Answer::Error(malformed),
+        }
+    }
+
+    /// Executes one command.
+    #[must_use]
+    pub fn decide(&self, command: &Command) -> Answer {
+        let decided = match command {
+            Command::Open(open) => self.open_with(open),
+            Command::Directory(file) => self.extend_directory(file),
+            Command::Policy(policy) => self.set_policy(policy),
+            Command::Publish(publish) => self.publish(publish),
+            Command::Roster(roster) => self.publish_roster(roster),
+            Command::Ticket(ticket) => self.issue_ticket(ticket),
+            Command::Availability(ask) => self.availability(ask),
+            Command::Hold(wish) => self.claim(wish, command.word(), Engine::hold),
+            Command::Book(wish) => self.claim(wish, command.word(), Engine::book),
+            Command::Confirm(settle) => self.settle(settle, Engine::confirm, Done::Confirm),
+            Command::Cancel(settle) => self.settle(settle, Engine::cancel, Done::Cancel),
+            Command::Tick(tick) => Ok(Answer::Done(Done::Tick { swept: self.engine().tick(tick.at) })),
+            Command::Search(search) => self.search(search),
+            Command::Load(load) => self.load(load),
+            Command::Bookings(bookings) => self.bookings(bookings),
+            Command::Session(describe) => self.describe(describe),
+            Command::Audit(_) => Ok(Answer::Done(match self.engine().audit() {
+                Ok(audit) => Done::Audit { sound: true, counted: Some(audit.into()), broken: Vec::new() },
+                Err(broken) => Done::Audit { sound: false, counted: None, broken },
+            })),
+        };
+        decided.unwrap_or_else(|stop| match stop {
+            Stop::Error(malformed) => Answer::Error(malformed),
+            Stop::Refusal(refusal, slot) => {
+                Answer::Refused(Refused { command: command.word(), reason: self.reason(&refusal, slot) })
+            }
+        })
+    }
+
+    // ---- administration -------------------------------------------------------------------------------------------
+
+    fn open_with(&self, open: &command::Open) -> Decided {
+        if open.for_seats.is_some_and(|seats| seats == 0 || seats > self.ceiling.seats) {
+            let reason = format!("the host allows 1 to {} seats", self.ceiling.seats);
+            return Err(Malformed::field("for_seats", reason).into());
+        }
+        let base = open.for_seats.map_or_else(Limits::default, Limits::for_seats);
+        let limits = Limits {
+            blocks: open.blocks.unwrap_or(base.blocks),
+            seats: open.seats.unwrap_or(base.seats),
+            sessions: open.sessions.unwrap_or(base.sessions),
+            shapes: open.shapes.unwrap_or(base.shapes),
+            patients: open.patients.unwrap_or(base.patients),
+            entries: open.entries.unwrap_or(base.entries),
+        };
+        let most = self.ceiling;
+        for (name, asked, most) in [
+            ("blocks", limits.blocks, most.blocks),
+            ("seats", limits.seats, most.seats),
+            ("sessions", limits.sessions, most.sessions),
+            ("shapes", limits.shapes, most.shapes),
+            ("patients", limits.patients, most.patients),
+            ("entries", limits.entries, most.entries),
+        ] {
+            if asked == 0 || asked > most {
+                let reason = format!("the host allows 1 to {most} {name}, and this asks for {asked}");
+                return Err(Malformed::field(name, reason).into());
+            }
+        }
+        if !self.open(limits).1 {
+            return Err(Malformed::field("command", "the engine is already open; `open` comes first or never").into());
+        }
+        Ok(Answer::Done(Done::Open {
+            limits: answer::Sizes {
+                blocks: limits.blocks,
+                seats: limits.seats,
+                sessions: limits.sessions,
+                shapes: limits.shapes,
+                patients: limits.patients,
+                entries: limits.entries,
+            },
+        }))
+    }
+
+    fn extend_directory(&self, file: &command::Directory) -> Decided {
+        // The administration lock is held from reading to replacing: two files at once would lose one.
+        let _one_at_a_time = self.admin.lock();
+        let mut directory = Directory::clone(&self.directory());
+        match (&file.toml, &file.entries) {
+            (Some(toml), None) => {
+                directory.extend_from("toml", toml).map_err(|error| Malformed::file("toml", error))?;
+            }
+            (None, Some(entries)) => directory
+                .extend(entries)
+                .map_err(|error| Malformed::field(&format!("entries.{}", error.key), error.reason))?,
+            _ => return Err(Malformed::field("toml", "give the directory either as `toml` or as `entries`").into()),
+        }
+        let done = Done::Directory {
+            institutions: directory.institutions().len(),
+            alliances: directory.alliances().len(),
+            departments: directory.departments().len(),
+            practitioners: directory.practitioners().len(),
+        };
+        *self.directory.write() = Arc::new(directory);
+        Ok(Answer::Done(done))
+    }
+
+    fn set_policy(&self, set: &command::Policy) -> Decided {
+        let institution = set.institution.as_deref().map(|code| self.directory().need_institution(code)).transpose()?;
+        let policy = self.admin.lock().set_policy(institution, set)?;
+        Ok(Answer::Done(Done::Policy { institution: set.institution.clone(), policy }))
+    }
+
+    fn publish(&self, publish: &command::Publish) -> Decided {
+        let engine = self.engine();
+        let mut admin = self.admin.lock();
+        let published = admin.publish(engine, &self.directory(), &publish.session, publish.at)?;
+        Ok(Answer::Done(Done::Publish(published)))
+    }
+
+    fn publish_roster(&self, roster: &command::Roster) -> Decided {
+        let engine = self.engine();
+        let mut admin = self.admin.lock();
+        let (sessions, seats) = admin.publish_roster(engine, &self.directory(), &roster.csv, roster.at)?;
+        Ok(Answer::Done(Done::Roster { sessions, seats }))
+    }
+
+    fn issue_ticket(&self, issue: &command::Ticket) -> Decided {
+        let directory = self.directory();
+        let institution = directory.need_institution(&issue.institution)?;
+        let department = match &issue.department {
+            Some(code) => Some(directory.need_department(institution, code)?),
+            None => None,
+        };
+        let issuer = issue
+            .issuer
+            .as_ref()
+            .map(|code| directory.institution(code).ok_or_else(|| unknown("issuer", "institution")))
+            .transpose()?;
+        if matches!(issue.class, Class::ReferralSecondary | Class::ReferralPrimary) {
+            let Some(issuer) = issuer else {
+                return Err(Malformed::field("issuer", "a referral names the institution that refers").into());
+            };
+            if directory.referral_class(issuer, institution) != Some(issue.class) {
+                let reason = "an institution refers to one of a higher tier in an alliance of both, \
+                              under the class of its own tier";
+                return Err(Malformed::field("issuer", reason).into());
+            }
+        }
+        let ticket = Ticket {
+            id: issue.ticket,
+            patient: issue.patient,
+            class: issue.class,
+            institution,
+            department,
+            expires: issue.expires,
+        };
+        self.engine().issue_ticket(&ticket, issue.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
+        Ok(Answer::Done(Done::Ticket { ticket: issue.ticket, expires: issue.expires }))
+    }
+
+    // ---- decisions ------------------------------------------------------------------------------------------------
+
+    /// The slot that a code and an index or instant mean.
+    fn slot(&self, code: &str, slot: Slot) -> Result<SlotRef, Stop> {
+        let refused = |code| Stop::Refusal(Refusal::plain(code), None);
+        let session = self.engine().find(code).ok_or_else(|| refused(Code::UnknownSession))?;
+        let index = match slot {
+            Slot::Index(index) => u16::try_from(index).ok(),
+            Slot::Start(start) => self.engine().session(session).and_then(|view| {
+                let (since, length) = (start.ms() - view.time.from.ms(), i64::from(view.slot_ms));
+                if start < view.time.to && since >= 0 && since % length == 0 {
+                    u16::try_from(since / length).ok()
+                } else {
+                    None
+                }
+            }),
+        };
+        let slot = index.and_then(SlotIndex::new).ok_or_else(|| refused(Code::UnknownSlot))?;
+        Ok(SlotRef { session, slot })
+    }
+
+    fn availability(&self, ask: &command::Availability) -> Decided {
+        let slot = self.slot(&ask.session, ask.slot)?;
+        let availability = self
+            .engine()
+            .availability(slot, ask.class, ask.channel, ask.at)
+            .map_err(|refusal| Stop::Refusal(refusal, Some(slot)))?;
+        Ok(Answer::Done(Done::Availability {
+            free: availability.free,
+            capacity: availability.capacity,
+            live: availability.live,
+            refusal: availability.refusal.map(|refusal| self.reason(&refusal, Some(slot))),
+        }))
+    }
+
+    fn claim(
+        &self,
+        wish: &command::Wish,
+        command: &'static str,
+        decide: impl Fn(&Engine<T>, &Wish, Instant) -> Result<Grant, Refusal>,
+    ) -> Decided {
+        let slot = self.slot(&wish.session, wish.slot)?;
+        let asked = Wish {
+            patient: wish.patient,
+            slot,
+            class: wish.class,
+            channel: wish.channel,
+            ticket: wish.ticket,
+            key: wish.key,
+        };
+        let grant =
+            decide(self.engine(), &asked, wish.at).map_err(|refusal| Stop::Refusal(refusal, Some(slot)))?;
+        let (standing, expires) = standing(grant.standing);
+        Ok(Answer::Granted(Granted {
+            command,
+            booking: grant.booking,
+            institution: self.institution_code(grant.institution),
+            session: wish.session.as_str().into(),
+            slot: grant.slot.slot.get(),
+            number: grant.number,
+            time: grant.time.into(),
+            standing,
+            expires,
+            block: grant.booking.block().get(),
+            sequence: grant.booking.sequence().0,
+            pool: self.pool_name(grant.slot, grant.node),
+            spill: grant.spill,
+        }))
+    }
+
+    fn settle(
+        &self,
+        settle: &command::Settle,
+        decide: impl Fn(&Engine<T>, &Settle, Instant) -> Result<Settled, Refusal>,
+        done: impl Fn(answer::Settled) -> Done,
+    ) -> Decided {
+        let asked = Settle { patient: settle.patient, booking: settle.booking, key: settle.key };
+        let settled = decide(self.engine(), &asked, settle.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
+        Ok(Answer::Done(done(answer::Settled {
+            booking: settled.booking,
+            block: settled.booking.block().get(),
+            sequence: settled.sequence.0,
+            changed: settled.changed,
+        })))
+    }
+
+    // ---- questions ------------------------------------------------------------------------------------------------
+
+    fn search(&self, search: &command::Search) -> Decided {
+        let directory = self.directory();
+        let (institution, department) = directory.place(search.institution.as_ref(), search.department.as_ref())?;
+        let practitioner = search
+            .practitioner
+            .as_ref()
+            .map(|code| directory.practitioner(code).ok_or_else(|| unknown("practitioner", "practitioner")))
+            .transpose()?;
+        if search.to < search.from || search.to.0 - search.from.0 >= command::Search::DAYS_MAX {
+            let reason = format!("the last day is the first or up to {} days later", command::Search::DAYS_MAX - 1);
+            return Err(Malformed::field("to", reason).into());
+        }
+        let most = search.most.unwrap_or(command::Search::MOST_DEFAULT);
+        if most == 0 || most > command::Search::MOST_MAX {
+            let reason = format!("a search lists 1 to {} slots", command::Search::MOST_MAX);
+            return Err(Malformed::field("most", reason).into());
+        }
+        let query = Query {
+            class: search.class,
+            channel: search.channel,
+            from: search.from,
+            to: search.to,
+            institution,
+            department,
+            practitioner,
+            grade: search.grade,
+            order: match search.order.unwrap_or_default() {
+                command::Order::Earliest => Order::Earliest,
+                command::Order::LeastLoaded => Order::LeastLoaded,
+            },
+            most: most as usize,
+        };
+        let found = self.engine().search(&query, search.at).into_iter().filter_map(|found| {
+            let view = self.engine().session(found.slot.session)?;
+            Some(answer::Found {
+                institution: self.institution_code(view.institution),
+                session: view.code,
+                slot: found.slot.slot.get(),
+                time: found.time.into(),
+                free: found.free,
+                live: found.live,
+                capacity: found.capacity,
+            })
+        });
+        Ok(Answer::Done(Done::Search { found: found.collect() }))
+    }
+
+    fn load(&self, load: &command::Load) -> Decided {
+        let directory = self.directory();
+        let (institution, department) = directory.place(load.institution.as_ref(), load.department.as_ref())?;
+        let slots = self.engine().load(load.day, institution, department, load.at).into_iter().map(|slot| {
+            answer::SlotLoad { time: slot.time.into(), capacity: slot.capacity, live: slot.live }
+        });
+        Ok(Answer::Done(Done::Load { slots: slots.collect() }))
+    }
+
+    fn bookings(&self, ask: &command::Bookings) -> Decided {
+        let bookings =
+            self.engine().bookings_of(ask.patient, ask.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
+        let bookings = bookings.into_iter().map(|live| {
+            let grant = live.grant;
+            let (standing, expires) = standing(grant.standing);
+            answer::Live {
+                booking: grant.booking,
+                institution: self.institution_code(grant.institution),
+                session: self.session_code(grant.slot.session),
+                slot: grant.slot.slot.get(),
+                number: grant.number,
+                time: grant.time.into(),
+                standing,
+                expires,
+                class: live.class,
+                channel: live.channel,
+            }
+        });
+        Ok(Answer::Done(Done::Bookings { bookings: bookings.collect() }))
+    }
+
+    fn describe(&self, ask: &command::Describe) -> Decided {
+        let unknown_session = || Stop::Refusal(Refusal::plain(Code::UnknownSession), None);
+        let id = self.engine().find(&ask.session).ok_or_else(unknown_session)?;
+        let view = self.engine().session(id).ok_or_else(unknown_session)?;
+        let origin = view.time.from.day().midnight();
+        let directory = self.directory();
+        let slots = (0..view.slots).filter_map(SlotIndex::new).filter_map(|slot| {
+            let tree = self.engine().tree(SlotRef { session: id, slot })?;
+            let from = view.time.from.plus(i64::from(view.slot_ms) * i64::from(slot.get()));
+            let limited = tree.nodes().iter().zip(NodeIndex::all()).filter(|(node, _)| {
+                node.guarantee > 0 || node.cap.is_some() || node.opens != i64::MIN || node.closes != i64::MAX
+            });
+            let offset = |offset: i64, never: i64| (offset != never).then(|| origin.plus(offset));
+            Some(answer::DescribedSlot {
+                slot: slot.get(),
+                time: answer::Time { from, to: from.plus(i64::from(view.slot_ms)) },
+                capacity: tree.capacity(),
+                pools: limited
+                    .map(|(node, index)| answer::DescribedPool {
+                        pool: node.name.clone(),
+                        guarantee: tree.guarantee(index, ask.at.ms() - origin.ms()),
+                        cap: node.cap,
+                        opens: offset(node.opens, i64::MIN),
+                        closes: offset(node.closes, i64::MAX),
+                    })
+                    .collect(),
+            })
+        });
+        Ok(Answer::Done(Done::Session(Box::new(answer::Described {
+            institution: self.institution_code(view.institution),
+            department: directory.departments().get(view.department.index()).map_or("", |d| &d.code).into(),
+            practitioner: directory.practitioners().get(view.practitioner.index()).map_or("", |p| &p.code).into(),
+            grade: view.grade,
+            kind: view.kind,
+            day: view.time.from.day(),
+            time: view.time.into(),
+            published: view.published,
+            seats: view.seats,
+            block: if view.whole { "session" } else { "slot" },
+            slots: slots.collect(),
+            session: view.code,
+        }))))
+    }
+
+    // ---- from numbers to names ------------------------------------------------------------------------------------
+
+    fn institution_code(&self, id: InstitutionId) -> Arc<str> {
+        self.directory.read().institutions().get(id.index()).map_or("", |institution| &institution.code).into()
+    }
+
+    fn session_code(&self, id: SessionId) -> Arc<str> {
+        self.engine().session(id).map_or_else(|| "".into(), |view| view.code)
+    }
+
+    fn pool_name(&self, slot: SlotRef, node: NodeIndex) -> String {
+        let tree = self.engine().tree(slot);
+        tree.and_then(|tree| tree.nodes().get(node.index())).map_or_else(String::new, |node| node.name.clone())
+    }
+
+    fn reason(&self, refusal: &Refusal, slot: Option<SlotRef>) -> Reason {
+        let binding = match refusal.binding {
+            Constraint::None => Binding::None,
+            Constraint::Node(node) => match slot {
+                Some(slot) => Binding::Pool { pool: self.pool_name(slot, node) },
+                None => Binding::None,
+            },
+            Constraint::Booking(booking) => Binding::Booking { booking },
+            Constraint::Limit(limit) => Binding::Limit { limit },
+        };
+        Reason::new(refusal, binding)
+    }
+}
+
+/// Why a command ends early.
+pub(crate) enum Stop {
+    Error(Malformed),
+    /// The slot gives the pools their names.
+    Refusal(Refusal, Option<SlotRef>),
+}
+
+impl From<Malformed> for Stop {
+    fn from(malformed: Malformed) -> Self {
+        Self::Error(malformed)
+    }
+}
+
+type Decided = Result<Answer, Stop>;
+
+const fn standing(standing: Standing) -> (answer::Standing, Option<Instant>) {
+    match standing {
+        Standing::HeldUntil(expires) => (answer::Standing::Held, Some(expires)),
+        Standing::Booked => (answer::Standing::Booked, None),
+    }
+}
+
+fn unknown(field: &str, what: &str) -> Malformed {
+    Malformed::field(field, format!("the directory has no {what} with this code; register it or correct the code"))
+}
+
+/// Looking up what must be there.
+pub(crate) trait Lookup {
+    fn need_institution(&self, code: &str) -> Result<InstitutionId, Malformed>;
+    fn need_department(&self, institution: InstitutionId, code: &str) -> Result<DepartmentId, Malformed>;
+    fn need_practitioner(&self, code: &str) -> Result<PractitionerId, Malformed>;
+    /// An institution and a department of it, where they are given.
+    fn place(
+        &self,
+        institution: Option<&String>,
+        department: Option<&String>,
+    ) -> Result<(Option<InstitutionId>, Option<DepartmentId>), Malformed>;
+}
+
+impl Lookup for Directory {
+    fn need_institution(&self, code: &str) -> Result<InstitutionId, Malformed> {
+        self.institution(code).ok_or_else(|| unknown("institution", "institution"))
+    }
+
+    fn need_department(&self, institution: InstitutionId, code: &str) -> Result<DepartmentId, Malformed> {
+        self.department(institution, code).ok_or_else(|| unknown("department", "department of this institution"))
+    }
+
+    fn need_practitioner(&self, code: &str) -> Result<PractitionerId, Malformed> {
+        self.practitioner(code).ok_or_else(|| unknown("practitioner", "practitioner"))
+    }
+
+    fn place(
+        &self,
+        institution: Option<&String>,
+        department: Option<&String>,
+    ) -> Result<(Option<InstitutionId>, Option<DepartmentId>), Malformed> {
+        match (institution, department) {
+            (None, None) => Ok((None, None)),
+            (None, Some(_)) => {
+                Err(Malformed::field("institution", "a department is known within its institution; name both"))
+            }
+            (Some(institution), None) => Ok((Some(self.need_institution(institution)?), None)),
+            (Some(institution), Some(department)) => {
+                let institution = self.need_institution(institution)?;
+                Ok((Some(institution), Some(self.need_department(institution, department)?)))
+            }
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! How values are written in commands and answers: instants, days, keys, codes; each has one spelling going out and one
+//! checked way coming in.
+//!
+//! INVARIANT (nothing personal comes back): no message made here repeats a value that it was given. Somebody who types
+//! an identity-card number where a key belongs is told which field is wrong, and the number goes nowhere.
+
+use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, TicketId};
+use haoyuan_core::instant::{Day, Instant, OFFSET};
+use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The most bytes of a code: of a session, an institution, a department, a practitioner, a preset.
+pub const CODE_BYTES_MAX: usize = 64;
+
+/// A value that is written in JSON as a string of a fixed form.
+pub(crate) trait Written: Sized {
+    /// What the string must be, for the message to somebody who wrote something else.
+    const FORM: &'static str;
+    /// Reads the string.
+    fn read(text: &str) -> Option<Self>;
+    /// Writes the string.
+    fn write(&self) -> String;
+}
+
+impl Written for Instant {
+    const FORM: &'static str =
+        "an RFC 3339 instant between 1970 and 2109, such as `2026-03-10T07:00:00+08:00`";
+
+    fn read(text: &str) -> Option<Self> {
+        // jiff reads more than RFC 3339 (spaces, zone names, missing seconds); one spelling is enough here.
+        if !has_form(text, b"dddd-dd-ddTdd:dd:dd") {
+            return None;
+        }
+        let rest = &text[19..];
+        let digits = rest.strip_prefix('.').map(|r| r.bytes().take_while(u8::is_ascii_digit).count());
+        let zone = match digits {
+            Some(n @ 1..=9) => &rest[n + 1..],
+            Some(_) => return None,
+            None => rest,
+        };
+        if zone != "Z" && !has_form(zone, b"+dd:dd") && !has_form(zone, b"-dd:dd") || zone.len() > 6 {
+            return None;
+        }
+        // Finer than a millisecond is cut off, never rounded up: one nanosecond before the release is before it.
+        Self::new(text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000).try_into().ok()?)
+    }
+
+    fn write(&self) -> String {
+        let Ok(local) = jiff::Timestamp::from_millisecond(self.ms() + OFFSET) else { return String::new() };
+        let local = jiff::tz::Offset::UTC.to_datetime(local);
+        let mut text = format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+            local.year(),
+            local.month(),
+            local.day(),
+            local.hour(),
+            local.minute(),
+            local.second()
+        );
+        if local.millisecond() != 0 {
+            text += &format!(".{:03}", local.millisecond());
+        }
+        text + "+08:00"
+    }
+}
+
+/// Whether `text` begins with the form, where `d` stands for a digit.
+fn has_form(text: &str, form: &[u8]) -> bool {
+    text.len() >= form.len()
+        && text.bytes().zip(form).all(|(c, f)| if *f == b'd' { c.is_ascii_digit() } else { c == *f })
+}
+
+impl Written for Day {
+    const FORM: &'static str = "a day between 1970 and 2109, such as `2026-03-10`";
+
+    fn read(text: &str) -> Option<Self> {
+        if text.len() != 10 || !has_form(text, b"dddd-dd-dd") {
+            return None;
+        }
+        let date: jiff::civil::Date = text.parse().ok()?;
+        let days = jiff::civil::date(1970, 1, 1).until(date).ok()?.get_days();
+        (0..=Instant::MAX.day().0).contains(&days).then_some(Self(days))
+    }
+
+    fn write(&self) -> String {
+        jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(self.0)).to_string()
+    }
+}
+
+fn hex(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u128> {
+    // `from_str_radix` would take a sign as well.
+    let all_hex = digits.contains(&text.len()) && text.bytes().all(|c| c.is_ascii_hexdigit());
+    if all_hex { u128::from_str_radix(text, 16).ok() } else { None }
+}
+
+impl Written for PatientKey {
+    const FORM: &'static str =
+        "a patient key: exactly 32 hexadecimal digits of a keyed hash, never a name or an identity number";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::new(hex(text, 32..=32)?)
+    }
+
+    fn write(&self) -> String {
+        format!("{:032x}", self.get())
+    }
+}
+
+impl Written for IdempotencyKey {
+    const FORM: &'static str = "an idempotency key: 1 to 32 hexadecimal digits, not zero";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::new(hex(text, 1..=32)?)
+    }
+
+    fn write(&self) -> String {
+        format!("{:x}", self.get())
+    }
+}
+
+impl Written for TicketId {
+    const FORM: &'static str = "a ticket number: 1 to 32 hexadecimal digits, not zero";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::new(hex(text, 1..=32)?)
+    }
+
+    fn write(&self) -> String {
+        format!("{:x}", self.get())
+    }
+}
+
+impl Written for BookingId {
+    const FORM: &'static str = "a booking number: the 16 hexadecimal digits that a grant gave";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::new(hex(text, 16..=16)?.try_into().ok()?)
+    }
+
+    fn write(&self) -> String {
+        self.to_string()
+    }
+}
+
+macro_rules! written_terms {
+    ($($term:ident $form:literal),+ $(,)?) => {
+        $(impl Written for $term {
+            const FORM: &'static str = $form;
+
+            fn read(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|value| value.text() == text)
+            }
+
+            fn write(&self) -> String {
+                self.text().to_owned()
+            }
+        })+
+    };
+}
+
+written_terms! {
+    Class "a class: `public`, `referral_secondary`, `referral_primary`, `contract`, `revisit`, `on_site` or `green`",
+    Channel "a channel: `app`, `wechat`, `phone`, `web`, `kiosk`, `window`, `station` or `partner`",
+    Grade "a grade: `ordinary`, `expert`, `premium` or `disease`",
+    Kind "a kind: `clinic`, `online` or `exam`",
+}
+
+/// A code that people gave to a thing: 1 to [`CODE_BYTES_MAX`] bytes, no control characters.
+pub(crate) struct Name(pub(crate) String);
+
+impl Written for Name {
+    const FORM: &'static str = "a code of 1 to 64 bytes without control characters";
+
+    fn read(text: &str) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= CODE_BYTES_MAX && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// Takes a string of the form and nothing else; in particular the message of a wrong type does not repeat the value.
+struct Reader<T>(PhantomData<T>);
+
+impl<T: Written> Visitor<'_> for Reader<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::FORM)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::read(text).ok_or_else(|| E::invalid_value(Unexpected::Other("this value"), &self))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
+        Err(E::invalid_type(Unexpected::Other("this value"), &self))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<T, E> {
+        Err(E::invalid_type(Unexpected::Other("this value"), &self))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<T, E> {
+        Err(E::invalid_type(Unexpected::Other("this value"), &self))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
+        Err(E::invalid_type(Unexpected::Other("this value"), &self))
+    }
+}
+
+/// For `#[serde(with = "text::required")]`: a value that must be there.
+pub(crate) mod required {
+    use super::{Deserializer, PhantomData, Reader, Serializer, Written};
+
+    pub(crate) fn serialize<T: Written, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&value.write())
+    }
+
+    pub(crate) fn deserialize<'de, T: Written, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        // Not `deserialize_str`: that would let the format complain about a wrong type, and repeat the value.
+        deserializer.deserialize_any(Reader(PhantomData))
+    }
+}
+
+/// For `#[serde(with = "text::optional", default, skip_serializing_if = "Option::is_none")]`: a value that may be
+/// absent; `null` means absent.
+pub(crate) mod optional {
+    use super::{Deserialize, Deserializer, Form, Serializer, Written};
+
+    pub(crate) fn serialize<T: Written, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.serialize_str(&value.write()),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, T: Written, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        Ok(Option::<Form<T>>::deserialize(deserializer)?.map(|form| form.0))
+    }
+}
+
+/// A [`Written`] value with `Serialize` and `Deserialize`, for use inside other types.
+struct Form<T>(T);
+
+impl<'de, T: Written> Deserialize<'de> for Form<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        required::deserialize(deserializer).map(Self)
+    }
+}
+
+/// For codes that must be there.
+pub(crate) mod code {
+    use super::{Deserializer, Name, required};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+        required::deserialize::<Name, D>(deserializer).map(|name| name.0)
+    }
+}
+
+/// For codes that may be absent.
+pub(crate) mod optional_code {
+    use super::{Deserializer, Name, optional};
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+        Ok(optional::deserialize::<Name, D>(deserializer)?.map(|name| name.0))
+    }
+}
+
+/// A slot of a session, as people point at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// Counted from 0.
+    Index(u64),
+    /// By the instant at which it starts.
+    Start(Instant),
+}
+
+impl Serialize for Slot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Index(index) => serializer.serialize_u64(*index),
+            Self::Start(start) => serializer.serialize_str(&start.write()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Slot {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Slot;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the index of a slot, counted from 0, or the RFC 3339 instant at which it starts")
+            }
+
+            fn visit_u64<E: Error>(self, index: u64) -> Result<Slot, E> {
+                Ok(Slot::Index(index))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Slot, E> {
+                Instant::read(text)
+                    .map(Slot::Start)
+                    .ok_or_else(|| E::invalid_value(Unexpected::Other("this value"), &self))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// For `#[serde(deserialize_with = "text::object")]`: a struct written as a JSON object. Serde would take an array as
+/// well.
+pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    T::deserialize(Object { inner: deserializer, ignored: None })
+}
+
+/// For optional structs.
+pub(crate) fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    struct Inner<T>(T);
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Inner<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            object(deserializer).map(Self)
+        }
+    }
+    Ok(Option::<Inner<T>>::deserialize(deserializer)?.map(|inner| inner.0))
+}
+
+/// A deserializer that gives structs from maps only, and leaves one key out: the tag, which was read before.
+pub(crate) struct Object<D> {
+    pub(crate) inner: D,
+    pub(crate) ignored: Option<&'static str>,
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
+    type Error = D::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_struct(name, fields, MapOnly { inner: visitor, ignored: self.ignored })
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+struct MapOnly<V> {
+    inner: V,
+    ignored: Option<&'static str>,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Without { map, ignored: self.ignored })
+    }
+}
+
+struct Without<A> {
+    map: A,
+    ignored: Option<&'static str>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(key) = self.map.next_key::<String>()? {
+            if Some(key.as_str()) != self.ignored {
+                return seed.deserialize(serde::de::value::StringDeserializer::new(key)).map(Some);
+            }
+            self.map.next_value::<serde::de::IgnoredAny>()?;
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        self.map.next_value_seed(seed)
+    }
+}

@@ -1,0 +1,385 @@
+//! Engine and model side by side: the same command to both, every answer compared.
+
+use crate::check::{self, Finding, Traced};
+use crate::generate::{Command, PATIENTS, Step, World, patient, resolve, time_of};
+use crate::model::{self, Model, Unpublished, Verdict, Why};
+use haoyuan_core::ids::{IdempotencyKey, PatientKey};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
+use haoyuan_core::request::{Availability, Grant, Settled, Standing};
+use haoyuan_core::terms::{Channel, Class};
+use haoyuan_engine::{Change, Engine, Fact, Limits, PublishError, Trace};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+/// A trace that keeps every fact.
+#[derive(Debug, Default)]
+pub struct Recorder(Mutex<Vec<Fact>>);
+
+impl Recorder {
+    /// The facts since the last time.
+    pub fn take(&self) -> Vec<Fact> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Trace for Recorder {
+    fn record(&self, fact: &Fact) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(*fact);
+    }
+}
+
+/// Sizes that no generated workload reaches.
+pub const ROOMY: Limits = Limits { blocks: 256, seats: 16_384, sessions: 64, shapes: 256, patients: 4_096, entries: 16_384 };
+
+/// A fact in the words of the checker.
+#[must_use]
+pub fn traced(fact: &Fact) -> Traced {
+    Traced {
+        sequence: fact.sequence,
+        booking: fact.booking,
+        slot: fact.slot,
+        patient: fact.patient,
+        change: match fact.change {
+            Change::Held => check::Change::Held(fact.expires),
+            Change::Booked => check::Change::Booked,
+            Change::Confirmed => check::Change::Confirmed,
+            Change::Cancelled => check::Change::Cancelled,
+            Change::Expired => check::Change::Expired,
+        },
+        at: fact.at,
+    }
+}
+
+/// The answer to a command that may carry an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Grant(Result<Grant, Refusal>),
+    Settled(Result<Settled, Refusal>),
+}
+
+/// How often each kind of answer came, so that a suite can say that it tested something.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Seats granted.
+    pub granted: u64,
+    /// Bookings confirmed or cancelled.
+    pub settled: u64,
+    /// Refusals by code.
+    pub refused: BTreeMap<Code, u64>,
+    /// Answers given once more under a key.
+    pub repeated: u64,
+    /// Holds that ran out.
+    pub expired: u64,
+}
+
+impl Seen {
+    /// Adds what another run has seen.
+    pub fn add(&mut self, other: &Self) {
+        self.granted += other.granted;
+        self.settled += other.settled;
+        self.repeated += other.repeated;
+        self.expired += other.expired;
+        for (code, count) in &other.refused {
+            *self.refused.entry(*code).or_default() += count;
+        }
+    }
+}
+
+/// An engine and the model of it.
+#[derive(Debug)]
+pub struct Pair {
+    /// The engine.
+    pub engine: Engine<Recorder>,
+    /// The model.
+    pub model: Model,
+    /// What was seen.
+    pub seen: Seen,
+    answers: BTreeMap<(PatientKey, IdempotencyKey), Said>,
+    keyed: Vec<Command>,
+}
+
+macro_rules! ensure {
+    ($holds:expr, $($message:tt)+) => {
+        if !$holds {
+            return Err(format!($($message)+));
+        }
+    };
+}
+
+impl Pair {
+    /// Both empty.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            engine: Engine::with_trace(ROOMY, Recorder::default()),
+            model: Model::default(),
+            seen: Seen::default(),
+            answers: BTreeMap::new(),
+            keyed: Vec::new(),
+        }
+    }
+
+    /// Both with all sessions of a world but the last, which a workload may publish or not.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn of(world: &World) -> Result<Self, String> {
+        let mut pair = Self::new();
+        let most = world.plans.len() - usize::from(world.plans.len() > 1);
+        for plan in &world.plans[..most] {
+            pair.run(&Command::Publish(Box::new(plan.clone())), world.start())?;
+        }
+        Ok(pair)
+    }
+
+    /// Runs a workload, then looks at everything.
+    ///
+    /// # Errors
+    /// The first step whose answers differ.
+    pub fn run_all(&mut self, world: &World, steps: &[Step]) -> Finding {
+        let mut now = world.start();
+        for (number, step) in steps.iter().enumerate() {
+            now = time_of(step.clock, now, &self.model);
+            let Some(command) = resolve(step.action, world, &self.model, &self.keyed, now) else { continue };
+            self.run(&command, now).map_err(|e| format!("step {number} {command:?} at {}: {e}", now.ms()))?;
+        }
+        self.look(now)
+    }
+
+    /// Gives a command to both.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn run(&mut self, command: &Command, at: Instant) -> Finding {
+        let logged = self.model.log().len();
+        match command {
+            Command::Publish(plan) => {
+                let (said, expected) = (self.engine.publish(plan, at), self.model.publish(plan));
+                let same = match (&said, &expected) {
+                    (Ok(said), Ok(expected)) => said == expected,
+                    (Err(PublishError::Plan(_)), Err(Unpublished::Plan))
+                    | (Err(PublishError::Holds), Err(Unpublished::Holds))
+                    | (Err(PublishError::Duplicate(_)), Err(Unpublished::Duplicate)) => true,
+                    _ => false,
+                };
+                ensure!(same, "the engine published {said:?}, the model {expected:?}");
+            }
+            Command::IssueTicket(ticket) => {
+                let said = self.engine.issue_ticket(ticket, at);
+                let expected = self.model.issue_ticket(ticket, at);
+                self.compare(&said, &into_verdict(expected))?;
+            }
+            Command::Hold(wish) => {
+                let (said, expected) = (self.engine.hold(wish, at), self.model.hold(wish, at));
+                self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
+                self.compare(&said, &expected)?;
+                self.seen.granted += u64::from(said.is_ok() && expected != Verdict::AsBefore);
+            }
+            Command::Book(wish) => {
+                let (said, expected) = (self.engine.book(wish, at), self.model.book(wish, at));
+                self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
+                self.compare(&said, &expected)?;
+                self.seen.granted += u64::from(said.is_ok() && expected != Verdict::AsBefore);
+            }
+            Command::Confirm(settle) => {
+                let (said, expected) = (self.engine.confirm(settle, at), self.model.confirm(settle, at));
+                self.keyed(command, settle.patient, settle.key, Said::Settled(said), &expected)?;
+                self.compare(&said, &expected)?;
+                self.seen.settled += u64::from(said.is_ok_and(|settled| settled.changed));
+            }
+            Command::Cancel(settle) => {
+                let (said, expected) = (self.engine.cancel(settle, at), self.model.cancel(settle, at));
+                self.keyed(command, settle.patient, settle.key, Said::Settled(said), &expected)?;
+                self.compare(&said, &expected)?;
+                self.seen.settled += u64::from(said.is_ok());
+            }
+            Command::Tick => {
+                let (said, expected) = (self.engine.tick(at), self.model.tick(at));
+                ensure!(said == expected, "the engine swept {said}, the model {expected}");
+            }
+            Command::Availability(slot, class, channel) => {
+                let said = self.engine.availability(*slot, *class, *channel, at);
+                let expected = self.model.availability(*slot, *class, *channel, at);
+                same_availability(&said, &expected)?;
+            }
+            Command::Search(query) => {
+                let (said, expected) = (self.engine.search(query, at), self.model.search(query, at));
+                ensure!(said == expected, "the engine found {said:?}, the model {expected:?}");
+            }
+            Command::Load(day, institution, department) => {
+                let said = self.engine.load(*day, *institution, *department, at);
+                let expected = self.model.load(*day, *institution, *department, at);
+                ensure!(said == expected, "the engine's load is {said:?}, the model's {expected:?}");
+            }
+            Command::BookingsOf(patient) => self.same_bookings(*patient, at)?,
+        }
+        self.same_transitions(logged, at)
+    }
+
+    /// What is answered under a key is kept, to be compared word for word when the model says `AsBefore`.
+    fn keyed<A>(
+        &mut self,
+        command: &Command,
+        patient: PatientKey,
+        key: Option<IdempotencyKey>,
+        said: Said,
+        expected: &Verdict<A>,
+    ) -> Finding {
+        let Some(key) = key else { return Ok(()) };
+        if matches!(expected, Verdict::AsBefore) {
+            let before = self.answers.get(&(patient, key));
+            ensure!(before == Some(&said), "under the same key first {before:?}, now {said:?}");
+            self.seen.repeated += 1;
+        } else {
+            self.keyed.push(command.clone());
+            self.answers.entry((patient, key)).or_insert(said);
+        }
+        Ok(())
+    }
+
+    fn compare<A: PartialEq + std::fmt::Debug>(
+        &mut self,
+        said: &Result<A, Refusal>,
+        expected: &Verdict<A>,
+    ) -> Finding {
+        match (said, expected) {
+            (_, Verdict::AsBefore) => Ok(()),
+            (Ok(said), Verdict::Yes(expected)) if said == expected => Ok(()),
+            (Err(refusal), Verdict::No(why)) => {
+                *self.seen.refused.entry(refusal.code).or_default() += 1;
+                check::same_refusal(why, refusal)
+            }
+            _ => Err(format!("the engine says {said:?}, the model {expected:?}")),
+        }
+    }
+
+    /// The facts of a command are the transitions that the model made. Holds that one command swept from one block may
+    /// have been swept in any order.
+    fn same_transitions(&mut self, logged: usize, at: Instant) -> Finding {
+        let facts = self.engine.trace().take();
+        let expected = &self.model.log()[logged..];
+        self.seen.expired += expected.iter().filter(|t| t.change == model::Change::Expired).count() as u64;
+        let whats: BTreeSet<_> = facts.iter().map(|f| (f.booking, changed(f.change))).collect();
+        let expected_whats: BTreeSet<_> = expected.iter().map(|t| (t.booking, t.change)).collect();
+        let places: BTreeSet<_> = facts.iter().map(|f| (f.booking.block(), f.sequence)).collect();
+        let expected_places: BTreeSet<_> = expected.iter().map(|t| (t.booking.block(), t.sequence)).collect();
+        ensure!(
+            facts.len() == expected.len() && whats == expected_whats && places == expected_places,
+            "the engine recorded {facts:?}, the model made {expected:?}"
+        );
+        for fact in &facts {
+            let booking = self
+                .model
+                .bookings()
+                .iter()
+                .find(|b| b.id == fact.booking)
+                .ok_or_else(|| format!("{fact:?} is of a booking never granted"))?;
+            let same = (fact.slot, fact.patient, fact.class, fact.channel, fact.node.index(), fact.at)
+                == (booking.slot, booking.patient, booking.class, booking.channel, booking.node, at);
+            ensure!(same, "the engine recorded {fact:?}, the model has {booking:?}");
+        }
+        Ok(())
+    }
+
+    fn same_bookings(&self, patient: PatientKey, at: Instant) -> Finding {
+        let said = self.engine.bookings_of(patient, at).map_err(|e| format!("bookings_of: {e:?}"))?;
+        let mut said: Vec<_> = said
+            .iter()
+            .map(|b| (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel))
+            .collect();
+        said.sort_by_key(|b| b.0);
+        let mut expected: Vec<_> = self
+            .model
+            .bookings_of(patient, at)
+            .map(|b| {
+                let standing = match b.state {
+                    model::State::Held(until) => Standing::HeldUntil(until),
+                    _ => Standing::Booked,
+                };
+                (b.id, b.slot, standing, b.node, b.class, b.channel)
+            })
+            .collect();
+        expected.sort_by_key(|b| b.0);
+        ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
+        Ok(())
+    }
+
+    /// Everything that can be asked, asked of both; the engine's audit; the invariants of the state.
+    ///
+    /// # Errors
+    /// What differs or does not hold.
+    pub fn look(&self, at: Instant) -> Finding {
+        for (slot, _) in check::all_slots(&self.model) {
+            for class in Class::ALL {
+                for channel in [Channel::App, Channel::Window] {
+                    let said = self.engine.availability(slot, *class, channel, at);
+                    let expected = self.model.availability(slot, *class, channel, at);
+                    same_availability(&said, &expected)
+                        .map_err(|e| format!("{slot:?} {class} {channel} at {}: {e}", at.ms()))?;
+                }
+            }
+        }
+        for who in 0..PATIENTS {
+            self.same_bookings(patient(who), at)?;
+        }
+        let audit = self.engine.audit().map_err(|broken| format!("the audit found {broken:?}"))?;
+        ensure!(
+            audit.transitions == self.model.log().len() as u64,
+            "the audit counts {} transitions, the model {}",
+            audit.transitions,
+            self.model.log().len()
+        );
+        check::state(&self.model, at)
+    }
+}
+
+impl Default for Pair {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn into_verdict<A>(result: Result<A, Why>) -> Verdict<A> {
+    match result {
+        Ok(answer) => Verdict::Yes(answer),
+        Err(why) => Verdict::No(why),
+    }
+}
+
+fn changed(change: Change) -> model::Change {
+    match change {
+        Change::Held => model::Change::Held,
+        Change::Booked => model::Change::Booked,
+        Change::Confirmed => model::Change::Confirmed,
+        Change::Cancelled => model::Change::Cancelled,
+        Change::Expired => model::Change::Expired,
+    }
+}
+
+fn same_availability(
+    said: &Result<Availability, Refusal>,
+    expected: &Result<(Availability, Option<Why>), Why>,
+) -> Finding {
+    let same = match (said, expected) {
+        (Ok(said), Ok((expected, why))) => {
+            let numbers = Availability { refusal: None, ..*said } == *expected;
+            let reason = match (&said.refusal, why) {
+                (None, None) => true,
+                (Some(refusal), Some(why)) => why.explains(refusal),
+                _ => false,
+            };
+            numbers && reason
+        }
+        (Err(refusal), Err(why)) => why.explains(refusal),
+        _ => false,
+    };
+    ensure!(same, "the engine says {said:?}, the model {expected:?}");
+    Ok(())
+}
+
+/// A refusal without anything but its code, for tests that state it by hand.
+#[must_use]
+pub fn plain(code: Code) -> Refusal {
+    Refusal { code, binding: Binding::None, retry: if code.is_transient() { Retry::WhenReturned } else { Retry::Never } }
+}

@@ -1,0 +1,15 @@
+//! The proof side of haoyuan: what the engine is held to, written from the specification and not from the engine.
+//!
+//! - [`model`]: the executable specification. Sequential, maps and vectors, nothing shared with the code that decides.
+//! - [`generate`]: worlds and workloads, drawn from a seed or by proptest, so that a failure can be had again.
+//! - [`check`]: the invariants as functions, and the checker that finds a concurrent history linearizable or says why
+//!   it is not.
+//! - [`drive`]: one command at a time to engine and model, every answer compared.
+//!
+//! *Architecture invariant:* the model uses the vocabulary of `haoyuan-core` (ids, terms, instants, requests, refusal
+//! codes, plans and pool trees as data) and none of its decision code.
+
+pub mod model;
+pub mod generate;
+pub mod check;
+pub mod drive;

@@ -1,0 +1,1046 @@
+//! The executable specification: what every command answers, told one command after another.
+//!
+//! A state is a list of bookings that were ever granted, a list of tickets, and how often each block has changed. Every
+//! question is answered by looking through these lists; nothing is counted ahead, so nothing can be counted wrong.
+//!
+//! # Definitions
+//! A *pool tree* has for each node `v` the live seats admitted at it, `b(v)`, a minimum `R(v, t)` and a cap `L(v)`.
+//! ```text
+//! S(v)   = b(v) + Σ occ(children of v)            tot(v) = b(v) + Σ tot(children of v)
+//! occ(v) = max(R(v, t), S(v)) for a guarantee     S(v) for an extra reserve
+//! ```
+//! A claim at node `u` is accepted exactly if, with `'` for "after one more seat at u",
+//! ```text
+//! occ'(root) ≤ C   and   occ'(root) = occ(root)  or  occ'(root) + Σ { R(v, t) : v extra, u not inside v } ≤ C
+//!                  and   tot'(v) ≤ L(v) for u and all above it,  a seat of the slot is free,  u is open at t
+//! ```
+//! A *hold* is dead for a command at `at` if the command comes at or after its end, or if an accepted command that did
+//! has already looked past it.
+//!
+//! Where several constraints bind at once the specification leaves open which of them is named; a [`Why`] therefore
+//! lists every constraint that may be named, and exactly one code.
+
+use haoyuan_core::ids::{
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, SeatIndex,
+    Sequence, SessionId, SlotIndex, SlotRef, TicketId,
+};
+use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::plan::{Blocks, Plan};
+use haoyuan_core::pool::{Node, PoolTree, Protection, Routes};
+use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
+use haoyuan_core::request::{
+    Availability, Found, Grant, Order, Query, Settle, Settled, SlotLoad, Standing, Ticket, Wish,
+};
+use haoyuan_core::rules::{LateConfirm, Limit, Rules, Scope, Window};
+use haoyuan_core::terms::{Channel, Class};
+
+/// A pool tree as data: what a block decides by.
+#[derive(Clone, Debug)]
+pub struct Pools {
+    /// `C`: the seats.
+    pub capacity: u32,
+    /// The nodes, root first.
+    pub nodes: Vec<Node>,
+    /// Where each class may book through each channel.
+    pub routes: Routes,
+}
+
+/// `b`: the live seats admitted at each node.
+pub type Counts = Vec<u32>;
+
+/// A claim that is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The node that admits it.
+    pub node: usize,
+    /// Whether it takes a seat of the public rather than one that is guaranteed to it.
+    pub spill: bool,
+}
+
+/// A claim that is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The code.
+    pub code: Code,
+    /// Each constraint that may be named, with the offset from which it loosens by time alone.
+    pub because: Vec<(usize, Option<i64>)>,
+}
+
+impl From<&PoolTree> for Pools {
+    fn from(tree: &PoolTree) -> Self {
+        Self { capacity: u32::from(tree.capacity()), nodes: tree.nodes().to_vec(), routes: *tree.routes() }
+    }
+}
+
+impl Pools {
+    /// No seat taken.
+    #[must_use]
+    pub fn empty(&self) -> Counts {
+        vec![0; self.nodes.len()]
+    }
+
+    /// The nodes directly inside `v`.
+    pub fn children(&self, v: usize) -> impl Iterator<Item = usize> + '_ {
+        (1..self.nodes.len()).filter(move |c| self.nodes[*c].parent.index() == v)
+    }
+
+    /// `u` and every node above it, up to the root.
+    #[must_use]
+    pub fn upwards(&self, u: usize) -> Vec<usize> {
+        if u == 0 { vec![0] } else { [vec![u], self.upwards(self.nodes[u].parent.index())].concat() }
+    }
+
+    /// Whether `u` is `v` or lies within it.
+    #[must_use]
+    pub fn is_inside(&self, u: usize, v: usize) -> bool {
+        self.upwards(u).contains(&v)
+    }
+
+    /// `R(v, t)`: a step function that never rises.
+    #[must_use]
+    pub fn guarantee(&self, v: usize, t: i64) -> u32 {
+        let passed = self.nodes[v].fences.iter().filter(|fence| fence.from <= t);
+        u32::from(passed.last().map_or(self.nodes[v].guarantee, |fence| fence.seats))
+    }
+
+    /// `S(v)`.
+    #[must_use]
+    pub fn wanted(&self, b: &Counts, v: usize, t: i64) -> u32 {
+        b[v] + self.children(v).map(|c| self.occupied(b, c, t)).sum::<u32>()
+    }
+
+    /// `occ(v)`.
+    #[must_use]
+    pub fn occupied(&self, b: &Counts, v: usize, t: i64) -> u32 {
+        match self.nodes[v].protection {
+            Protection::Guarantee => self.wanted(b, v, t).max(self.guarantee(v, t)),
+            Protection::Extra => self.wanted(b, v, t),
+        }
+    }
+
+    /// `tot(v)`.
+    #[must_use]
+    pub fn total(&self, b: &Counts, v: usize) -> u32 {
+        b[v] + self.children(v).map(|c| self.total(b, c)).sum::<u32>()
+    }
+
+    /// `Σ { R(v, t) : v extra, u not inside v }`.
+    #[must_use]
+    pub fn extra_of_others(&self, u: usize, t: i64) -> u32 {
+        self.extras().filter(|v| !self.is_inside(u, *v)).map(|v| self.guarantee(v, t)).sum()
+    }
+
+    fn extras(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.nodes.len()).filter(|v| self.nodes[*v].protection == Protection::Extra)
+    }
+
+    /// All that the minima ask for together while nothing is booked and no fence has passed.
+    #[must_use]
+    pub fn minima(&self) -> u32 {
+        self.occupied(&self.empty(), 0, i64::MIN)
+            + self.extras().map(|v| self.guarantee(v, i64::MIN)).sum::<u32>()
+    }
+
+    /// By how many seats one more claim at `u` would break the fold; 0 if it does not.
+    #[must_use]
+    pub fn shortfall(&self, b: &Counts, u: usize, t: i64) -> u32 {
+        let mut after = b.clone();
+        after[u] += 1;
+        let (now, then) = (self.occupied(b, 0, t), self.occupied(&after, 0, t));
+        let asked = if then == now { then } else { then + self.extra_of_others(u, t) };
+        asked.saturating_sub(self.capacity)
+    }
+
+    /// When `u` is open: every node from it up to the root must be, opening inclusive and closing exclusive.
+    #[must_use]
+    pub fn window(&self, u: usize) -> (i64, i64) {
+        let path = self.upwards(u);
+        let opens = path.iter().map(|v| self.nodes[*v].opens).max().unwrap_or(i64::MIN);
+        let closes = path.iter().map(|v| self.nodes[*v].closes).min().unwrap_or(i64::MAX);
+        (opens, closes)
+    }
+
+    /// Decides one claim at node `u`. `slot_is_full`: no seat of the slot is free, whatever the block has.
+    ///
+    /// # Errors
+    /// The first code, in the order of the table, of a constraint that does not hold.
+    pub fn decide_at(&self, b: &Counts, u: usize, t: i64, slot_is_full: bool) -> Result<Accepted, Denied> {
+        let (opens, closes) = self.window(u);
+        if !(opens <= t && t < closes) {
+            let shut = |v: &usize| t < self.nodes[*v].opens || self.nodes[*v].closes <= t;
+            let will_open = t < opens && opens < closes;
+            return Err(Denied {
+                code: if will_open { Code::NotOpen } else { Code::Closed },
+                because: self
+                    .upwards(u)
+                    .into_iter()
+                    .filter(shut)
+                    .map(|v| (v, Some(opens).filter(|_| will_open)))
+                    .collect(),
+            });
+        }
+        if slot_is_full || self.total(b, 0) == self.capacity {
+            return Err(Denied { code: Code::SlotFull, because: vec![(0, None)] });
+        }
+        let shortfall = self.shortfall(b, u, t);
+        if shortfall > 0 {
+            let because = self.binding(b, u, t).into_iter().map(|v| (v, self.falls(v, t))).collect();
+            return Err(Denied { code: Code::Protected, because });
+        }
+        let at_cap = |v: &usize| {
+            self.nodes[*v].cap.is_some_and(|cap| self.total(b, *v) + 1 > u32::from(cap))
+        };
+        let caps: Vec<_> = self.upwards(u).into_iter().filter(at_cap).map(|v| (v, None)).collect();
+        if !caps.is_empty() {
+            return Err(Denied { code: Code::CapReached, because: caps });
+        }
+        let mut after = b.clone();
+        after[u] += 1;
+        Ok(Accepted { node: u, spill: self.occupied(&after, 0, t) != self.occupied(b, 0, t) })
+    }
+
+    /// Decides one claim of a class through a channel: the first node of its route that accepts. If none does, the
+    /// denial that came furthest in the order of codes.
+    ///
+    /// # Errors
+    /// As [`Pools::decide_at`], or `NOT_ADMITTED` if there is no route.
+    pub fn decide(
+        &self,
+        b: &Counts,
+        class: Class,
+        channel: Channel,
+        t: i64,
+        slot_is_full: bool,
+    ) -> Result<Accepted, Denied> {
+        let mut denied = Denied { code: Code::NotAdmitted, because: vec![(0, None)] };
+        for u in self.routes.get(class, channel).nodes() {
+            match self.decide_at(b, u.index(), t, slot_is_full) {
+                Ok(accepted) => return Ok(accepted),
+                Err(next) if next.code == denied.code => denied.because.extend(next.because),
+                Err(next) if next.code > denied.code => denied = next,
+                Err(_) => {}
+            }
+        }
+        Err(denied)
+    }
+
+    /// How many claims in a row would be accepted, if the slot has `seats` free ones.
+    #[must_use]
+    pub fn free(&self, b: &Counts, class: Class, channel: Channel, t: i64, seats: u32) -> u32 {
+        match self.decide(b, class, channel, t, seats == 0) {
+            Err(_) => 0,
+            Ok(accepted) => {
+                let mut after = b.clone();
+                after[accepted.node] += 1;
+                1 + self.free(&after, class, channel, t, seats - 1)
+            }
+        }
+    }
+
+    /// The minima that keep their seats from a claim at `u`.
+    ///
+    /// A guarantee binds while it is unmet, and only the outermost of several inside one another: one seat less there
+    /// brings the claim nearer to a seat, or makes the next one above unmet. Extra reserves bind where the claim does
+    /// not fail before they are asked for.
+    fn binding(&self, b: &Counts, u: usize, t: i64) -> Vec<usize> {
+        let is_guarantee = |v: usize| self.nodes[v].protection == Protection::Guarantee;
+        let is_unmet = |v: &usize| is_guarantee(*v) && self.wanted(b, *v, t) < self.guarantee(*v, t);
+        let mut after = b.clone();
+        after[u] += 1;
+        let extras_are_asked_for = self.occupied(&after, 0, t) <= self.capacity;
+        (0..self.nodes.len())
+            .filter(|v| !self.is_inside(u, *v))
+            .filter(|v| {
+                if is_guarantee(*v) {
+                    self.upwards(*v).into_iter().filter(is_unmet).last() == Some(*v)
+                } else {
+                    extras_are_asked_for && self.guarantee(*v, t) > 0
+                }
+            })
+            .collect()
+    }
+
+    /// The first offset after `t` at which the minimum of `v` is lower than at `t`.
+    fn falls(&self, v: usize, t: i64) -> Option<i64> {
+        let lower = |from: &i64| *from > t && self.guarantee(v, *from) < self.guarantee(v, t);
+        self.nodes[v].fences.iter().map(|fence| fence.from).find(lower)
+    }
+}
+
+/// Why a command is refused: one code, and every constraint and retry that may be named with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The code.
+    pub code: Code,
+    /// The constraints that bind, each with when asking again can help.
+    pub because: Vec<(Binding, Retry)>,
+    /// Whether the booking has ended, so that it may have been forgotten: then there is no such booking.
+    pub may_be_forgotten: bool,
+}
+
+impl Why {
+    /// A refusal that says it all by its code.
+    #[must_use]
+    pub fn plain(code: Code) -> Self {
+        Self::by(code, [Binding::None])
+    }
+
+    fn by(code: Code, bindings: impl IntoIterator<Item = Binding>) -> Self {
+        let retry = match code {
+            Code::ConcurrentRequest => Retry::Now,
+            _ if code.is_transient() => Retry::WhenReturned,
+            _ => Retry::Never,
+        };
+        let because = bindings.into_iter().map(|binding| (binding, retry)).collect();
+        Self { code, because, may_be_forgotten: false }
+    }
+
+    fn ended(code: Code) -> Self {
+        Self { may_be_forgotten: true, ..Self::plain(code) }
+    }
+
+    /// Whether this explains what was answered.
+    #[must_use]
+    pub fn explains(&self, refusal: &Refusal) -> bool {
+        let is_this = self.code == refusal.code && self.because.contains(&(refusal.binding, refusal.retry));
+        let is_forgotten = self.may_be_forgotten && *refusal == Refusal::plain(Code::UnknownBooking);
+        is_this || is_forgotten
+    }
+}
+
+/// What a command is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict<T> {
+    /// Yes, and this.
+    Yes(T),
+    /// No, because.
+    No(Why),
+    /// Word for word what was answered when this idempotency key was first used.
+    AsBefore,
+}
+
+/// Why a session was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unpublished {
+    /// Session and trees do not fit together.
+    Plan,
+    /// Holds are too short, too long or too few.
+    Holds,
+    /// A session with its code is published already.
+    Duplicate,
+}
+
+/// What happened to a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Held.
+    Held,
+    /// Booked at once.
+    Booked,
+    /// Its hold became a booking.
+    Confirmed,
+    /// Given back by the patient.
+    Cancelled,
+    /// Looked past after its hold ran out.
+    Expired,
+}
+
+/// An accepted transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Its place in the history of the booking's block.
+    pub sequence: Sequence,
+    /// The booking.
+    pub booking: BookingId,
+    /// What happened.
+    pub change: Change,
+}
+
+/// What became of a booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Held until this instant, exclusive.
+    Held(Instant),
+    /// Booked.
+    Booked,
+    /// Cancelled by the patient.
+    Cancelled,
+    /// Its hold ran out and an accepted command looked past it.
+    Expired,
+}
+
+/// A hold or booking that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Booking {
+    /// Its name.
+    pub id: BookingId,
+    /// Whose it is.
+    pub patient: PatientKey,
+    /// Where.
+    pub slot: SlotRef,
+    /// By what right.
+    pub class: Class,
+    /// Through which channel.
+    pub channel: Channel,
+    /// The ticket it uses, if its class needs one.
+    pub ticket: Option<TicketId>,
+    /// The node that admitted it.
+    pub node: usize,
+    /// What became of it.
+    pub state: State,
+}
+
+impl Booking {
+    /// Whether it counts for a command at `at`.
+    #[must_use]
+    pub fn is_live(&self, at: Instant) -> bool {
+        match self.state {
+            State::Held(until) => at < until,
+            State::Booked => true,
+            State::Cancelled | State::Expired => false,
+        }
+    }
+
+    fn is_held(&self, at: Instant) -> bool {
+        matches!(self.state, State::Held(_)) && self.is_live(at)
+    }
+
+    /// Whether its hold has run out at `at` and nobody has looked past it yet.
+    #[must_use]
+    pub fn is_due(&self, at: Instant) -> bool {
+        matches!(self.state, State::Held(until) if until <= at)
+    }
+}
+
+/// A command that was given under an idempotency key, without the key and the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keyed {
+    Hold(Wish),
+    Book(Wish),
+    Confirm(Settle),
+    Cancel(Settle),
+}
+
+/// A published session.
+#[derive(Clone, Debug)]
+struct Published {
+    plan: Plan,
+    /// The first of its blocks; the others follow.
+    first_block: u32,
+}
+
+/// Everything that there is.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    sessions: Vec<Published>,
+    tickets: Vec<Ticket>,
+    bookings: Vec<Booking>,
+    /// Transitions of each block so far.
+    transitions: Vec<u32>,
+    /// All transitions in order.
+    log: Vec<Transition>,
+    keyed: Vec<(PatientKey, IdempotencyKey, Keyed)>,
+}
+
+impl Model {
+    // ---- administration ----------------------------------------------------------------------------------------------
+
+    /// Publishes a session; its number is that of its place in order, and its blocks follow those published before.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn publish(&mut self, plan: &Plan) -> Result<SessionId, Unpublished> {
+        if plan.check().is_err() {
+            return Err(Unpublished::Plan);
+        }
+        let rules = &plan.rules;
+        let holds_fit = rules.hold_ms.iter().all(|ms| (1_000..=7 * 24 * 3_600_000).contains(ms));
+        if !holds_fit || rules.holds_per_patient == 0 || rules.holds_per_session == 0 {
+            return Err(Unpublished::Holds);
+        }
+        if self.sessions.iter().any(|s| s.plan.session.code == plan.session.code) {
+            return Err(Unpublished::Duplicate);
+        }
+        let first_block = u32::try_from(self.transitions.len()).expect("few blocks");
+        let blocks = match &plan.blocks {
+            Blocks::PerSlot(trees) => trees.len(),
+            Blocks::WholeSession(_) => 1,
+        };
+        self.transitions.extend(vec![0; blocks]);
+        self.sessions.push(Published { plan: plan.clone(), first_block });
+        Ok(u32::try_from(self.sessions.len() - 1).ok().and_then(SessionId::new).expect("few sessions"))
+    }
+
+    /// Registers a ticket. Issued again under the same number it has the new terms. A new one takes the place of the
+    /// newest that is void, unless a live booking uses it.
+    ///
+    /// # Errors
+    /// `TICKET_MISMATCH` if the class needs no ticket, `TICKET_EXPIRED` if it is void already.
+    pub fn issue_ticket(&mut self, ticket: &Ticket, at: Instant) -> Result<(), Why> {
+        if !is_privilege(ticket.class) {
+            return Err(Why::plain(Code::TicketMismatch));
+        }
+        if ticket.expires <= at {
+            return Err(Why::plain(Code::TicketExpired));
+        }
+        if let Some(known) = self.tickets.iter_mut().find(|t| (t.patient, t.id) == (ticket.patient, ticket.id)) {
+            *known = *ticket;
+            return Ok(());
+        }
+        let void = self.tickets.iter().rposition(|t| t.patient == ticket.patient && t.expires <= at);
+        if let Some(void) = void.filter(|void| self.used_by(&self.tickets[*void], at).is_none()) {
+            self.tickets.remove(void);
+        }
+        self.tickets.push(*ticket);
+        Ok(())
+    }
+
+    /// The live booking that uses a ticket.
+    fn used_by(&self, ticket: &Ticket, at: Instant) -> Option<BookingId> {
+        self.bookings_of(ticket.patient, at).find(|b| b.ticket == Some(ticket.id)).map(|b| b.id)
+    }
+
+    // ---- what there is -----------------------------------------------------------------------------------------------
+
+    /// The sessions in order of publishing.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.sessions.iter().map(|s| &s.plan)
+    }
+
+    /// Everything that was ever granted, in order.
+    #[must_use]
+    pub fn bookings(&self) -> &[Booking] {
+        &self.bookings
+    }
+
+    /// Every accepted transition, in order.
+    #[must_use]
+    pub fn log(&self) -> &[Transition] {
+        &self.log
+    }
+
+    /// The live bookings of a patient.
+    pub fn bookings_of(&self, patient: PatientKey, at: Instant) -> impl Iterator<Item = &Booking> {
+        self.bookings.iter().filter(move |b| b.patient == patient && b.is_live(at))
+    }
+
+    fn plan(&self, slot: SlotRef) -> Result<&Published, Why> {
+        let session =
+            self.sessions.get(slot.session.index()).ok_or_else(|| Why::plain(Code::UnknownSession))?;
+        if slot.slot.index() >= session.plan.session.capacity.len() {
+            return Err(Why::plain(Code::UnknownSlot));
+        }
+        Ok(session)
+    }
+
+    /// The block of a slot. The slot must exist.
+    #[must_use]
+    pub fn block(&self, slot: SlotRef) -> BlockId {
+        let session = &self.sessions[slot.session.index()];
+        let within = match session.plan.blocks {
+            Blocks::PerSlot(_) => u32::from(slot.slot.get()),
+            Blocks::WholeSession(_) => 0,
+        };
+        BlockId::new(session.first_block + within).expect("blocks are numbered from 0")
+    }
+
+    /// The pool tree that decides about a slot. The slot must exist.
+    #[must_use]
+    pub fn pools(&self, slot: SlotRef) -> Pools {
+        match &self.sessions[slot.session.index()].plan.blocks {
+            Blocks::PerSlot(trees) => Pools::from(&trees[slot.slot.index()]),
+            Blocks::WholeSession(tree) => Pools::from(tree),
+        }
+    }
+
+    /// The live bookings of the block of a slot.
+    fn in_block(&self, slot: SlotRef, at: Instant) -> impl Iterator<Item = &Booking> {
+        let block = self.block(slot);
+        self.bookings.iter().filter(move |b| self.block(b.slot) == block && b.is_live(at))
+    }
+
+    /// `b`, for the block of a slot.
+    #[must_use]
+    pub fn counts(&self, slot: SlotRef, at: Instant) -> Counts {
+        let mut counts = self.pools(slot).empty();
+        for booking in self.in_block(slot, at) {
+            counts[booking.node] += 1;
+        }
+        counts
+    }
+
+    /// The first seat of a slot within its block, and how many there are.
+    #[must_use]
+    pub fn seats(&self, slot: SlotRef) -> (u8, u8) {
+        let plan = &self.sessions[slot.session.index()].plan;
+        let capacity = plan.session.capacity[slot.slot.index()];
+        match plan.blocks {
+            Blocks::PerSlot(_) => (0, capacity),
+            Blocks::WholeSession(_) => {
+                let before = plan.session.capacity[..slot.slot.index()].iter().sum();
+                (before, capacity)
+            }
+        }
+    }
+
+    /// The seats of a slot that nobody has, lowest first.
+    #[must_use]
+    pub fn free_seats(&self, slot: SlotRef, at: Instant) -> Vec<u8> {
+        let (first, seats) = self.seats(slot);
+        let taken: Vec<u8> = self.in_block(slot, at).map(|b| b.id.seat().get()).collect();
+        (first..first + seats).filter(|seat| !taken.contains(seat)).collect()
+    }
+
+    // ---- questions ---------------------------------------------------------------------------------------------------
+
+    /// What the decision would say for a class, now.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION` and `UNKNOWN_SLOT`.
+    pub fn availability(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+    ) -> Result<(Availability, Option<Why>), Why> {
+        let published = self.plan(slot)?;
+        let pools = self.pools(slot);
+        let t = at.ms() - published.plan.session.origin().ms();
+        let counts = self.counts(slot, at);
+        let seats = self.free_seats(slot, at).len();
+        let free = pools.free(&counts, class, channel, t, seats as u32);
+        let available = Availability {
+            free: small(free),
+            capacity: small(pools.capacity),
+            live: small(counts.iter().sum()),
+            refusal: None,
+        };
+        Ok((available, self.decide(slot, class, channel, at).err()))
+    }
+
+    /// Whether and where the block of a slot would admit a class.
+    fn decide(&self, slot: SlotRef, class: Class, channel: Channel, at: Instant) -> Result<Accepted, Why> {
+        let origin = self.plan(slot)?.plan.session.origin().ms();
+        let is_full = self.free_seats(slot, at).is_empty();
+        let counts = self.counts(slot, at);
+        self.pools(slot)
+            .decide(&counts, class, channel, at.ms() - origin, is_full)
+            .map_err(|denied| explain(&denied, origin))
+    }
+
+    /// The first slots that the decision would grant to a class, in the order asked for; slots that tie come in the order
+    /// of publishing.
+    #[must_use]
+    pub fn search(&self, query: &Query, at: Instant) -> Vec<Found> {
+        let mut found = Vec::new();
+        for (session, published) in (0..).filter_map(SessionId::new).zip(&self.sessions) {
+            let s = &published.plan.session;
+            let wanted = (query.from..=query.to).contains(&s.day())
+                && query.institution.is_none_or(|i| i == s.institution)
+                && query.department.is_none_or(|d| d == s.department)
+                && query.practitioner.is_none_or(|p| p == s.practitioner)
+                && query.grade.is_none_or(|g| g == s.grade);
+            if !wanted {
+                continue;
+            }
+            for slot in slots(&published.plan).map(|slot| SlotRef { session, slot }) {
+                let available = self.availability(slot, query.class, query.channel, at);
+                if let Ok((Availability { free: free @ 1.., capacity, live, .. }, _)) = available {
+                    found.push(Found { slot, time: s.slot_time(slot.slot), free, live, capacity });
+                }
+            }
+        }
+        match query.order {
+            Order::Earliest => found.sort_by_key(|f| f.time.from),
+            Order::LeastLoaded => found.sort_by(|a, b| {
+                let left = u32::from(a.live) * u32::from(b.capacity);
+                let right = u32::from(b.live) * u32::from(a.capacity);
+                left.cmp(&right).then(a.time.from.cmp(&b.time.from))
+            }),
+        }
+        found.truncate(query.most);
+        found
+    }
+
+    /// How full each slot of a day is, all sessions of the same time together, by time.
+    #[must_use]
+    pub fn load(
+        &self,
+        day: Day,
+        institution: Option<InstitutionId>,
+        department: Option<DepartmentId>,
+        at: Instant,
+    ) -> Vec<SlotLoad> {
+        let mut loads: Vec<SlotLoad> = Vec::new();
+        for (session, published) in (0..).filter_map(SessionId::new).zip(&self.sessions) {
+            let s = &published.plan.session;
+            let wanted = s.day() == day
+                && institution.is_none_or(|i| i == s.institution)
+                && department.is_none_or(|d| d == s.department);
+            if !wanted {
+                continue;
+            }
+            for slot in slots(&published.plan).map(|slot| SlotRef { session, slot }) {
+                let time = s.slot_time(slot.slot);
+                let capacity = u32::from(s.capacity[slot.slot.index()]);
+                let live = self.in_block(slot, at).filter(|b| b.slot == slot).count() as u32;
+                match loads.iter_mut().find(|load| load.time == time) {
+                    Some(load) => {
+                        load.capacity += capacity;
+                        load.live += live;
+                    }
+                    None => loads.push(SlotLoad { time, capacity, live }),
+                }
+            }
+        }
+        loads.sort_by_key(|load| (load.time.from, load.time.to));
+        loads
+    }
+
+    // ---- commands ----------------------------------------------------------------------------------------------------
+
+    /// Takes a seat until it is confirmed or its time runs out.
+    pub fn hold(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
+        let command = Keyed::Hold(Wish { key: None, ..*wish });
+        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, true))
+    }
+
+    /// Takes a seat for good: hold and confirm in one step.
+    pub fn book(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
+        let command = Keyed::Book(Wish { key: None, ..*wish });
+        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, false))
+    }
+
+    /// Makes a booking of a hold.
+    pub fn confirm(&mut self, settle: &Settle, at: Instant) -> Verdict<Settled> {
+        let command = Keyed::Confirm(Settle { key: None, ..*settle });
+        self.under_key(settle.patient, settle.key, command, |model| model.confirm_now(settle, at))
+    }
+
+    /// Gives a hold or booking back.
+    pub fn cancel(&mut self, settle: &Settle, at: Instant) -> Verdict<Settled> {
+        let command = Keyed::Cancel(Settle { key: None, ..*settle });
+        self.under_key(settle.patient, settle.key, command, |model| model.cancel_now(settle, at))
+    }
+
+    /// Sweeps all holds that are due.
+    pub fn tick(&mut self, at: Instant) -> u64 {
+        self.sweep(at, |_, _| true)
+    }
+
+    fn under_key<T>(
+        &mut self,
+        patient: PatientKey,
+        key: Option<IdempotencyKey>,
+        command: Keyed,
+        run: impl FnOnce(&mut Self) -> Result<T, Why>,
+    ) -> Verdict<T> {
+        if let Some(key) = key {
+            match self.keyed.iter().find(|(who, used, _)| (*who, *used) == (patient, key)) {
+                Some((_, _, before)) if *before == command => return Verdict::AsBefore,
+                Some(_) => return Verdict::No(Why::plain(Code::IdempotencyConflict)),
+                None => self.keyed.push((patient, key, command)),
+            }
+        }
+        match run(self) {
+            Ok(answer) => Verdict::Yes(answer),
+            Err(why) => Verdict::No(why),
+        }
+    }
+
+    fn claim(&mut self, wish: &Wish, at: Instant, held: bool) -> Result<Grant, Why> {
+        let published = self.plan(wish.slot)?.clone();
+        let rules = &published.plan.rules;
+        let accepted = self.decide(wish.slot, wish.class, wish.channel, at)?;
+        let ticket = if asks_for_ticket(rules, wish.class) { Some(self.ticket(wish, at)?) } else { None };
+        self.patient_rules(wish, at, held)?;
+
+        // Accepted: from here it must succeed.
+        let block = self.block(wish.slot);
+        self.sweep(at, |model, b| model.block(b.slot) == block || b.patient == wish.patient);
+        let seat = self.free_seats(wish.slot, at)[0];
+        let sequence = Sequence(self.transitions[block.index()] + 1);
+        let id = BookingId::pack(block, SeatIndex::new(seat).expect("a seat of the block"), sequence);
+        self.next(id, if held { Change::Held } else { Change::Booked });
+        let until = at.plus(i64::from(rules.hold_ms[wish.channel as usize]));
+        self.bookings.push(Booking {
+            id,
+            patient: wish.patient,
+            slot: wish.slot,
+            class: wish.class,
+            channel: wish.channel,
+            ticket,
+            node: accepted.node,
+            state: if held { State::Held(until) } else { State::Booked },
+        });
+        let session = &published.plan.session;
+        let before: u16 = session.capacity[..wish.slot.slot.index()].iter().map(|c| u16::from(*c)).sum();
+        Ok(Grant {
+            booking: id,
+            institution: session.institution,
+            slot: wish.slot,
+            number: before + u16::from(seat - self.seats(wish.slot).0) + 1,
+            time: session.slot_time(wish.slot.slot),
+            node: node(accepted.node),
+            spill: accepted.spill,
+            standing: if held { Standing::HeldUntil(until) } else { Standing::Booked },
+        })
+    }
+
+    /// The ticket that a wish shows, if it is good for it.
+    fn ticket(&self, wish: &Wish, at: Instant) -> Result<TicketId, Why> {
+        let session = &self.sessions[wish.slot.session.index()].plan.session;
+        let id = wish.ticket.ok_or_else(|| Why::plain(Code::TicketRequired))?;
+        let ticket = self
+            .tickets
+            .iter()
+            .find(|t| (t.patient, t.id) == (wish.patient, id))
+            .ok_or_else(|| Why::plain(Code::TicketUnknown))?;
+        let fits = ticket.class == wish.class
+            && ticket.institution == session.institution
+            && ticket.department.is_none_or(|d| d == session.department);
+        if !fits {
+            return Err(Why::plain(Code::TicketMismatch));
+        }
+        if ticket.expires <= at {
+            return Err(Why::plain(Code::TicketExpired));
+        }
+        match self.used_by(ticket, at) {
+            Some(user) => Err(Why::by(Code::TicketUsed, [Binding::Booking(user)])),
+            None => Ok(id),
+        }
+    }
+
+    /// The rules about one patient: one more booking must not break them.
+    fn patient_rules(&self, wish: &Wish, at: Instant, held: bool) -> Result<(), Why> {
+        let plan = &self.sessions[wish.slot.session.index()].plan;
+        let rules = &plan.rules;
+        let wanted = plan.session.slot_time(wish.slot.slot);
+        let live: Vec<&Booking> = self.bookings_of(wish.patient, at).collect();
+
+        let overlapping: Vec<Binding> = live
+            .iter()
+            .filter(|b| {
+                let other = &self.sessions[b.slot.session.index()].plan.session;
+                let gap = gap(rules, other.institution != plan.session.institution);
+                too_close(wanted, other.slot_time(b.slot.slot), gap)
+            })
+            .map(|b| Binding::Booking(b.id))
+            .collect();
+        if !overlapping.is_empty() {
+            return Err(Why::by(Code::Overlap, overlapping));
+        }
+        for limit in &rules.limits {
+            let days: Vec<Day> = live
+                .iter()
+                .map(|b| &self.sessions[b.slot.session.index()].plan.session)
+                .filter(|other| match limit.scope {
+                    Scope::Department => {
+                        (other.institution, other.department)
+                            == (plan.session.institution, plan.session.department)
+                    }
+                    Scope::Institution => other.institution == plan.session.institution,
+                    Scope::Platform => true,
+                })
+                .map(haoyuan_core::plan::Session::day)
+                .collect();
+            if most_in_window(limit.window, plan.session.day(), &days) + 1 > usize::from(limit.most) {
+                return Err(Why::by(limit_code(limit), [Binding::Limit(u32::from(limit.most))]));
+            }
+        }
+        if held {
+            let holds: Vec<_> = live.iter().filter(|b| b.is_held(at)).collect();
+            let here = holds.iter().filter(|b| b.slot.session == wish.slot.session).count();
+            if here + 1 > usize::from(rules.holds_per_session) {
+                let limit = Binding::Limit(u32::from(rules.holds_per_session));
+                return Err(Why::by(Code::SessionHoldLimit, [limit]));
+            }
+            if holds.len() + 1 > usize::from(rules.holds_per_patient) {
+                return Err(Why::by(Code::HoldLimit, [Binding::Limit(u32::from(rules.holds_per_patient))]));
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, settle: &Settle) -> Result<usize, Why> {
+        self.bookings
+            .iter()
+            .position(|b| b.id == settle.booking && b.patient == settle.patient)
+            .ok_or_else(|| Why::plain(Code::UnknownBooking))
+    }
+
+    fn confirm_now(&mut self, settle: &Settle, at: Instant) -> Result<Settled, Why> {
+        let found = self.find(settle)?;
+        let booking = self.bookings[found];
+        match booking.state {
+            State::Cancelled => Err(Why::ended(Code::Cancelled)),
+            State::Expired => Err(Why::ended(Code::HoldExpired)),
+            State::Held(until) if until <= at && !self.would_accept_again(&booking, at) => {
+                Err(Why::plain(Code::HoldExpired))
+            }
+            State::Booked => {
+                Ok(Settled { booking: booking.id, sequence: booking.id.sequence(), changed: false })
+            }
+            State::Held(_) => {
+                let sequence = self.next(booking.id, Change::Confirmed);
+                self.bookings[found].state = State::Booked;
+                Ok(Settled { booking: booking.id, sequence, changed: true })
+            }
+        }
+    }
+
+    /// A late confirmation, where the rules allow it: the claim is decided once more at the same node. The seat is still
+    /// there, because nobody has looked past the hold.
+    fn would_accept_again(&self, booking: &Booking, at: Instant) -> bool {
+        let plan = &self.sessions[booking.slot.session.index()].plan;
+        let t = at.ms() - plan.session.origin().ms();
+        let b = self.counts(booking.slot, at);
+        let decided = self.pools(booking.slot).decide_at(&b, booking.node, t, false);
+        plan.rules.late_confirm == LateConfirm::Retest && decided.is_ok()
+    }
+
+    fn cancel_now(&mut self, settle: &Settle, at: Instant) -> Result<Settled, Why> {
+        let found = self.find(settle)?;
+        let booking = self.bookings[found];
+        let plan = &self.sessions[booking.slot.session.index()].plan;
+        let last = i128::from(plan.session.origin().ms()) + i128::from(plan.rules.cancel_until);
+        match booking.state {
+            State::Cancelled => Err(Why::ended(Code::Cancelled)),
+            State::Expired => Err(Why::ended(Code::HoldExpired)),
+            State::Held(until) if until <= at => Err(Why::plain(Code::HoldExpired)),
+            State::Booked if i128::from(at.ms()) >= last => Err(Why::plain(Code::TooLate)),
+            State::Held(_) | State::Booked => {
+                let sequence = self.next(booking.id, Change::Cancelled);
+                self.bookings[found].state = State::Cancelled;
+                Ok(Settled { booking: booking.id, sequence, changed: true })
+            }
+        }
+    }
+
+    // ---- transitions -------------------------------------------------------------------------------------------------
+
+    /// The next transition of a block: every accepted one raises its sequence by one.
+    fn next(&mut self, booking: BookingId, change: Change) -> Sequence {
+        let count = &mut self.transitions[booking.block().index()];
+        *count += 1;
+        let sequence = Sequence(*count);
+        self.log.push(Transition { sequence, booking, change });
+        sequence
+    }
+
+    /// Looks past every hold that is due and `concerns` the command: each is a transition of its block.
+    fn sweep(&mut self, at: Instant, concerns: impl Fn(&Self, &Booking) -> bool) -> u64 {
+        let due: Vec<usize> = (0..self.bookings.len())
+            .filter(|i| self.bookings[*i].is_due(at) && concerns(self, &self.bookings[*i]))
+            .collect();
+        for i in &due {
+            self.bookings[*i].state = State::Expired;
+            self.next(self.bookings[*i].id, Change::Expired);
+        }
+        due.len() as u64
+    }
+}
+
+/// The slots of a plan.
+pub fn slots(plan: &Plan) -> impl Iterator<Item = SlotIndex> + use<> {
+    (0..plan.session.capacity.len()).filter_map(|slot| u16::try_from(slot).ok().and_then(SlotIndex::new))
+}
+
+/// Whether a class must show a ticket under these rules.
+#[must_use]
+pub fn asks_for_ticket(rules: &Rules, class: Class) -> bool {
+    is_privilege(class) && rules.ticket_free & (1 << class.number()) == 0
+}
+
+fn is_privilege(class: Class) -> bool {
+    !matches!(class, Class::Public | Class::OnSite)
+}
+
+/// The time that a patient needs between two visits.
+#[must_use]
+pub fn gap(rules: &Rules, elsewhere: bool) -> i64 {
+    i64::from(rules.buffer_ms) + if elsewhere { i64::from(rules.travel_ms) } else { 0 }
+}
+
+/// Whether neither visit ends at least `gap` before the other begins.
+#[must_use]
+pub fn too_close(a: Interval, b: Interval, gap: i64) -> bool {
+    let a_then_b = a.to.ms() + gap <= b.from.ms();
+    let b_then_a = b.to.ms() + gap <= a.from.ms();
+    !a_then_b && !b_then_a
+}
+
+/// The code of a request over a limit.
+#[must_use]
+pub fn limit_code(limit: &Limit) -> Code {
+    if limit.window != Window::Days(1) {
+        return Code::PeriodLimit;
+    }
+    match limit.scope {
+        Scope::Department => Code::DepartmentDayLimit,
+        Scope::Platform => Code::DayLimit,
+        Scope::Institution => Code::PeriodLimit,
+    }
+}
+
+/// How many of `days` lie in a window that contains `day`; of several such windows, the most.
+#[must_use]
+pub fn most_in_window(window: Window, day: Day, days: &[Day]) -> usize {
+    let same = |key: &dyn Fn(Day) -> i32| days.iter().filter(|d| key(**d) == key(day)).count();
+    match window {
+        Window::Days(n) => {
+            let n = i32::from(n.max(1));
+            (day.0 - n + 1..=day.0)
+                .map(|from| days.iter().filter(|d| from <= d.0 && d.0 < from + n).count())
+                .max()
+                .unwrap_or(0)
+        }
+        // Day 4 was a Monday.
+        Window::Week => same(&|d| (d.0 - 4).div_euclid(7)),
+        Window::Month => same(&|d| calendar(d).0 * 12 + calendar(d).1),
+        Window::Quarter => same(&|d| calendar(d).0 * 4 + (calendar(d).1 - 1) / 3),
+        Window::Year => same(&|d| calendar(d).0),
+    }
+}
+
+/// The year and the month, counted off from 1970 one month at a time.
+#[must_use]
+pub fn calendar(day: Day) -> (i32, i32) {
+    let (mut year, mut month, mut left) = (1970, 1, day.0.max(0));
+    loop {
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 => 28 + i32::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        if left < days {
+            return (year, month);
+        }
+        left -= days;
+        (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    }
+}
+
+/// A denial in the words of a refusal.
+fn explain(denied: &Denied, origin: i64) -> Why {
+    if denied.code == Code::NotAdmitted {
+        return Why::plain(denied.code);
+    }
+    let retry = |loosens: Option<i64>| match loosens {
+        Some(offset) => Retry::From(Instant::saturating(origin.saturating_add(offset))),
+        None if denied.code.is_transient() => Retry::WhenReturned,
+        None => Retry::Never,
+    };
+    let because = denied.because.iter().map(|(v, loosens)| (Binding::Node(node(*v)), retry(*loosens)));
+    Why { code: denied.code, because: because.collect(), may_be_forgotten: false }
+}
+
+fn node(v: usize) -> NodeIndex {
+    u8::try_from(v).ok().and_then(NodeIndex::new).expect("a tree has at most 16 nodes")
+}
+
+fn small(seats: u32) -> u8 {
+    u8::try_from(seats).expect("a block has at most 63 seats")
+}
