@@ -14,7 +14,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |name: &str, default: usize| {
         let value = arguments.iter().position(|a| a == name).and_then(|place| arguments.get(place + 1));
-        value.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} needs a number, not `{text}`")))
+        value.map_or(default, |text| {
+            text.parse().unwrap_or_else(|_| panic!("{name} needs a number, not `{text}`"))
+        })
     };
     let (threads, requests) = (number("--threads", 1), number("--requests", 20_000_000));
     let tickets =
@@ -34,7 +36,8 @@ fn main() {
             (wall, clients.iter().map(|c| c.decisions).sum())
         }
         Some("churn") => {
-            let traces: Vec<_> = (0..threads).map(|thread| uniform(SEED, 1 << 20, part(thread), 100, 20)).collect();
+            let traces: Vec<_> =
+                (0..threads).map(|thread| uniform(SEED, 1 << 20, part(thread), 100, 20)).collect();
             let views: Vec<_> = traces.iter().map(Vec::as_slice).collect();
             let hospital = Hospital::open(LARGE, 100, 20, tickets, &views);
             let mut clients: Vec<_> = traces.iter().map(|trace| Client::new(&hospital, trace)).collect();
@@ -59,14 +62,19 @@ fn main() {
             trace.iter_mut().take(fill).for_each(|request| request.class = Class::Public);
             let hospital = Hospital::open(LARGE, 1, 1, Tickets::NotNeeded, &[]);
             if kind == "full" {
-                let classes = [(Class::ReferralSecondary, 19), (Class::ReferralPrimary, 10), (Class::OnSite, 3)];
+                let classes =
+                    [(Class::ReferralSecondary, 19), (Class::ReferralPrimary, 10), (Class::OnSite, 3)];
                 let reserved = classes.into_iter().flat_map(|(class, n)| std::iter::repeat_n(class, n));
-                trace.iter_mut().zip(reserved).for_each(|(request, class)| request.class = class);
+                for (request, class) in trace.iter_mut().zip(reserved) {
+                    request.class = class;
+                }
             }
             for request in &trace[..fill] {
                 hospital.engine.book(&request.wish(), release()).expect("the slot is not full yet");
             }
-            trace.iter_mut().for_each(|request| request.class = Class::Public);
+            for request in &mut trace {
+                request.class = Class::Public;
+            }
             let mut counts = vec![0u64; threads];
             let wall = together(&mut counts, |count| {
                 for request in trace.iter().cycle().take(requests / threads) {

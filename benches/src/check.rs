@@ -40,11 +40,23 @@ pub fn live(hospital: &Hospital, live: impl Iterator<Item = (Request, BookingId)
     }
     for (patient, mine) in &patients {
         let distinct = |key: fn(&SlotRef) -> u32| mine.iter().map(key).collect::<HashSet<_>>().len();
-        assert_eq!(distinct(|slot| slot.session.get()), mine.len(), "patient {patient:x} has a practitioner twice");
-        assert_eq!(distinct(|slot| u32::from(slot.slot.get())), mine.len(), "patient {patient:x} is in two places");
+        assert_eq!(
+            distinct(|slot| slot.session.get()),
+            mine.len(),
+            "patient {patient:x} has a practitioner twice"
+        );
+        assert_eq!(
+            distinct(|slot| u32::from(slot.slot.get())),
+            mine.len(),
+            "patient {patient:x} is in two places"
+        );
     }
     let audit = hospital.engine.audit().expect("the engine's recount agrees with its counters");
-    assert_eq!(audit.held + audit.booked, seats.len() as u64, "the engine has other seats live than it granted");
+    assert_eq!(
+        audit.held + audit.booked,
+        seats.len() as u64,
+        "the engine has other seats live than it granted"
+    );
     audit.booked
 }
 
@@ -55,7 +67,9 @@ pub fn live(hospital: &Hospital, live: impl Iterator<Item = (Request, BookingId)
 /// If they are not right.
 pub fn rush(hospital: &Hospital, queues: &[Queue<'_>]) -> (u64, u64) {
     let told = || {
-        queues.iter().flat_map(|q| q.requests.iter().copied().flatten().copied().zip(q.verdicts.iter().copied()))
+        queues
+            .iter()
+            .flat_map(|q| q.requests.iter().copied().flatten().copied().zip(q.verdicts.iter().copied()))
     };
     let granted = live(hospital, told().filter_map(|(request, verdict)| Some((request, verdict.booking()?))));
     let mut mine: HashMap<u128, Vec<SlotRef>> = HashMap::new();
@@ -68,7 +82,8 @@ pub fn rush(hospital: &Hospital, queues: &[Queue<'_>]) -> (u64, u64) {
         let others = mine.get(&request.patient.get()).map_or(&[][..], Vec::as_slice);
         let stands = match code {
             code if wants_seats(code) => {
-                let answer = hospital.engine.availability(request.slot, request.class, Channel::App, release());
+                let answer =
+                    hospital.engine.availability(request.slot, request.class, Channel::App, release());
                 answer.expect("the slot exists").refusal.is_some()
             }
             Code::Overlap => others.iter().any(|slot| slot.slot == request.slot.slot),

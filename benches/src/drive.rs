@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// Runs `work` on every element of `states` at once, a thread each, and measures from the moment at which all are ready
 /// until the last is done.
+///
+/// # Panics
+/// If `work` does.
 pub fn together<S: Send>(states: &mut [S], work: impl Fn(&mut S) + Sync) -> Duration {
     if let [only] = states {
         let start = Instant::now();
@@ -98,7 +101,12 @@ pub struct Queue<'a> {
 ///
 /// # Panics
 /// If a hold cannot be confirmed.
-pub fn rush<'a>(hospital: &Hospital, trace: &'a [Request], threads: usize, how: How) -> (Duration, Vec<Queue<'a>>) {
+pub fn rush<'a>(
+    hospital: &Hospital,
+    trace: &'a [Request],
+    threads: usize,
+    how: How,
+) -> (Duration, Vec<Queue<'a>>) {
     // Chunks are dealt round robin, so that the threads meet at the same hours of the trace.
     const CHUNK: usize = 64;
     let mut queues: Vec<Queue<'_>> = (0..threads)
@@ -176,7 +184,8 @@ impl<'a> Client<'a> {
                 self.next = 0;
             }
             let wish = request.wish();
-            let place = request.slot.session.index() * hospital.half_hours as usize + request.slot.slot.index();
+            let place =
+                request.slot.session.index() * hospital.half_hours as usize + request.slot.slot.index();
             self.decisions += 1;
             match engine.book(&wish, at) {
                 Ok(grant) => {
@@ -201,7 +210,9 @@ impl<'a> Client<'a> {
                 self.decisions += 1;
                 match engine.cancel(&settle, at) {
                     Ok(_) => break,
-                    Err(refusal) => assert_eq!(refusal.code, Code::ConcurrentRequest, "a live booking can be cancelled"),
+                    Err(refusal) => {
+                        assert_eq!(refusal.code, Code::ConcurrentRequest, "a live booking can be cancelled");
+                    }
                 }
             }
             self.released += 1;

@@ -19,6 +19,8 @@ pub const fn release() -> Instant {
 }
 
 const OPENS: i64 = -7 * DAY + 7 * HOUR;
+/// Half-hours of a session from 08:00 to 18:00.
+pub const HALF_HOUR_SLOTS: u32 = 20;
 const HALF_HOUR: i64 = 30 * MINUTE;
 
 /// The pools, in the order of their nodes after the root.
@@ -73,7 +75,6 @@ impl Slots {
     #[must_use]
     pub fn plan(&self, number: u32, half_hours: u32, tree: &PoolTree, rules: &Rules) -> Plan {
         let slots = half_hours as usize;
-        // More than a day's half-hours are a day later: provinces publish weeks.
         let from = VISITS.midnight().plus(8 * HOUR);
         let to = from.plus(i64::from(half_hours) * HALF_HOUR);
         let session = Session {
@@ -126,7 +127,13 @@ impl Hospital {
     /// # Panics
     /// If the engine does not take it: the limits are chosen here.
     #[must_use]
-    pub fn open(slots: Slots, practitioners: u32, half_hours: u32, tickets: Tickets, traces: &[&[Request]]) -> Self {
+    pub fn open(
+        slots: Slots,
+        practitioners: u32,
+        half_hours: u32,
+        tickets: Tickets,
+        traces: &[&[Request]],
+    ) -> Self {
         let blocks = practitioners * half_hours;
         let seats = blocks * u32::from(slots.seats);
         let limits = Limits {
@@ -142,11 +149,15 @@ impl Hospital {
         let (tree, rules) = (slots.tree(), rules(tickets));
         let before = release().plus(-DAY);
         for number in 0..practitioners {
-            engine.publish(&slots.plan(number, half_hours, &tree, &rules), before).expect("there is room for every session");
+            engine
+                .publish(&slots.plan(number, half_hours, &tree, &rules), before)
+                .expect("there is room for every session");
         }
         let hospital = Self { engine, slots, practitioners, half_hours };
         if tickets == Tickets::Shown {
-            traces.iter().for_each(|trace| hospital.issue(trace));
+            for trace in traces {
+                hospital.issue(trace);
+            }
         }
         hospital
     }

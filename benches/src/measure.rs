@@ -30,7 +30,8 @@ impl Figure {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (least, most) = (self.0.first().copied().unwrap_or(f64::NAN), self.0.last().copied().unwrap_or(f64::NAN));
+        let (least, most) =
+            (self.0.first().copied().unwrap_or(f64::NAN), self.0.last().copied().unwrap_or(f64::NAN));
         let median = self.median();
         write!(f, "{median:8.1} ns ({least:.1} to {most:.1})  {:8.2} M/s", 1_000.0 / median)
     }
@@ -54,13 +55,30 @@ pub fn scaled(full: usize) -> usize {
     if smoke() { full / 100 } else { full }
 }
 
+/// What criterion is told for `iterations`: the time of that many decisions.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+pub fn share(wall: Duration, iterations: u64, decisions: u64) -> Duration {
+    wall.mul_f64(iterations as f64 / decisions.max(1) as f64)
+}
+
 /// Prints the machine that the figures are of.
 pub fn print_machine() {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
     let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or(" unknown");
+    let model = model
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1))
+        .unwrap_or(" unknown");
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("unknown");
-    let target = if cfg!(all(target_feature = "cmpxchg16b", target_feature = "avx")) { "inline" } else { "detected at run time" };
-    println!("machine:{model}, {cpus} CPUs, load {load}; 128-bit atomics {target}; medians of {} rounds (least to most)", rounds());
+    let target = if cfg!(all(target_feature = "cmpxchg16b", target_feature = "avx")) {
+        "inline"
+    } else {
+        "detected at run time"
+    };
+    println!(
+        "machine:{model}, {cpus} CPUs, load {load}; 128-bit atomics {target}; medians of {} rounds (least to most)",
+        rounds()
+    );
 }

@@ -29,9 +29,8 @@ impl SplitMix {
     }
 
     /// A number below `bound`, by the high half of a product.
-    #[expect(clippy::cast_possible_truncation, reason = "below a 32-bit bound")]
     pub const fn below(&mut self, bound: u32) -> u32 {
-        ((self.next() >> 32) * bound as u64 >> 32) as u32
+        (((self.next() >> 32) * bound as u64) >> 32) as u32
     }
 
     /// A number in `[0, 1)`.
@@ -41,6 +40,9 @@ impl SplitMix {
     }
 
     /// Fisher–Yates.
+    ///
+    /// # Panics
+    /// If there are 2^32 values or more.
     pub fn shuffle<V>(&mut self, values: &mut [V]) {
         for last in (1..values.len()).rev() {
             let bound = u32::try_from(last + 1).expect("fewer than 2^32 values");
@@ -67,15 +69,14 @@ impl Zipf {
     /// Over this many ranks.
     #[must_use]
     pub fn new(ranks: u32) -> Self {
-        let mut sums: Vec<f64> = (1..=ranks)
+        let sums: Vec<f64> = (1..=ranks)
             .scan(0.0, |sum, rank| {
                 *sum += 1.0 / f64::from(rank);
                 Some(*sum)
             })
             .collect();
         let total = sums.last().copied().unwrap_or(1.0);
-        sums.iter_mut().for_each(|sum| *sum /= total);
-        Self(sums)
+        Self(sums.into_iter().map(|sum| sum / total).collect())
     }
 
     /// The rank, from 0, of a number in `[0, 1)`.
@@ -86,6 +87,9 @@ impl Zipf {
 }
 
 /// The key of a patient's number: what a host's keyed hash would give.
+///
+/// # Panics
+/// Never: keys are odd.
 #[must_use]
 pub fn patient(number: u32) -> PatientKey {
     let mut hash = SplitMix::new(u64::from(number));
@@ -94,6 +98,9 @@ pub fn patient(number: u32) -> PatientKey {
 }
 
 /// The ticket of a patient for a class: numbered so that a request can name it without a look-up.
+///
+/// # Panics
+/// Never: keys are odd.
 #[must_use]
 pub fn ticket(patient: PatientKey, class: Class) -> TicketId {
     TicketId::new(patient.get() ^ u128::from(class.number()) << 1).expect("keys are odd")
@@ -116,7 +123,14 @@ impl Request {
     #[inline]
     pub fn wish(&self) -> Wish {
         let ticket = self.class.needs_ticket().then(|| ticket(self.patient, self.class));
-        Wish { patient: self.patient, slot: self.slot, class: self.class, channel: Channel::App, ticket, key: None }
+        Wish {
+            patient: self.patient,
+            slot: self.slot,
+            class: self.class,
+            channel: Channel::App,
+            ticket,
+            key: None,
+        }
     }
 }
 
@@ -132,6 +146,9 @@ pub fn slot(session: u32, slot: u32) -> SlotRef {
 
 /// The morning rush: two independent permutations of the patients, one after the other; each request draws the
 /// practitioner (Zipf), the half-hour (uniform) and the class.
+///
+/// # Panics
+/// If there is no slot for a draw: at most 2^24 practitioners and 1024 half-hours.
 #[must_use]
 pub fn morning_rush(seed: u64, patients: u32, practitioners: u32, half_hours: u32) -> Vec<Request> {
     let mut rng = SplitMix::new(seed);
@@ -153,7 +170,13 @@ pub fn morning_rush(seed: u64, patients: u32, practitioners: u32, half_hours: u3
 
 /// Uniform over practitioners, half-hours and patients `from..to`.
 #[must_use]
-pub fn uniform(seed: u64, count: usize, patients: std::ops::Range<u32>, practitioners: u32, half_hours: u32) -> Vec<Request> {
+pub fn uniform(
+    seed: u64,
+    count: usize,
+    patients: std::ops::Range<u32>,
+    practitioners: u32,
+    half_hours: u32,
+) -> Vec<Request> {
     let mut rng = SplitMix::new(seed);
     let mut request = || {
         let slot = slot(rng.below(practitioners), rng.below(half_hours));
@@ -169,5 +192,8 @@ pub fn one_slot(seed: u64, patients: std::ops::Range<u32>) -> Vec<Request> {
     let mut rng = SplitMix::new(seed);
     let mut order: Vec<u32> = patients.collect();
     rng.shuffle(&mut order);
-    order.into_iter().map(|number| Request { patient: patient(number), slot: slot(0, 0), class: rng.class() }).collect()
+    order
+        .into_iter()
+        .map(|number| Request { patient: patient(number), slot: slot(0, 0), class: rng.class() })
+        .collect()
 }

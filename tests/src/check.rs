@@ -109,7 +109,7 @@ pub fn i3_outsiders(pools: &Pools, b: &Counts, t: i64) -> Finding {
 pub fn i4_redeemable(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
     let pools = fold.pools();
     for v in guarantees(pools).filter(|v| pools.wanted(b, *v, t) < pools.guarantee(*v, t)) {
-        for u in (1..pools.nodes.len()).filter(|u| pools.is_inside(*u, v)) {
+        for u in pools.bookable().into_iter().filter(|u| pools.is_inside(*u, v)) {
             let verdict = fold.claim(b, u, t);
             let elsewhere = matches!(verdict, Err((Code::NotOpen | Code::Closed | Code::CapReached, _)));
             ensure!(
@@ -149,11 +149,11 @@ pub fn i5_order_free(fold: &impl Fold, one: &[usize], other: &[usize], t: i64) -
 /// The node at which privilege harms.
 pub fn i7_privilege(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
     let pools = fold.pools();
-    for v in 1..pools.nodes.len() {
+    for v in pools.bookable() {
         if fold.claim(b, v, t).is_err() {
             continue;
         }
-        for u in (1..pools.nodes.len()).filter(|u| pools.is_inside(*u, v)) {
+        for u in pools.bookable().into_iter().filter(|u| pools.is_inside(*u, v)) {
             let verdict = fold.claim(b, u, t);
             let own = matches!(verdict, Err((Code::NotOpen | Code::Closed | Code::CapReached, _)));
             ensure!(verdict.is_ok() || own, "I7: node {v} is admitted and node {u} inside it told {verdict:?}");
@@ -167,7 +167,7 @@ pub fn i7_privilege(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
 /// # Errors
 /// The node at which it does.
 pub fn i8_capacity(fold: &impl Fold, larger: &impl Fold, b: &Counts, t: i64) -> Finding {
-    for u in 1..fold.pools().nodes.len() {
+    for u in fold.pools().bookable() {
         ensure!(
             fold.claim(b, u, t).is_err() || larger.claim(b, u, t).is_ok(),
             "I8: node {u} is refused because there is one seat more"
@@ -187,7 +187,7 @@ pub fn i8_capacity(fold: &impl Fold, larger: &impl Fold, b: &Counts, t: i64) -> 
 pub fn i9_release(fold: &impl Fold, lowered: &impl Fold, v: usize, b: &Counts, t: i64) -> Finding {
     let pools = fold.pools();
     let mixed = pools.nodes.iter().any(|node| node.protection == Protection::Extra);
-    for u in (1..pools.nodes.len()).filter(|u| !mixed || !pools.is_inside(*u, v)) {
+    for u in pools.bookable().into_iter().filter(|u| !mixed || !pools.is_inside(*u, v)) {
         ensure!(
             fold.claim(b, u, t).is_err() || lowered.claim(b, u, t).is_ok(),
             "I9: node {u} is refused because node {v} has a lower minimum"
@@ -203,7 +203,7 @@ pub fn i9_release(fold: &impl Fold, lowered: &impl Fold, v: usize, b: &Counts, t
 /// The node that accepts too early or too late.
 pub fn i11_window(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
     let pools = fold.pools();
-    for u in 1..pools.nodes.len() {
+    for u in pools.bookable() {
         let (opens, closes) = pools.window(u);
         let verdict = fold.claim(b, u, t);
         let shut = matches!(verdict, Err((Code::NotOpen | Code::Closed, _)));
@@ -219,7 +219,7 @@ pub fn i11_window(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
 /// The node that is named and does not bind.
 pub fn i23_binding<F: Fold>(fold: &F, b: &Counts, t: i64) -> Finding {
     let pools = fold.pools();
-    for u in 1..pools.nodes.len() {
+    for u in pools.bookable() {
         let (code, named) = match (fold.claim(b, u, t), pools.decide_at(b, u, t, false)) {
             (Ok(said), Ok(explained)) if said == explained => continue,
             (Err((code, named)), Err(denied)) => {

@@ -159,7 +159,7 @@ impl Pair {
                 let same = match (&said, &expected) {
                     (Ok(said), Ok(expected)) => said == expected,
                     (Err(PublishError::Plan(_)), Err(Unpublished::Plan))
-                    | (Err(PublishError::Holds), Err(Unpublished::Holds))
+                    | (Err(PublishError::Rules(_)), Err(Unpublished::Rules))
                     | (Err(PublishError::Duplicate(_)), Err(Unpublished::Duplicate)) => true,
                     _ => false,
                 };

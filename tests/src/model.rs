@@ -84,6 +84,20 @@ impl Pools {
         (1..self.nodes.len()).filter(move |c| self.nodes[*c].parent.index() == v)
     }
 
+    /// The nodes at which some class may book.
+    #[must_use]
+    pub fn bookable(&self) -> Vec<usize> {
+        let is_routed = |v: &usize| {
+            Class::ALL.iter().any(|class| {
+                let booked_at = |channel: &Channel| {
+                    self.routes.get(*class, *channel).nodes().iter().any(|node| node.index() == *v)
+                };
+                Channel::ALL.iter().any(booked_at)
+            })
+        };
+        (1..self.nodes.len()).filter(is_routed).collect()
+    }
+
     /// `u` and every node above it, up to the root.
     #[must_use]
     pub fn upwards(&self, u: usize) -> Vec<usize> {
@@ -324,8 +338,8 @@ pub enum Verdict<T> {
 pub enum Unpublished {
     /// Session and trees do not fit together.
     Plan,
-    /// Holds are too short, too long or too few.
-    Holds,
+    /// A rule about patients that nobody can keep: holds too short, too long or none, a limit of zero.
+    Rules,
     /// A session with its code is published already.
     Duplicate,
 }
@@ -455,8 +469,9 @@ impl Model {
         }
         let rules = &plan.rules;
         let holds_fit = rules.hold_ms.iter().all(|ms| (1_000..=7 * 24 * 3_600_000).contains(ms));
-        if !holds_fit || rules.holds_per_patient == 0 || rules.holds_per_session == 0 {
-            return Err(Unpublished::Holds);
+        let allows_none = rules.limits.iter().any(|limit| limit.most == 0);
+        if !holds_fit || rules.holds_per_patient == 0 || rules.holds_per_session == 0 || allows_none {
+            return Err(Unpublished::Rules);
         }
         if self.sessions.iter().any(|s| s.plan.session.code == plan.session.code) {
             return Err(Unpublished::Duplicate);

@@ -4,18 +4,15 @@
 //! `PROPTEST_CASES` sets how many workloads are run.
 
 use haoyuan_tests::drive::{Pair, Seen};
-use haoyuan_tests::generate::{any_workload, any_world};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use haoyuan_tests::generate::{any_workload, any_world, config};
+use proptest::test_runner::{TestCaseError, TestRunner};
 use std::cell::RefCell;
 
 /// Runs workloads over worlds of up to `sessions` sessions, and returns what was seen in all of them.
 #[track_caller]
 fn check(cases: u32, sessions: usize, steps: usize) -> Seen {
-    let chosen = std::env::var_os("PROPTEST_CASES").is_some();
-    let config = if chosen { Config::default() } else { Config { cases, ..Config::default() } };
     let seen = RefCell::new(Seen::default());
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..config });
+    let mut runner = TestRunner::new(config(cases));
     let outcome = runner.run(&(any_world(sessions), any_workload(steps)), |(world, workload)| {
         let mut pair = Pair::of(&world).map_err(TestCaseError::fail)?;
         pair.run_all(&world, &workload).map_err(TestCaseError::fail)?;

@@ -11,7 +11,7 @@ use haoyuan_tests::check::{
     Finding, Fold, i3_outsiders, i4_redeemable, i5_order_free, i7_privilege, i8_capacity, i9_release, i11_window,
     i23_binding,
 };
-use haoyuan_tests::generate::{any_tree, edges};
+use haoyuan_tests::generate::{any_tree, config, edges};
 use haoyuan_tests::model::{Accepted, Counts, Pools};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -45,8 +45,9 @@ impl Core {
     }
 
     fn bookable(&self) -> Vec<usize> {
-        let bookable = NodeIndex::all().filter(|node| self.tree.counter(*node).is_some());
-        bookable.map(NodeIndex::index).collect()
+        let bookable = self.pools.bookable();
+        assert!(bookable.iter().all(|v| self.tree.counter(node(*v)).is_some()), "a routed node has a counter");
+        bookable
     }
 }
 
@@ -192,7 +193,9 @@ fn the_fold_is_the_models_for_every_state_of_every_small_tree() {
                         trees += 1;
                         for b in &counts {
                             states += 1;
-                            let reachable = core.pools.occupied(b, 0, 0) <= core.pools.capacity;
+                            let over = |v: usize| caps[v - 1].is_some_and(|cap| core.pools.total(b, v) > u32::from(cap));
+                            let fits = core.pools.occupied(b, 0, 0) <= core.pools.capacity;
+                            let reachable = fits && !(1..=NODES).any(over);
                             for u in 1..=NODES {
                                 let (said, expected) = (core.claim(b, u, 0), core.pools.decide_at(b, u, 0, false));
                                 match (&said, &expected) {
@@ -341,6 +344,8 @@ fn all_bookable(core: &Core) -> Core {
 }
 
 proptest! {
+    #![proptest_config(config(256))]
+
     #[test]
     fn every_route_is_decided_as_the_model_does(core in any_core(), moves in any_walk()) {
         verdict(walk(&core, &moves, |b, t, _| check_routes(&core, b, t)))?;

@@ -10,16 +10,21 @@ use std::path::Path;
 /// The most bytes of a policy, roster, directory or scenario file: far more than any, and far less than a slip.
 const MOST: u64 = 256 << 20;
 
-/// A whole text file.
-pub(crate) fn read(path: &Path, lang: Lang) -> Result<String, Failure> {
+/// A whole file.
+pub(crate) fn read_bytes(path: &Path, lang: Lang) -> Result<Vec<u8>, Failure> {
     let name = path.display();
     let wrong = |error: &dyn Display| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
     let length = fs::metadata(path).map_err(|error| wrong(&error))?.len();
     if length > MOST {
         return Err(Failure::input(say!(lang, "file.too_long", file = name, most = MOST >> 20)));
     }
-    let bytes = fs::read(path).map_err(|error| wrong(&error))?;
-    String::from_utf8(bytes).map_err(|error| {
+    fs::read(path).map_err(|error| wrong(&error))
+}
+
+/// A whole text file.
+pub(crate) fn read(path: &Path, lang: Lang) -> Result<String, Failure> {
+    let name = path.display();
+    String::from_utf8(read_bytes(path, lang)?).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
         Failure::input(say!(lang, "file.not_utf8", file = name, line = line))
     })
@@ -37,9 +42,4 @@ pub(crate) fn policy(name: &str, lang: Lang) -> Result<Policy, Failure> {
     }
     let text = read(path, lang)?;
     Policy::parse(name, &text).map_err(|error| Failure::input(error.to_string()))
-}
-
-/// Several errors, one a line.
-pub(crate) fn lines<E: Display>(errors: &[E]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -4,8 +4,6 @@
 //! refusal codes of the core, which carry both languages themselves. A key that is not in the table does not compile.
 
 use crate::messages::TABLE;
-use haoyuan_core::refusal::Code;
-use haoyuan_core::terms::{Channel, Class, Grade, Tier};
 use std::ffi::{OsStr, OsString};
 
 /// A language of the command.
@@ -97,35 +95,6 @@ macro_rules! say {
     }};
 }
 pub(crate) use say;
-
-/// A value that carries both languages itself.
-pub(crate) trait Spoken {
-    /// The word for the user.
-    fn word(&self, lang: Lang) -> String;
-}
-
-macro_rules! spoken_terms {
-    ($($term:ty),+) => {
-        $(impl Spoken for $term {
-            fn word(&self, lang: Lang) -> String {
-                match lang {
-                    Lang::En => self.text().replace('_', " "),
-                    Lang::Zh => self.zh().to_owned(),
-                }
-            }
-        })+
-    };
-}
-spoken_terms!(Class, Channel, Grade, Tier);
-
-impl Spoken for Code {
-    fn word(&self, lang: Lang) -> String {
-        match lang {
-            Lang::En => self.en().to_owned(),
-            Lang::Zh => self.zh().to_owned(),
-        }
-    }
-}
 
 impl Lang {
     /// The language to speak before the arguments are parsed: `--lang` if it can be seen, else the locale.

@@ -8,7 +8,9 @@ use crate::rosters;
 use crate::rush::plan_all;
 use crate::text::grouped;
 use haoyuan_core::directory::Directory;
+use haoyuan_core::locate::FileError;
 use haoyuan_core::policy::{Policy, Shown};
+use haoyuan_core::roster::RowError;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write;
@@ -97,7 +99,9 @@ fn check(path: &Path, json: bool, lang: Lang) -> Result<(), Failure> {
         }
         Err(error) => {
             if json {
-                print_json(&json!({ "ok": false, "file": name, "errors": [rosters::error_row(&error)] }))?;
+                let FileError { file, line, column, key, reason } = &error;
+                let row = json!({ "file": file, "line": line, "column": column, "key": key, "reason": reason });
+                print_json(&json!({ "ok": false, "file": name, "errors": [row] }))?;
             }
             Err(Failure::input(error.to_string()))
         }
@@ -112,17 +116,20 @@ pub(crate) fn roster(command: &args::Roster, lang: Lang) -> Result<(), Failure> 
         .map_err(|error| Failure::input(error.to_string()))?;
     let policy = policy.as_ref().map(|name| files::policy(name, lang)).transpose()?;
     let name = file.display().to_string();
-    let text = files::read(file, lang)?;
-    let sessions = match rosters::parse(&name, &text, &register) {
+    let bytes = rosters::read(file, lang)?;
+    let sessions = match rosters::parse(&bytes, &register) {
         Ok(sessions) => sessions,
         Err(errors) => {
             if *json {
-                let rows: Vec<_> = errors.iter().map(rosters::error_row).collect();
+                let rows: Vec<_> = errors
+                    .iter()
+                    .map(|RowError { line, column, reason }| json!({ "line": line, "column": column, "reason": reason }))
+                    .collect();
                 print_json(&json!({ "ok": false, "file": name, "errors": rows }))?;
             }
             let count = errors.len();
             let head = say!(lang, "roster.bad", file = name, count = count);
-            return Err(Failure::input(format!("{}\n{head}", files::lines(&errors))));
+            return Err(Failure::input(format!("{head}\n{}", rosters::lines(&name, &errors))));
         }
     };
     let (count, seats) = (sessions.len(), sessions.iter().map(|s| u64::from(s.seats())).sum::<u64>());

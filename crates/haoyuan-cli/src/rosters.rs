@@ -1,18 +1,24 @@
-//! Reading a roster: the core's table reader, and its errors as rows of JSON.
+//! Reading a roster: the core's table reader behind a file's name.
 
+use crate::failure::Failure;
+use crate::files;
+use crate::lang::Lang;
 use haoyuan_core::directory::Directory;
-use haoyuan_core::locate::FileError;
 use haoyuan_core::plan::Session;
-use serde_json::{Value, json};
+use haoyuan_core::roster::{Roster, RowError};
+use std::path::Path;
 
-/// Reads a roster, all of it or nothing.
-pub(crate) fn parse(file: &str, text: &str, directory: &Directory) -> Result<Vec<Session>, Vec<FileError>> {
-    let _ = (file, text, directory);
-    Ok(Vec::new())
+/// A roster file, as bytes: the core finds out how they are encoded.
+pub(crate) fn read(path: &Path, lang: Lang) -> Result<Vec<u8>, Failure> {
+    files::read_bytes(path, lang)
 }
 
-/// An error of a file for JSON.
-pub(crate) fn error_row(error: &FileError) -> Value {
-    let FileError { file, line, column, key, reason } = error;
-    json!({ "file": file, "line": line, "column": column, "key": key, "reason": reason })
+/// Reads a roster, all of it or nothing.
+pub(crate) fn parse(bytes: &[u8], directory: &Directory) -> Result<Vec<Session>, Vec<RowError>> {
+    Roster::parse(bytes, directory, std::iter::empty())
+}
+
+/// The errors of a file, one a line.
+pub(crate) fn lines(file: &str, errors: &[RowError]) -> String {
+    errors.iter().map(|error| format!("{file}: {error}")).collect::<Vec<_>>().join("\n")
 }

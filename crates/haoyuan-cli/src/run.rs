@@ -105,7 +105,7 @@ fn read_line(input: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Option
 
 /// The text of a line: no byte-order mark on the first, no carriage return at its end.
 fn text(bytes: &[u8], length: usize, first: bool, lang: Lang) -> Result<&str, Malformed> {
-    let wrong = |reason: String, column| Malformed { field: None, reason, column, place: None };
+    let wrong = |reason: String, column| Malformed { field: None, reason, column, place: None, rows: Vec::new() };
     if length > LONGEST {
         return Err(wrong(say!(lang, "run.too_long", most = LONGEST >> 20), None));
     }

@@ -39,7 +39,8 @@ pub(crate) fn parse_clock(text: &str) -> Option<i64> {
 
 /// Reads digits only: no sign, no spaces, at most four.
 fn number(text: &str) -> Option<u16> {
-    (!text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+    (!text.is_empty() && text.len() <= 4 && text.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| text.parse().ok())?
 }
 
 /// Whether a day is a Saturday or Sunday.
@@ -61,7 +62,9 @@ mod tests {
         assert_eq!(parse_date("1970-01-02"), Some(Day(1)));
         assert_eq!(parse_date("2026/3/2"), parse_date("2026-03-02"));
         assert_eq!(date(parse_date("2024-02-29").unwrap()), jiff::civil::date(2024, 2, 29));
-        for bad in ["", "2026-02-30", "2026-13-01", "2026-3", "2026-3-2-1", "+026-03-02", "1970-01-01", "9999-01-01"] {
+        for bad in
+            ["", "2026-02-30", "2026-13-01", "2026-3", "2026-3-2-1", "+026-03-02", "1970-01-01", "9999-01-01"]
+        {
             assert_eq!(parse_date(bad), None, "{bad}");
         }
         assert_eq!(parse_clock("07:00"), Some(7 * HOUR));

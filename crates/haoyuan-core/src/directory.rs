@@ -279,12 +279,17 @@ impl Directory {
         Ok(())
     }
 
-    fn register_parent(&mut self, key: &str, child: usize, entry: &InstitutionEntry) -> Result<(), EntryError> {
+    fn register_parent(
+        &mut self,
+        key: &str,
+        child: usize,
+        entry: &InstitutionEntry,
+    ) -> Result<(), EntryError> {
         let Some(code) = &entry.parent else { return Ok(()) };
         let plain = |reason: String| EntryError { key: key.to_owned(), reason };
-        let parent = self
-            .institution(code)
-            .ok_or_else(|| plain(format!("there is no institution `{code}`; register it or correct the code")))?;
+        let parent = self.institution(code).ok_or_else(|| {
+            plain(format!("there is no institution `{code}`; register it or correct the code"))
+        })?;
         if let (Some(above), Some(below)) = (self.get(parent).level, entry.level) {
             if above >= below {
                 return Err(plain(format!(
@@ -310,8 +315,10 @@ impl Directory {
         let institution = self.need(&format!("{key}.institution"), &entry.institution)?;
         let code = (institution, entry.code.clone());
         if self.department_codes.contains_key(&code) {
-            let reason =
-                format!("department `{}` of institution `{}` is registered twice", entry.code, entry.institution);
+            let reason = format!(
+                "department `{}` of institution `{}` is registered twice",
+                entry.code, entry.institution
+            );
             return Err(error(key, "code", reason));
         }
         let id = u32::try_from(self.departments.len())
@@ -319,11 +326,7 @@ impl Directory {
             .and_then(DepartmentId::new)
             .ok_or_else(|| error(key, "code", "there are as many departments as the platform can number"))?;
         self.department_codes.insert(code, id);
-        self.departments.push(Department {
-            institution,
-            code: entry.code.clone(),
-            name: entry.name.clone(),
-        });
+        self.departments.push(Department { institution, code: entry.code.clone(), name: entry.name.clone() });
         Ok(())
     }
 
@@ -348,10 +351,10 @@ impl Directory {
         if valid_from.zip(valid_to).is_some_and(|(from, to)| to < from) {
             return Err(error(key, "valid_to", "the credential ends before it begins"));
         }
-        let id = u32::try_from(self.practitioners.len())
-            .ok()
-            .and_then(PractitionerId::new)
-            .ok_or_else(|| error(key, "code", "there are as many practitioners as the platform can number"))?;
+        let id =
+            u32::try_from(self.practitioners.len()).ok().and_then(PractitionerId::new).ok_or_else(|| {
+                error(key, "code", "there are as many practitioners as the platform can number")
+            })?;
         self.practitioner_codes.insert(entry.code.clone(), id);
         self.practitioners.push(Practitioner {
             code: entry.code.clone(),
@@ -454,7 +457,8 @@ impl Directory {
     /// The class of a patient whom one institution refers up to another, if it may.
     #[must_use]
     pub fn referral_class(&self, from: InstitutionId, to: InstitutionId) -> Option<Class> {
-        let (lower, upper) = (self.institutions.get(from.index())?.tier, self.institutions.get(to.index())?.tier);
+        let (lower, upper) =
+            (self.institutions.get(from.index())?.tier, self.institutions.get(to.index())?.tier);
         if lower >= upper || !self.are_allied(from, to) {
             return None;
         }
@@ -583,13 +587,43 @@ valid_to = "2026-12-31"
     #[test]
     fn a_wrong_entry_is_named() {
         let replace = |from: &'static str, to: &'static str| move |text: &str| text.replacen(from, to, 1);
-        check(replace("parent = \"S1\"", "parent = \"S9\""), 7, "institution[0].parent", "no institution `S9`");
-        check(replace("\"province\"", "\"province\"\nparent = \"P1\""), 21, "institution[2].parent", "does not stand");
-        check(replace("level = \"province\"", "parent = \"P1\""), 20, "institution[2].parent", "above itself");
+        check(
+            replace("parent = \"S1\"", "parent = \"S9\""),
+            7,
+            "institution[0].parent",
+            "no institution `S9`",
+        );
+        check(
+            replace("\"province\"", "\"province\"\nparent = \"P1\""),
+            21,
+            "institution[2].parent",
+            "does not stand",
+        );
+        check(
+            replace("level = \"province\"", "parent = \"P1\""),
+            20,
+            "institution[2].parent",
+            "above itself",
+        );
         check(replace("code = \"S1\"", "code = \"P1\""), 10, "institution[1].code", "twice");
-        check(replace("members = [\"T1\", \"S1\"]", "members = [\"T1\", \"X\"]"), 25, "alliance[0].members[1]", "`X`");
-        check(replace("tier = \"primary\"", "tier = \"quaternary\""), 5, "institution[0].tier", "unknown variant");
-        check(replace("level = \"township\"", "levle = \"township\""), 6, "institution[0].levle", "unknown field");
+        check(
+            replace("members = [\"T1\", \"S1\"]", "members = [\"T1\", \"X\"]"),
+            25,
+            "alliance[0].members[1]",
+            "`X`",
+        );
+        check(
+            replace("tier = \"primary\"", "tier = \"quaternary\""),
+            5,
+            "institution[0].tier",
+            "unknown variant",
+        );
+        check(
+            replace("level = \"township\"", "levle = \"township\""),
+            6,
+            "institution[0].levle",
+            "unknown field",
+        );
         check(replace("2026-12-31", "2025-12-31"), 42, "practitioner[0].valid_to", "ends before");
         check(replace("2026-12-31", "31.12.2026"), 42, "practitioner[0].valid_to", "not a date");
         check(replace("sites = [\"T1\", \"S1\"]", "sites = []"), 40, "practitioner[0].sites", "at least one");

@@ -1,5 +1,10 @@
 //! Names of things: every index, number and key has a type of its own, so that a seat cannot be taken for a slot.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "fields of a packed number are narrower than their types"
+)]
+
 use crate::instant::Instant;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -201,7 +206,6 @@ impl BookingId {
 
     /// The sequence of the granting transition.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are the sequence")]
     pub const fn sequence(self) -> Sequence {
         Sequence(self.0 as u32)
     }
@@ -247,10 +251,7 @@ mod tests {
     #[test]
     fn a_booking_id_gives_its_parts_back() {
         let id = BookingId::pack(BlockId(BlockId::MAX), SeatIndex(SeatIndex::MAX), Sequence(u32::MAX));
-        assert_eq!(
-            (id.block().0, id.seat().0, id.sequence().0),
-            (BlockId::MAX, SeatIndex::MAX, u32::MAX)
-        );
+        assert_eq!((id.block().0, id.seat().0, id.sequence().0), (BlockId::MAX, SeatIndex::MAX, u32::MAX));
         assert_eq!(BookingId::new(id.get()), Some(id));
         assert_eq!(BookingId::new(0), None);
         assert_eq!(BookingId::new(u64::MAX), None);

@@ -51,6 +51,20 @@ impl Instant {
         self.0
     }
 
+    /// The instant in 42 bits, for packed words.
+    #[must_use]
+    pub const fn bits(self) -> u64 {
+        self.0.unsigned_abs()
+    }
+
+    /// The instant in the low 42 bits.
+    #[must_use]
+    #[expect(clippy::cast_possible_wrap, reason = "42 bits")]
+    pub const fn from_bits(bits: u64) -> Self {
+        // 42 bits are never negative.
+        Self::saturating((bits & ((1 << 42) - 1)) as i64)
+    }
+
     /// This instant moved by `ms` milliseconds, saturating at the ends of the range.
     #[must_use]
     pub const fn plus(self, ms: i64) -> Self {

@@ -91,10 +91,12 @@ pub(crate) fn find(text: &str, key: &str) -> Option<Place> {
                 Some((name, next)) => (name.span().start, next),
                 None => break,
             },
-            Some(DeValue::Array(array)) => match segment.parse().ok().and_then(|index: usize| array.get(index)) {
-                Some(next) => (next.span().start, next),
-                None => break,
-            },
+            Some(DeValue::Array(array)) => {
+                match segment.parse().ok().and_then(|index: usize| array.get(index)) {
+                    Some(next) => (next.span().start, next),
+                    None => break,
+                }
+            }
             Some(_) => break,
         };
         place = Some(Place { key: at, end: next.span().end, depth });
@@ -132,7 +134,9 @@ fn descend(value: &DeValue<'_>, offset: usize, key: &mut String) -> bool {
         DeValue::Table(table) => descend_table(table, offset, key),
         DeValue::Array(array) => array.iter().enumerate().any(|(index, item)| {
             let length = key.len();
-            key.push_str(&format!("[{index}]"));
+            key.push('[');
+            key.push_str(&index.to_string());
+            key.push(']');
             let found = descend(item.get_ref(), offset, key) || item.span().contains(&offset);
             if !found {
                 key.truncate(length);
@@ -149,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_key_is_found_where_it_stands() {
-        let text = "a = 1\n[号.源]\nb = [ { c = 2 } ]\n[[t]]\nx = 1\n[[t]]\nx = 2\n";
+        let text = "a = 1\n[\"号\".\"源\"]\nb = [ { c = 2 } ]\n[[t]]\nx = 1\n[[t]]\nx = 2\n";
         let at = |key| find(text, key).map(|place| line_column(text, place.key));
         assert_eq!(at("a"), Some((1, 1)));
         assert_eq!(at("号.源.b[0].c"), Some((3, 9)));

@@ -71,7 +71,7 @@ impl Session {
         }
         let slot = i64::from(self.slot_ms);
         let slots = self.capacity.len();
-        if slot == 0 || length % slot != 0 || length / slot != slots as i64 || slots > 1024 {
+        if slot == 0 || length % slot != 0 || usize::try_from(length / slot) != Ok(slots) || slots > 1024 {
             return Err(PlanError::Slots);
         }
         if self.capacity.iter().any(|c| *c == 0 || *c > SEATS_MAX) {
@@ -142,7 +142,8 @@ impl Plan {
         let slots = session.capacity.len();
         let fits = match &self.blocks {
             Blocks::PerSlot(trees) => {
-                trees.len() == slots && trees.iter().zip(&session.capacity).all(|(tree, c)| tree.capacity() == *c)
+                trees.len() == slots
+                    && trees.iter().zip(&session.capacity).all(|(tree, c)| tree.capacity() == *c)
             }
             Blocks::WholeSession(tree) => {
                 session.capacity.iter().all(|c| *c == session.capacity[0])

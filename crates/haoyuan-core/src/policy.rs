@@ -129,7 +129,8 @@ impl Policy {
             let Layer { file, text } = &layers[layers.len() - 1];
             let document: Document =
                 toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
-            tables.push(text.parse::<toml::Table>().map_err(|error| FileError::from_toml(file, text, &error))?);
+            tables
+                .push(text.parse::<toml::Table>().map_err(|error| FileError::from_toml(file, text, &error))?);
             let Some(base) = document.extends else { break };
             let known = PRESETS.iter().find(|(name, _)| **name == base);
             let Some((name, preset)) = known.filter(|_| layers.len() <= PRESETS.len()) else {
@@ -150,12 +151,16 @@ impl Policy {
         let fail = |key: &str, reason: String| locate_in(&layers, key, reason);
         let name = document.name.clone().unwrap_or_default();
         if !own_name {
-            return Err(fail("name", "a policy needs a name: refusals and the trace are signed with it".to_owned()));
+            return Err(fail(
+                "name",
+                "a policy needs a name: refusals and the trace are signed with it".to_owned(),
+            ));
         }
         if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
             return Err(fail("name", "a name has 1 to 64 bytes and no control characters".to_owned()));
         }
-        let graph = check::check(&document).map_err(|wrong| fail(&wrong.key, wrong.reason))?;
+        let graph =
+            check::check(&document).map_err(|wrong| blame(&layers, &wrong.key, &wrong.also, wrong.reason))?;
         let policy = Self { name, document, layers, merged, graph };
         policy.rehearse()?;
         Ok(policy)
@@ -179,7 +184,12 @@ impl Policy {
     ///
     /// # Errors
     /// [`PublishRefusal`] names the rule; the ledger is then as it was.
-    pub fn plan(&self, session: Session, tier: Tier, carry: &mut CarryLedger) -> Result<Plan, PublishRefusal> {
+    pub fn plan(
+        &self,
+        session: Session,
+        tier: Tier,
+        carry: &mut CarryLedger,
+    ) -> Result<Plan, PublishRefusal> {
         let (plan, carries) = compile::compile(self, session, tier, carry)?;
         for entry in carries {
             carry.enter(entry);
@@ -216,7 +226,9 @@ fn merge(base: &mut toml::Table, over: toml::Table, parent: &str) {
     for (key, value) in over {
         let single = schema::is_single_value(parent, &key);
         match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above)) if !single => merge(below, above, &key),
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) if !single => {
+                merge(below, above, &key);
+            }
             (_, value) => {
                 base.insert(key, value);
             }
@@ -232,6 +244,16 @@ fn locate_in(layers: &[Layer], key: &str, reason: String) -> PolicyError {
         Some(layer) => FileError::at_key(&layer.file, &layer.text, key, reason),
         None => FileError::at_key("", "", key, reason),
     }
+}
+
+/// The error of a contradiction between several keys, placed at the first that the policy's own file sets.
+fn blame(layers: &[Layer], key: &str, also: &[String], reason: String) -> PolicyError {
+    let set_here = |key: &&str| {
+        let place = layers.first().and_then(|layer| locate::find(&layer.text, key));
+        place.is_some_and(|place| place.depth == locate::segments(key).count())
+    };
+    let keys = std::iter::once(key).chain(also.iter().map(String::as_str));
+    locate_in(layers, keys.clone().find(set_here).unwrap_or(key), reason)
 }
 
 #[cfg(test)]

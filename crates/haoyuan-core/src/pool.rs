@@ -220,7 +220,6 @@ struct Guard {
 /// What holds between two breakpoints of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phase {
-    from: i64,
     open: u16,
     guards: Vec<Guard>,
     extras: Vec<(u16, u32, NodeIndex)>,
@@ -242,6 +241,8 @@ pub struct PoolTree {
     routes: Routes,
     /// Counter of each node, `NO_COUNTER` if it cannot be booked at.
     counters: [u8; NODES_MAX],
+    /// When each phase begins; the first at `i64::MIN`. Apart from the phases, so that finding one touches little memory.
+    starts: Vec<i64>,
     phases: Vec<Phase>,
     caps: Vec<Cap>,
 }
@@ -291,7 +292,8 @@ impl PoolTree {
             .collect();
         let sets: Vec<CounterSet> = inside.iter().map(|set| counters_in(*set, &counters)).collect();
         for (v, node) in nodes.iter().enumerate() {
-            let tightest = (0..nodes.len()).filter(|a| above[v] >> a & 1 == 1).filter_map(|a| nodes[a].cap).min();
+            let tightest =
+                (0..nodes.len()).filter(|a| above[v] >> a & 1 == 1).filter_map(|a| nodes[a].cap).min();
             if tightest.is_some_and(|cap| node.guarantee > cap) {
                 return Err(TreeError::AboveCap(node.name.clone()));
             }
@@ -304,8 +306,8 @@ impl PoolTree {
                 Some(Cap { node: index, set: sets[index.index()], seats, inside: inside[index.index()] })
             })
             .collect();
-        let phases = compile_phases(&nodes, &above, &inside, &sets);
-        let tree = Self { capacity, nodes, routes, counters, phases, caps };
+        let (starts, phases) = compile_phases(&nodes, &above, &inside, &sets);
+        let tree = Self { capacity, nodes, routes, counters, starts, phases, caps };
         let first = &tree.phases[0];
         let minima = occupancy(first, Live::default()).0 + first.extras.iter().map(|e| e.1).sum::<u32>();
         if minima > u32::from(capacity) {
@@ -356,12 +358,13 @@ impl PoolTree {
 
     /// The offsets at which anything changes by time alone, in order.
     pub fn breakpoints(&self) -> impl Iterator<Item = i64> + '_ {
-        self.phases.iter().skip(1).map(|phase| phase.from)
+        self.starts.iter().skip(1).copied()
     }
 
+    #[inline]
     fn phase(&self, at: i64) -> usize {
-        // The first phase begins at i64::MIN, so there is always one; few phases, and late ones matter most at a rush.
-        self.phases.iter().rposition(|phase| phase.from <= at).unwrap_or(0)
+        // The first phase begins at i64::MIN, so there is always one. Counting has no branch to mispredict.
+        self.starts[1..].iter().filter(|from| **from <= at).count()
     }
 
     /// Decides one claim of a class through a channel, at an offset from the origin.
@@ -442,7 +445,8 @@ impl PoolTree {
     #[cold]
     fn deny_window(&self, phase: usize, node: NodeIndex, at: i64) -> Denial {
         let bit = 1u16 << node.index();
-        let opens = self.phases[phase + 1..].iter().find(|p| p.open & bit != 0).map(|p| p.from);
+        let mut later = self.starts.iter().zip(&self.phases).skip(phase + 1);
+        let opens = later.find(|(_, p)| p.open & bit != 0).map(|(from, _)| *from);
         let mut binding = node;
         let mut last = i64::MIN;
         let mut v = node;
@@ -464,8 +468,8 @@ impl PoolTree {
 
     #[cold]
     fn deny_protected(&self, phase: usize, node: NodeIndex) -> Denial {
-        let now = self.guarantee(node, self.phases[phase].from);
-        let falls = self.phases[phase + 1..].iter().map(|p| p.from).find(|at| self.guarantee(node, *at) < now);
+        let now = self.guarantee(node, self.starts[phase]);
+        let falls = self.starts[phase + 1..].iter().copied().find(|at| self.guarantee(node, *at) < now);
         Denial { code: Code::Protected, node, loosens: falls }
     }
 }
@@ -516,7 +520,8 @@ fn check_nodes(nodes: &[Node]) -> Result<(), TreeError> {
         return Err(TreeError::RootGuarantee);
     }
     for (i, node) in nodes.iter().enumerate() {
-        let parent_comes_first = if i == 0 { node.parent == NodeIndex::ROOT } else { node.parent.index() < i };
+        let parent_comes_first =
+            if i == 0 { node.parent == NodeIndex::ROOT } else { node.parent.index() < i };
         if !parent_comes_first {
             return Err(TreeError::Order(node.name.clone()));
         }
@@ -579,7 +584,12 @@ fn counters_in(nodes: u16, counters: &[u8; NODES_MAX]) -> CounterSet {
         .fold(CounterSet::default(), |set, v| set.with(counters[v]))
 }
 
-fn compile_phases(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[CounterSet]) -> Vec<Phase> {
+fn compile_phases(
+    nodes: &[Node],
+    above: &[u16],
+    inside: &[u16],
+    sets: &[CounterSet],
+) -> (Vec<i64>, Vec<Phase>) {
     let mut breaks: Vec<i64> = nodes
         .iter()
         .flat_map(|n| n.fences.iter().map(|f| f.from).chain([n.opens, n.closes]))
@@ -589,12 +599,15 @@ fn compile_phases(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[Counter
     breaks.sort_unstable();
     breaks.dedup();
     let is_open = |v: usize, at: i64| {
-        (0..nodes.len()).filter(|a| above[v] >> a & 1 == 1).all(|a| nodes[a].opens <= at && at < nodes[a].closes)
+        (0..nodes.len())
+            .filter(|a| above[v] >> a & 1 == 1)
+            .all(|a| nodes[a].opens <= at && at < nodes[a].closes)
     };
     let index = |v: usize| NodeIndex::all().nth(v).unwrap_or(NodeIndex::ROOT);
-    breaks
-        .into_iter()
+    let phases = breaks
+        .iter()
         .map(|from| {
+            let from = *from;
             let open = (0..nodes.len()).filter(|v| is_open(*v, from)).fold(0, |set, v| set | 1 << v);
             let in_force = |v: &usize| guarantee_at(&nodes[*v], from) > 0;
             // Children come after their parents, so reversed order is inside out.
@@ -622,7 +635,8 @@ fn compile_phases(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[Counter
                 .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
                 .map(|v| (inside[v], u32::from(guarantee_at(&nodes[v], from)), index(v)))
                 .collect();
-            Phase { from, open, guards, extras }
+            Phase { open, guards, extras }
         })
-        .collect()
+        .collect();
+    (breaks, phases)
 }

@@ -1,8 +1,8 @@
 //! What is asked and what is answered: the values that go into a decision and come out of it.
 
 use crate::ids::{
-    BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, Sequence,
-    SlotRef, TicketId,
+    BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId,
+    Sequence, SlotRef, TicketId,
 };
 use crate::instant::{Day, Instant};
 use crate::refusal::Refusal;

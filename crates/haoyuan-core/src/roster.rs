@@ -183,7 +183,9 @@ fn decode(bytes: &[u8]) -> Result<&str, RowError> {
     let lines_in = |part: &[u8]| part.split(|b| *b == b'\n').count() as u64;
     match std::str::from_utf8(bytes) {
         Ok(text) => match text.find('\0') {
-            Some(at) => Err(row(lines_in(&bytes[..at]), "", "the file has a zero byte; save it as CSV in UTF-8")),
+            Some(at) => {
+                Err(row(lines_in(&bytes[..at]), "", "the file has a zero byte; save it as CSV in UTF-8"))
+            }
             None => Ok(text),
         },
         Err(error) => Err(row(
@@ -292,8 +294,11 @@ impl Reading<'_> {
             "is not the code of a registered practitioner",
         );
         let day = self.read(Column::Date, civil::parse_date, "is not a date; write 2026-03-02");
-        let from =
-            self.read(Column::From, |cell| civil::parse_clock(cell).filter(|t| *t < DAY), "is not a time; write 08:00");
+        let from = self.read(
+            Column::From,
+            |cell| civil::parse_clock(cell).filter(|t| *t < DAY),
+            "is not a time; write 08:00",
+        );
         let to = self.read(Column::To, civil::parse_clock, "is not a time; write 12:00");
         let grade = self.read(Column::Grade, Grade::parse, &wanted(Grade::ALL, Grade::text));
         let kind = self.read(
@@ -308,11 +313,15 @@ impl Reading<'_> {
         );
         let seats = self.read(
             Column::SeatsPerSlot,
-            |cell| number(cell).and_then(|seats| u8::try_from(seats).ok()).filter(|s| (1..=SEATS_MAX).contains(s)),
+            |cell| {
+                number(cell)
+                    .and_then(|seats| u8::try_from(seats).ok())
+                    .filter(|s| (1..=SEATS_MAX).contains(s))
+            },
             "is not a number of seats, 1 to 63",
         );
         let (day, from, to) = (day?, from?, to?);
-        let time = self.time(day, from, to);
+        let time = interval(day, from, to);
         let slots = self.slots(time, minutes?);
         if let (Some(practitioner), Some(institution)) = (practitioner, institution) {
             self.check_practitioner(directory, practitioner, institution, time);
@@ -334,18 +343,13 @@ impl Reading<'_> {
         })
     }
 
-    fn time(&mut self, day: Day, from: i64, to: i64) -> Interval {
-        let midnight = day.midnight();
-        let to = if to <= from { to + DAY } else { to };
-        Interval { from: midnight.plus(from), to: midnight.plus(to) }
-    }
-
     fn slots(&mut self, time: Interval, minutes: u16) -> Option<usize> {
         let length = time.to.ms() - time.from.ms();
         let slot = i64::from(minutes) * MINUTE;
         let slots = usize::try_from(length / slot).ok();
         if length % slot != 0 {
-            let reason = format!("slots of {minutes} minutes do not fill a session of {} minutes", length / MINUTE);
+            let reason =
+                format!("slots of {minutes} minutes do not fill a session of {} minutes", length / MINUTE);
             self.refuse(Column::SlotMinutes, reason);
             return None;
         }
@@ -373,7 +377,8 @@ impl Reading<'_> {
         }
         let last = time.to.plus(-1).day();
         if !practitioner.is_valid_on(time.from.day()) || !practitioner.is_valid_on(last) {
-            let date = |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| civil::date(day).to_string());
+            let date =
+                |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| civil::date(day).to_string());
             let reason = format!(
                 "the credential of practitioner `{}` is valid {} to {} only",
                 practitioner.code,
@@ -388,17 +393,28 @@ impl Reading<'_> {
         let given = self.cell(Column::Code);
         let code = if given.is_empty() {
             let [institution, department, practitioner, from] =
-                [Column::Institution, Column::Department, Column::Practitioner, Column::From].map(|c| self.cell(c));
+                [Column::Institution, Column::Department, Column::Practitioner, Column::From]
+                    .map(|c| self.cell(c));
             format!("{institution}-{department}-{practitioner}-{}-{from}", civil::date(day))
         } else {
             given.to_owned()
         };
         if code.len() > 64 || code.chars().any(char::is_control) {
-            self.refuse(Column::Code, "a session code has at most 64 bytes and no control characters; give one");
+            self.refuse(
+                Column::Code,
+                "a session code has at most 64 bytes and no control characters; give one",
+            );
             return None;
         }
         Some(code)
     }
+}
+
+/// From–to on a day; an end not after the start is on the next day.
+fn interval(day: Day, from: i64, to: i64) -> Interval {
+    let midnight = day.midnight();
+    let to = if to <= from { to + DAY } else { to };
+    Interval { from: midnight.plus(from), to: midnight.plus(to) }
 }
 
 fn wanted<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> String {
@@ -442,7 +458,8 @@ impl Duties {
         let times = self.times.entry(session.practitioner).or_default();
         // Duties are disjoint, so only the last one that starts before this one ends can overlap it.
         if let Some((_, (_, other))) = times.range(..to).next_back().filter(|(_, (end, _))| *end > from) {
-            let reason = format!("the practitioner is in two places at once: the session overlaps the {other}");
+            let reason =
+                format!("the practitioner is in two places at once: the session overlaps the {other}");
             return Err((Column::From, reason));
         }
         let name = format!("session of line {line}");
@@ -493,7 +510,8 @@ sites = ["T2"]
         Directory::parse("house.toml", HOUSE).unwrap()
     }
 
-    const HEADER: &str = "institution,department,practitioner,date,from,to,grade,kind,slot_minutes,seats_per_slot,code\n";
+    const HEADER: &str =
+        "institution,department,practitioner,date,from,to,grade,kind,slot_minutes,seats_per_slot,code\n";
     const ROW: &str = "T1,CARD,D1,2026-03-03,08:00,12:00,expert,clinic,30,5,S1\n";
 
     fn parse(text: &str) -> Result<Vec<Session>, Vec<RowError>> {
@@ -504,7 +522,10 @@ sites = ["T2"]
     fn a_row_becomes_a_session() {
         let sessions = parse(&format!("{HEADER}{ROW}")).unwrap();
         let session = &sessions[0];
-        assert_eq!((session.capacity.as_slice(), session.slot_ms, session.seats()), (&[5; 8][..], 1_800_000, 40));
+        assert_eq!(
+            (session.capacity.as_slice(), session.slot_ms, session.seats()),
+            (&[5; 8][..], 1_800_000, 40)
+        );
         assert_eq!(session.day(), civil::parse_date("2026-03-03").unwrap());
         assert_eq!(session.time.from, session.origin().plus(8 * 60 * MINUTE));
         assert_eq!(session.check(), Ok(()));
@@ -590,7 +611,8 @@ sites = ["T2"]
 
     #[test]
     fn a_practitioner_is_at_one_place_at_a_time() {
-        let other = |from: &str, to: &str| format!("T2,CARD,D1,2026-03-03,{from},{to},expert,clinic,30,5,S2\n");
+        let other =
+            |from: &str, to: &str| format!("T2,CARD,D1,2026-03-03,{from},{to},expert,clinic,30,5,S2\n");
         assert!(parse(&format!("{HEADER}{ROW}{}", other("12:00", "14:00"))).is_ok(), "sessions may touch");
         assert!(parse(&format!("{HEADER}{ROW}{}", other("06:00", "08:00"))).is_ok(), "sessions may touch");
         for (from, to) in [("11:30", "14:00"), ("07:00", "08:30"), ("09:00", "10:00"), ("07:00", "13:00")] {
@@ -605,7 +627,8 @@ sites = ["T2"]
     #[test]
     fn published_sessions_count_too() {
         let published = parse(&format!("{HEADER}{ROW}")).unwrap();
-        let again = |text: &str| Roster::parse(text.as_bytes(), &directory(), published.iter().map(Duty::from));
+        let again =
+            |text: &str| Roster::parse(text.as_bytes(), &directory(), published.iter().map(Duty::from));
         let same = again(&format!("{HEADER}{ROW}")).unwrap_err();
         assert!(same[0].reason.contains("taken by the published session `S1`"), "{}", same[0]);
         let over = again(&format!("{HEADER}{}", ROW.replace("S1", "S2"))).unwrap_err();

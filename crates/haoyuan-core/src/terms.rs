@@ -116,7 +116,10 @@ impl Class {
     /// Whether the class is a privilege that a ticket must prove.
     #[must_use]
     pub const fn needs_ticket(self) -> bool {
-        matches!(self, Self::ReferralSecondary | Self::ReferralPrimary | Self::Contract | Self::Revisit | Self::Green)
+        matches!(
+            self,
+            Self::ReferralSecondary | Self::ReferralPrimary | Self::Contract | Self::Revisit | Self::Green
+        )
     }
 }
 

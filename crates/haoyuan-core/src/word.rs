@@ -15,6 +15,8 @@
 //!
 //! INVARIANT (gap-free): every accepted transition raises the sequence by exactly one.
 
+#![expect(clippy::cast_possible_truncation, reason = "fields of a packed word are narrower than their types")]
+
 use crate::ids::{SeatIndex, Sequence};
 
 /// How many live counters a word has: the most bookable nodes a pool tree can have.
@@ -169,7 +171,6 @@ impl Word {
         self.0
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is wanted")]
     const fn low(self) -> u64 {
         self.0 as u64
     }
@@ -190,7 +191,6 @@ impl Word {
 
     /// The sequence of the last transition; 0 before the first.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "22 + 10 bits")]
     pub const fn sequence(self) -> Sequence {
         Sequence(((self.high() >> SEQ_HIGH_SHIFT) << SEQ_LOW_BITS | self.low() >> SEQ_LOW_SHIFT) as u32)
     }
@@ -266,7 +266,6 @@ impl Word {
 
 impl std::fmt::Debug for Live {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        #[expect(clippy::cast_possible_truncation, reason = "14 counters")]
         f.debug_list().entries((0..COUNTERS as u8).map(|c| self.get(c))).finish()
     }
 }

@@ -44,10 +44,9 @@ impl<T: Trace> Engine<T> {
                 let mut counted = [0u32; haoyuan_core::word::COUNTERS];
                 for (record, seat) in records.iter().zip(0u8..) {
                     match record.state() {
-                        State::Free => continue,
-                        State::Held => audit.held += 1,
                         // A claimed seat is one whose owner is still writing.
-                        State::Claimed => continue,
+                        State::Free | State::Claimed => continue,
+                        State::Held => audit.held += 1,
                         State::Booked => audit.booked += 1,
                     }
                     counted[usize::from(record.counter())] += 1;
@@ -65,7 +64,9 @@ impl<T: Trace> Engine<T> {
                 for (count, counter) in counted.iter().zip(0u8..) {
                     let live = u32::from(word.live().get(counter));
                     if live != *count && claimed == 0 {
-                        broken.push(format!("counter {counter} of block {id} says {live}, its seats say {count}"));
+                        broken.push(format!(
+                            "counter {counter} of block {id} says {live}, its seats say {count}"
+                        ));
                     }
                 }
                 if word.live().total() > u32::from(tree.capacity()) {

@@ -21,6 +21,8 @@
 //! ignored for any other. It spares a refusal the walk over the seats: the walk is needed only if a hold may be due or
 //! the hint is behind.
 
+#![expect(clippy::cast_possible_truncation, reason = "fields of a packed hint are narrower than their types")]
+
 use crate::seat::{Occupant, Seat, State};
 use crate::sync::{AtomicU64, AtomicU128, Ordering};
 use crossbeam::utils::Backoff;
@@ -34,7 +36,7 @@ use std::ops::Range;
 const UNIT: u32 = 16;
 const NEVER: u64 = (1 << 26) - 1;
 
-const _: () = assert!(Instant::MAX.ms() >> UNIT <= NEVER as i64);
+const _: () = assert!(units(Instant::MAX) <= NEVER);
 
 /// What is known of the seats at one sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,6 @@ struct Hint {
 }
 
 impl Hint {
-    #[expect(clippy::cast_possible_truncation, reason = "fields of 32 and 6 bits")]
     const fn unpack(bits: u64) -> Self {
         Self { sequence: Sequence((bits >> 32) as u32), earliest: bits >> 6 & NEVER, lowest: bits as u8 & 63 }
     }
@@ -57,9 +58,8 @@ impl Hint {
     }
 }
 
-#[expect(clippy::cast_sign_loss, reason = "instants are not negative")]
 const fn units(at: Instant) -> u64 {
-    at.ms() as u64 >> UNIT
+    at.bits() >> UNIT
 }
 
 /// The shared part of a block, apart from its seats.
@@ -137,10 +137,7 @@ impl<'a> Block<'a> {
     fn replace(&self, old: Word, new: Word) -> bool {
         // AcqRel: Release publishes that all earlier transitions are applied; Acquire orders our writes to the seat after
         // those of everybody before us. On failure the word is loaded anew, so Relaxed is enough.
-        self.core
-            .word
-            .compare_exchange(old.bits(), new.bits(), Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        self.core.word.compare_exchange(old.bits(), new.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     fn replace_seat(&self, seat: u8, old: Seat, new: Seat) {
@@ -254,7 +251,8 @@ impl<'a> Block<'a> {
         u32::try_from(live.count()).unwrap_or(u32::MAX)
     }
 
-    /// Takes the lowest free seat of `range`, if `decide` accepts the live counters.
+    /// Takes the lowest free seat of `range`, if `decide` accepts the live counters. `first` is a view that was decided
+    /// already; the compare-and-swap shows whether it is still true.
     ///
     /// Holds that are due are swept first, each as a transition of its own, told to `ended`; nothing is swept for a
     /// claim that is denied. Linearizes at the successful compare-and-swap of the word; a denial at a load of it.
@@ -266,15 +264,25 @@ impl<'a> Block<'a> {
         &self,
         range: &Range<u8>,
         now: Instant,
+        mut first: Option<(View, Live, Occupant)>,
         decide: impl Fn(&View) -> Decided<D>,
         refuse: impl Fn(Code) -> D,
         ended: impl Fn(Ended),
     ) -> Result<(Taken, Occupant), D> {
         let backoff = Backoff::new();
         loop {
-            let view = self.view(now);
+            let (view, live, occupant) = if let Some(decided) = first.take() {
+                decided
+            } else {
+                let view = self.view(now);
+                match decide(&view) {
+                    Ok((live, occupant)) => (view, live, occupant),
+                    // A denial that looked at the seats of one slot counts only if none changed meanwhile.
+                    Err(_) if range.len() < self.seats.len() && self.word() != view.word => continue,
+                    Err(denial) => return Err(denial),
+                }
+            };
             let word = view.word;
-            let (live, occupant) = decide(&view)?;
             if let Some(due) = view.due {
                 self.expire(due, now, &ended);
                 continue;
@@ -379,7 +387,9 @@ impl<'a> Block<'a> {
                 return Err(gone(Code::UnknownBooking));
             }
             let Some((live, operation, written)) = step(&view, record)? else { return Ok(None) };
-            let Some(next) = word.then(live, operation, seat) else { return Err(gone(Code::SequenceExhausted)) };
+            let Some(next) = word.then(live, operation, seat) else {
+                return Err(gone(Code::SequenceExhausted));
+            };
             if !self.replace(word, next) {
                 backoff.spin();
                 continue;

@@ -55,23 +55,32 @@ pub struct Fact {
 /// `record` is called by the deciding thread after the transition and before the operation returns, for the facts of
 /// one patient in order; facts of one block may arrive in any order, and their sequence puts them right.
 pub trait Trace: Send + Sync {
+    /// Whether facts are wanted at all; if not, none are put together.
+    const WANTED: bool = true;
+
     /// Takes one fact. Must not call back into the engine.
     fn record(&self, fact: &Fact);
 }
 
 /// No trace.
 impl Trace for () {
+    const WANTED: bool = false;
+
     #[inline]
     fn record(&self, _: &Fact) {}
 }
 
-impl<T: Trace + ?Sized> Trace for &T {
+impl<T: Trace> Trace for &T {
+    const WANTED: bool = T::WANTED;
+
     fn record(&self, fact: &Fact) {
         (**self).record(fact);
     }
 }
 
-impl<T: Trace + ?Sized> Trace for std::sync::Arc<T> {
+impl<T: Trace> Trace for std::sync::Arc<T> {
+    const WANTED: bool = T::WANTED;
+
     fn record(&self, fact: &Fact) {
         (**self).record(fact);
     }

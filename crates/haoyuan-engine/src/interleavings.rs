@@ -75,15 +75,23 @@ impl Model {
             Ok((live, occupant))
         };
         let range = 0..u8::try_from(self.seats.len()).unwrap();
-        let (taken, _) = self.block().claim(&range, at(now), decide, |code| code, |ended| {
-            self.log(ended.sequence, ended.seat, Event::Ended);
-        })?;
+        let (taken, _) = self.block().claim(
+            &range,
+            at(now),
+            None,
+            decide,
+            |code| code,
+            |ended| {
+                self.log(ended.sequence, ended.seat, Event::Ended);
+            },
+        )?;
         self.log(taken.sequence, taken.seat, Event::Claimed { patient, hold });
         Ok((taken.seat, taken.sequence))
     }
 
     fn confirm(&self, (seat, grant): (u8, Sequence), now: i64) -> Result<bool, Code> {
-        let check = |_: &View, record: Seat| if record.is_due(at(now)) { Err(Code::HoldExpired) } else { Ok(()) };
+        let check =
+            |_: &View, record: Seat| if record.is_due(at(now)) { Err(Code::HoldExpired) } else { Ok(()) };
         let done = self.block().confirm(seat, grant, at(now), check, |code| code)?;
         if let Some(done) = &done {
             self.log(done.sequence, seat, Event::Confirmed);
@@ -179,90 +187,138 @@ fn one_booking(model: &Model) -> Held {
 
 #[test]
 fn of_two_claims_for_one_seat_exactly_one_wins() {
-    explore("claim + claim", 1, |_| (), &[
-        |model, ()| model.claim(1, EARLY, true).map(|_| true),
-        |model, ()| model.claim(2, EARLY, false).map(|_| true),
-    ], |_, answers| {
-        assert_eq!(wins(answers), 1);
-        assert!(answers.contains(&Err(Code::SlotFull)));
-    });
+    explore(
+        "claim + claim",
+        1,
+        |_| (),
+        &[
+            |model, ()| model.claim(1, EARLY, true).map(|_| true),
+            |model, ()| model.claim(2, EARLY, false).map(|_| true),
+        ],
+        |_, answers| {
+            assert_eq!(wins(answers), 1);
+            assert!(answers.contains(&Err(Code::SlotFull)));
+        },
+    );
 }
 
 #[test]
 fn two_claims_for_two_seats_both_win() {
-    explore("claim + claim, two seats", 2, |_| (), &[
-        |model, ()| model.claim(1, EARLY, true).map(|_| true),
-        |model, ()| model.claim(2, EARLY, true).map(|_| true),
-    ], |_, answers| assert_eq!(wins(answers), 2));
+    explore(
+        "claim + claim, two seats",
+        2,
+        |_| (),
+        &[
+            |model, ()| model.claim(1, EARLY, true).map(|_| true),
+            |model, ()| model.claim(2, EARLY, true).map(|_| true),
+        ],
+        |_, answers| assert_eq!(wins(answers), 2),
+    );
 }
 
 #[test]
 fn of_a_confirmation_and_an_expiry_exactly_one_wins() {
-    explore("confirm + expire", 1, one_hold, &[
-        |model, held| model.confirm(held, EARLY),
-        |model, _| {
-            model.sweep(LATE);
-            Ok(false)
+    explore(
+        "confirm + expire",
+        1,
+        one_hold,
+        &[
+            |model, held| model.confirm(held, EARLY),
+            |model, _| {
+                model.sweep(LATE);
+                Ok(false)
+            },
+        ],
+        |model, answers| {
+            let booked = model.block().word().live().total() == 1;
+            assert_eq!(answers[0].is_ok(), booked);
         },
-    ], |model, answers| {
-        let booked = model.block().word().live().total() == 1;
-        assert_eq!(answers[0].is_ok(), booked);
-    });
+    );
 }
 
 #[test]
 fn of_two_cancellations_exactly_one_wins() {
-    explore("cancel + cancel", 1, one_booking, &[
-        |model, held| model.cancel(held).map(|()| true),
-        |model, held| model.cancel(held).map(|()| true),
-    ], |_, answers| assert_eq!(wins(answers), 1));
+    explore(
+        "cancel + cancel",
+        1,
+        one_booking,
+        &[|model, held| model.cancel(held).map(|()| true), |model, held| model.cancel(held).map(|()| true)],
+        |_, answers| assert_eq!(wins(answers), 1),
+    );
 }
 
 #[test]
 fn a_returned_seat_goes_to_one_claimant() {
-    explore("cancel + claim", 1, one_booking, &[
-        |model, held| model.cancel(held).map(|()| true),
-        |model, _| model.claim(2, EARLY, false).map(|_| true),
-    ], |model, answers| {
-        assert_eq!(answers[0], Ok(true));
-        assert_eq!(model.block().word().live().total() == 1, answers[1].is_ok());
-    });
+    explore(
+        "cancel + claim",
+        1,
+        one_booking,
+        &[
+            |model, held| model.cancel(held).map(|()| true),
+            |model, _| model.claim(2, EARLY, false).map(|_| true),
+        ],
+        |model, answers| {
+            assert_eq!(answers[0], Ok(true));
+            assert_eq!(model.block().word().live().total() == 1, answers[1].is_ok());
+        },
+    );
 }
 
 #[test]
 fn a_dead_hold_is_swept_by_a_claim_or_confirmed_but_not_both() {
-    explore("confirm + claim that finds the hold dead", 1, one_hold, &[
-        |model, held| model.confirm(held, EARLY),
-        |model, _| model.claim(2, LATE, false).map(|_| true),
-    ], |_, answers| assert_eq!(wins(answers), 1));
+    explore(
+        "confirm + claim that finds the hold dead",
+        1,
+        one_hold,
+        &[|model, held| model.confirm(held, EARLY), |model, _| model.claim(2, LATE, false).map(|_| true)],
+        |_, answers| assert_eq!(wins(answers), 1),
+    );
 }
 
 #[test]
 fn three_claims_for_two_seats() {
-    explore("claim + claim + claim, two seats", 2, |_| (), &[
-        |model, ()| model.claim(1, EARLY, true).map(|_| true),
-        |model, ()| model.claim(2, EARLY, true).map(|_| true),
-        |model, ()| model.claim(3, EARLY, false).map(|_| true),
-    ], |_, answers| assert_eq!(wins(answers), 2));
+    explore(
+        "claim + claim + claim, two seats",
+        2,
+        |_| (),
+        &[
+            |model, ()| model.claim(1, EARLY, true).map(|_| true),
+            |model, ()| model.claim(2, EARLY, true).map(|_| true),
+            |model, ()| model.claim(3, EARLY, false).map(|_| true),
+        ],
+        |_, answers| assert_eq!(wins(answers), 2),
+    );
 }
 
 #[test]
 fn confirm_cancel_and_claim_at_once() {
-    explore("confirm + cancel + claim", 1, one_hold, &[
-        |model, held| model.confirm(held, EARLY),
-        |model, held| model.cancel(held).map(|()| true),
-        |model, _| model.claim(2, EARLY, false).map(|_| true),
-    ], |_, answers| assert_eq!(answers[1], Ok(true)));
+    explore(
+        "confirm + cancel + claim",
+        1,
+        one_hold,
+        &[
+            |model, held| model.confirm(held, EARLY),
+            |model, held| model.cancel(held).map(|()| true),
+            |model, _| model.claim(2, EARLY, false).map(|_| true),
+        ],
+        |_, answers| assert_eq!(answers[1], Ok(true)),
+    );
 }
 
 #[test]
 fn confirm_expire_and_claim_at_once() {
-    explore("confirm + expire + claim", 1, one_hold, &[
-        |model, held| model.confirm(held, EARLY),
-        |model, _| {
-            model.sweep(LATE);
-            Ok(false)
-        },
-        |model, _| model.claim(2, LATE, false).map(|_| true),
-    ], |_, answers| assert_eq!(wins(answers), 1));
+    explore(
+        "confirm + expire + claim",
+        1,
+        one_hold,
+        &[
+            |model, held| model.confirm(held, EARLY),
+            |model, _| {
+                model.sweep(LATE);
+                Ok(false)
+            },
+            |model, _| model.claim(2, LATE, false).map(|_| true),
+        ],
+        |_, answers| assert_eq!(wins(answers), 1),
+    );
 }

@@ -64,24 +64,31 @@
 //!
 #![doc = include_str!("../DESIGN.md")]
 
-mod sync;
-mod seat;
-mod block;
-mod patients;
-mod sessions;
-mod limits;
-mod fact;
-mod engine;
-mod publish;
-mod search;
 mod audit;
+mod block;
+mod claim;
+mod engine;
+mod fact;
 #[cfg(all(test, loom))]
 mod interleavings;
+mod limits;
+mod memory;
+mod patients;
+mod portfolio;
+mod publish;
+mod search;
+mod seat;
+mod sessions;
+mod settle;
+mod sync;
+mod target;
+mod tickets;
 
 pub use audit::Audit;
-pub use engine::{Engine, LiveBooking};
+pub use engine::Engine;
 pub use fact::{Change, Fact, Trace};
 pub use limits::Limits;
+pub use portfolio::LiveBooking;
 pub use publish::{PublishError, SessionView};
 
 /// Whether this processor has the 128-bit compare-and-swap that makes decisions lock-free.

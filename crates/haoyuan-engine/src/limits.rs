@@ -28,7 +28,14 @@ impl Limits {
     pub const fn for_seats(seats: u32) -> Self {
         let blocks = seats / 4 + 64;
         let blocks = if blocks > BlockId::MAX { BlockId::MAX } else { blocks };
-        Self { blocks, seats, sessions: seats / 16 + 64, shapes: 65_536, patients: seats + 64, entries: seats + 1_024 }
+        Self {
+            blocks,
+            seats,
+            sessions: seats / 16 + 64,
+            shapes: 65_536,
+            patients: seats + 64,
+            entries: seats + 1_024,
+        }
     }
 
     /// The sizes within the bounds of the packed formats.

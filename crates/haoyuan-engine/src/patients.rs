@@ -20,6 +20,11 @@
 //! - INVARIANT (seats decide): an entry refers to a seat; whether a booking is live is read from the seat alone, so
 //!   that sweeping a hold or stopping a session needs no gate.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "fields of packed entries are narrower than their types"
+)]
+
 use crate::sync::{AtomicU64, AtomicU128, Ordering};
 use crossbeam::utils::CachePadded;
 use haoyuan_core::ids::{BookingId, PatientKey};
@@ -116,7 +121,6 @@ const fn mix(value: u64) -> u64 {
 }
 
 /// A 64-bit fingerprint of a 128-bit number.
-#[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
 pub(crate) const fn fingerprint(value: u128) -> u64 {
     mix((value >> 64) as u64 ^ mix(value as u64))
 }
@@ -138,12 +142,12 @@ impl Patients {
     fn places(&self, key: PatientKey) -> impl Iterator<Item = usize> + use<> {
         let count = self.records.len();
         // The high half of a product with the table's size: an even spread without a division (Lemire 2019).
-        let first = (u128::from(fingerprint(key.get())) * count as u128 >> 64) as usize;
-        (0..PROBES.min(count)).map(move |step| if first + step < count { first + step } else { first + step - count })
+        let first = ((u128::from(fingerprint(key.get())) * count as u128) >> 64) as usize;
+        (0..PROBES.min(count))
+            .map(move |step| if first + step < count { first + step } else { first + step - count })
     }
 
     /// The number of a known patient. Wait-free.
-    #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 places")]
     pub(crate) fn find(&self, key: PatientKey) -> Option<Number> {
         for place in self.places(key) {
             // Acquire: pairs with the insertion; nothing else is published by it, but a record found is a record whole.
@@ -158,7 +162,6 @@ impl Patients {
 
     /// The number of a patient, inserted if new; `None` if the table is full. Lock-free: a lost insertion is another's
     /// success.
-    #[expect(clippy::cast_possible_truncation, reason = "at most 2^31 places")]
     pub(crate) fn enter(&self, key: PatientKey) -> Option<Number> {
         for place in self.places(key) {
             let cell = &self.records[place].key;
@@ -199,7 +202,6 @@ impl Patients {
         (0..SHARDS).find_map(|step| self.allocate_from((near as usize + step) % SHARDS))
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "indices fit 28 bits")]
     fn allocate_from(&self, number: usize) -> Option<u32> {
         let shard = &self.shards[number];
         // Acquire: pairs with `free`; the next reference inside the cell is seen.
@@ -279,13 +281,18 @@ impl<'a> Gate<'a> {
 
     /// The entries, newest first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (EntryRef, Entry)> + '_ {
-        let mut next = self.head;
-        std::iter::from_fn(move || {
-            let at = EntryRef(next.checked_sub(1)?);
-            let w2 = self.word(at, 2).load(Ordering::Relaxed);
-            next = (w2 & 0xfff_ffff) as u32;
-            Some((at, self.unpack(at, w2)))
-        })
+        std::iter::successors(self.entry(self.head), |(place, _)| self.after(*place))
+    }
+
+    /// The entry that follows `place`.
+    pub(crate) fn after(&self, place: EntryRef) -> Option<(EntryRef, Entry)> {
+        self.entry((self.word(place, 2).load(Ordering::Relaxed) & 0xfff_ffff) as u32)
+    }
+
+    fn entry(&self, reference: u32) -> Option<(EntryRef, Entry)> {
+        let place = EntryRef(reference.checked_sub(1)?);
+        let w2 = self.word(place, 2).load(Ordering::Relaxed);
+        Some((place, self.unpack(place, w2)))
     }
 
     fn unpack(&self, at: EntryRef, w2: u64) -> Entry {
@@ -335,7 +342,8 @@ impl<'a> Gate<'a> {
             while at != 0 {
                 let w2 = next_of(at - 1);
                 if (w2 & 0xfff_ffff) as u32 == entry.0 + 1 {
-                    self.word(EntryRef(at - 1), 2).store(w2 & !0xfff_ffff | u64::from(next), Ordering::Relaxed);
+                    self.word(EntryRef(at - 1), 2)
+                        .store(w2 & !0xfff_ffff | u64::from(next), Ordering::Relaxed);
                     break;
                 }
                 at = (w2 & 0xfff_ffff) as u32;
@@ -348,7 +356,9 @@ impl<'a> Gate<'a> {
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
         // Release: publishes the chain to the next holder.
-        self.patients.records[self.number as usize].gate.store(u64::from(self.head) << HEAD_SHIFT, Ordering::Release);
+        self.patients.records[self.number as usize]
+            .gate
+            .store(u64::from(self.head) << HEAD_SHIFT, Ordering::Release);
     }
 }
 

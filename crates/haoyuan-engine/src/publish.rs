@@ -28,8 +28,8 @@ pub enum PublishError {
     Duplicate(String),
     /// The engine has no room; the limit to raise is named.
     Full(&'static str),
-    /// A hold would last less than a second or more than seven days, or a patient could hold nothing.
-    Holds,
+    /// A rule about patients cannot be kept by anybody; the sentence says which.
+    Rules(&'static str),
 }
 
 impl fmt::Display for PublishError {
@@ -38,7 +38,7 @@ impl fmt::Display for PublishError {
             Self::Plan(error) => error.fmt(f),
             Self::Duplicate(code) => write!(f, "a session with code `{code}` is already published"),
             Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
-            Self::Holds => f.write_str("holds last 1 second to 7 days, and a patient may have at least one"),
+            Self::Rules(reason) => f.write_str(reason),
         }
     }
 }
@@ -133,7 +133,7 @@ impl<T: Trace> Engine<T> {
     /// [`PublishError`]; nothing was changed.
     pub fn publish(&self, plan: &Plan, at: Instant) -> Result<SessionId, PublishError> {
         plan.check().map_err(PublishError::Plan)?;
-        check_holds(&plan.rules)?;
+        check_rules(&plan.rules)?;
         let session = &plan.session;
         let trees: &[PoolTree] = match &plan.blocks {
             Blocks::PerSlot(trees) => trees,
@@ -231,13 +231,17 @@ impl<T: Trace> Engine<T> {
     }
 }
 
-fn check_holds(rules: &Rules) -> Result<(), PublishError> {
-    let fits = rules.hold_ms.iter().all(|ms| HOLD_MS.contains(ms));
-    if fits && rules.holds_per_patient > 0 && rules.holds_per_session > 0 {
-        Ok(())
-    } else {
-        Err(PublishError::Holds)
+fn check_rules(rules: &Rules) -> Result<(), PublishError> {
+    if !rules.hold_ms.iter().all(|ms| HOLD_MS.contains(ms)) {
+        return Err(PublishError::Rules("a hold lasts 1 second to 7 days"));
     }
+    if rules.holds_per_patient == 0 || rules.holds_per_session == 0 {
+        return Err(PublishError::Rules("a patient may have at least one hold"));
+    }
+    if rules.limits.iter().any(|limit| limit.most == 0) {
+        return Err(PublishError::Rules("a limit allows at least one booking"));
+    }
+    Ok(())
 }
 
 impl Row {

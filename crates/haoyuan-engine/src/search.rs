@@ -4,9 +4,9 @@
 //! that instant, by the same fold as the decision.
 
 use crate::Engine;
-use crate::engine::Target;
 use crate::fact::Trace;
 use crate::sessions::SessionRow;
+use crate::target::Target;
 use haoyuan_core::ids::{DepartmentId, InstitutionId, SessionId, SlotIndex, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::request::{Found, Order, Query, SlotLoad};
@@ -61,7 +61,9 @@ impl<T: Trace> Engine<T> {
         best: &mut BinaryHeap<(Rank, u8, u8, u8)>,
     ) {
         for slot in 0..row.slots {
-            let (Some(session), Some(index)) = (SessionId::new(number), SlotIndex::new(slot)) else { continue };
+            let (Some(session), Some(index)) = (SessionId::new(number), SlotIndex::new(slot)) else {
+                continue;
+            };
             let Ok(target) = self.target(SlotRef { session, slot: index }, row) else { continue };
             let Some((free, live)) = target.offers(query, at) else { continue };
             let capacity = target.tree.capacity();

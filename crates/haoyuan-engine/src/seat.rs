@@ -13,6 +13,11 @@
 //! `claimed` is a seat whose claim was decided but whose owner has not yet written the rest; anybody may put a seat
 //! into this state to bring the block up to date ([`crate::block`]).
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "fields of a packed record are narrower than their types"
+)]
+
 use haoyuan_core::ids::{NodeIndex, Sequence};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::terms::{Channel, Class};
@@ -69,7 +74,7 @@ impl Seat {
         Self(
             sequence.0 as u128
                 | (occupant.patient as u128) << 32
-                | (occupant.expires.ms() as u128) << 64
+                | (occupant.expires.bits() as u128) << 64
                 | (state as u128) << STATE_SHIFT
                 | (occupant.node.get() as u128) << 108
                 | (occupant.counter as u128) << 112
@@ -84,7 +89,6 @@ impl Seat {
         Self(self.0 | (State::Booked as u128) << STATE_SHIFT)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits")]
     pub(crate) const fn sequence(self) -> Sequence {
         Sequence(self.0 as u32)
     }
@@ -99,17 +103,15 @@ impl Seat {
     }
 
     pub(crate) const fn is_free(self) -> bool {
-        self.0 >> STATE_SHIFT & 3 == 0
+        matches!(self.state(), State::Free)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "bits 32..64")]
     pub(crate) const fn patient(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "42 bits")]
     pub(crate) const fn expires(self) -> Instant {
-        Instant::saturating((self.0 >> 64) as i64 & ((1 << 42) - 1))
+        Instant::from_bits((self.0 >> 64) as u64)
     }
 
     pub(crate) fn node(self) -> NodeIndex {

@@ -7,6 +7,8 @@
 //! w3  bits 0..27 slot length (ms) · 27..47 rules
 //! ```
 
+#![expect(clippy::cast_possible_truncation, reason = "fields of packed words are narrower than their types")]
+
 use crate::sync::{AtomicU64, Ordering};
 use haoyuan_core::ids::{BlockId, DepartmentId, InstitutionId, Interval, PractitionerId, SlotIndex};
 use haoyuan_core::instant::{Day, Instant};
@@ -40,15 +42,21 @@ impl SessionCell {
     }
 
     /// Publishes a session whose blocks are ready.
-    #[expect(clippy::cast_sign_loss, reason = "instants are not negative")]
-    pub(crate) fn publish(&self, session: &Session, whole: bool, first_seat: u32, first_block: u32, rules: u32) {
+    pub(crate) fn publish(
+        &self,
+        session: &Session,
+        whole: bool,
+        first_seat: u32,
+        first_block: u32,
+        rules: u32,
+    ) {
         let stride = session.capacity.iter().copied().max().unwrap_or(0);
         let w1 = u64::from(first_seat) | u64::from(first_block) << 32 | u64::from(stride) << 56;
         let w2 = u64::from(session.institution.get())
             | u64::from(session.department.get()) << 16
             | u64::from(session.practitioner.get()) << 36;
         let w3 = u64::from(session.slot_ms) | u64::from(rules) << 27;
-        let w0 = session.time.from.ms() as u64
+        let w0 = session.time.from.bits()
             | (session.capacity.len() as u64 - 1) << 42
             | u64::from(whole) << 52
             | u64::from(session.grade.number()) << 53
@@ -63,7 +71,6 @@ impl SessionCell {
     }
 
     /// The session, if one is published here. Wait-free.
-    #[expect(clippy::cast_possible_truncation, reason = "fields are narrower than their types")]
     pub(crate) fn read(&self) -> Option<SessionRow> {
         // Acquire: pairs with `publish`.
         let w0 = self.0[0].load(Ordering::Acquire);
@@ -73,7 +80,7 @@ impl SessionCell {
         let w1 = self.0[1].load(Ordering::Relaxed);
         let w3 = self.0[3].load(Ordering::Relaxed);
         Some(SessionRow {
-            from: Instant::saturating((w0 & ((1 << 42) - 1)).cast_signed()),
+            from: Instant::from_bits(w0),
             slots: (w0 >> 42 & 1023) as u16 + 1,
             whole: w0 >> 52 & 1 == 1,
             first_seat: w1 as u32,
@@ -87,7 +94,6 @@ impl SessionCell {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "fields are narrower than their types")]
 impl SessionRow {
     pub(crate) fn institution(&self) -> InstitutionId {
         InstitutionId::new(self.w2 as u16).unwrap_or_default()

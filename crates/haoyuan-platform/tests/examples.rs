@@ -3,8 +3,7 @@
 //! After a change that is meant to change answers, write them down anew and read the difference:
 //! `HAOYUAN_BLESS=1 cargo test -p haoyuan-platform --test examples`.
 
-use haoyuan_platform::Platform;
-use haoyuan_platform::command::Command;
+use haoyuan_platform::{Answer, Command, Platform};
 use jsonschema::Validator;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -67,17 +66,20 @@ fn the_example_scripts_answer_as_written_down() {
 }
 
 #[test]
-fn the_schema_takes_every_line_that_is_a_command() {
+fn the_schema_takes_every_line_that_is_carried_out() {
     let schema = schema("command.schema.json");
     for (name, lines) in scripts() {
+        let platform = Platform::new();
         for (line, number) in lines.iter().zip(1..) {
             let Ok(command) = Command::parse(line) else { continue };
-            valid(&schema, line, &format!("{name}:{number}"));
             // What a program writes with the types is the same language.
             let written = serde_json::to_string(&command).unwrap();
-            valid(&schema, &written, &format!("{name}:{number}, written"));
             assert_eq!(Command::parse(&written).unwrap(), command);
             assert_eq!(serde_json::from_str::<Command>(line).unwrap(), command);
+            if !matches!(platform.decide(&command), Answer::Error(_)) {
+                valid(&schema, line, &format!("{name}:{number}"));
+                valid(&schema, &written, &format!("{name}:{number}, written"));
+            }
         }
     }
 }
@@ -88,8 +90,8 @@ fn the_schema_refuses_what_the_parser_refuses() {
     let lines = scripts().into_iter().find(|(name, _)| name == "malformed").unwrap().1;
     for line in &lines {
         let Err(error) = Command::parse(line) else { continue };
-        // What JSON Schema cannot see: duplicate keys, calendars, zeros.
-        let beyond = ["twice", "RFC 3339", "not zero", "never a name", "2026-03-10"];
+        // What JSON Schema cannot see: duplicate keys, calendars, zeros, the end of the line.
+        let beyond = ["twice", "RFC 3339", "not zero", "never a name", "2026-03-10", "16 hexadecimal"];
         let refused = serde_json::from_str::<Value>(line).map_or(true, |value| !schema.is_valid(&value));
         assert!(refused || beyond.iter().any(|words| error.reason.contains(words)), "{line}: {error}");
     }

@@ -7,9 +7,11 @@
 use crate::rush::recount::{Answer, Asked, Told};
 use crate::rush::trace::{Deed, Phase, Step, Trace, What, idempotency_key, patient_key, ticket_id};
 use crossbeam::channel::Sender;
-use haoyuan_core::ids::{SessionId, SlotRef};
+use haoyuan_core::ids::{BookingId, SessionId, SlotRef};
+use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Wish};
+use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::Engine;
 use hdrhistogram::Histogram;
 use std::num::NonZeroUsize;
@@ -47,36 +49,74 @@ impl Driven {
     }
 }
 
-/// A command that is ready to be given.
+/// A command that is ready to be given: 40 bytes, because everything that is read while the clock runs costs time.
 struct Ready {
+    at: Instant,
     step: u32,
-    at: haoyuan_core::instant::Instant,
-    asked: Asked,
+    patient: u32,
+    what: Wanted,
+}
+
+enum Wanted {
+    Seat { deed: Deed, class: Class, channel: Channel, slot: SlotRef, ticket: u32, key: u32 },
+    Confirm(BookingId),
+    Cancel(BookingId),
+}
+
+const _: () = assert!(size_of::<Ready>() <= 40);
+
+/// A short form of an answer, for the same reason.
+#[derive(Clone, Copy)]
+enum Short {
+    /// A refusal of a command without a key: its code says what the report needs.
+    Refused(Code),
+    /// Anything else, at this place among the answers that are kept whole.
+    Kept(u32),
 }
 
 /// What a thread brings back from a phase.
 struct Shift {
-    answers: Vec<(u32, Answer)>,
+    short: Vec<Short>,
+    kept: Vec<Answer>,
     began: Clock,
     ended: Clock,
     latency: Histogram<u64>,
 }
 
-/// The command that a step stands for, if what it refers to was granted.
-pub(crate) fn asked(step: &Step, sessions: &[SessionId], answers: &[Answer]) -> Option<Asked> {
-    let patient = patient_key(step.patient);
+fn ready(step: &Step, place: usize, sessions: &[SessionId], answers: &[Answer]) -> Option<Ready> {
     let granted = |number: u32| match answers.get(number as usize) {
-        Some(Answer::Granted(grant)) => Some(Settle { patient, booking: grant.booking, key: None }),
+        Some(Answer::Granted(grant)) => Some(grant.booking),
         _ => None,
     };
-    match step.what {
+    let what = match step.what {
         What::Seat { deed, class, channel, slot, plan, ticket, key } => {
             let slot = SlotRef { session: sessions[plan as usize], slot };
-            let (ticket, key) = (ticket_id(ticket), idempotency_key(key));
-            Some(Asked::Seat(deed, Wish { patient, slot, class, channel, ticket, key }))
+            Wanted::Seat { deed, class, channel, slot, ticket, key }
         }
-        What::Confirm(number) => granted(number).map(Asked::Confirm),
-        What::Cancel(number) => granted(number).map(Asked::Cancel),
+        What::Confirm(number) => Wanted::Confirm(granted(number)?),
+        What::Cancel(number) => Wanted::Cancel(granted(number)?),
+    };
+    let number = u32::try_from(place).unwrap_or(u32::MAX);
+    Some(Ready { at: step.at, step: number, patient: step.patient, what })
+}
+
+impl Ready {
+    /// The command in the engine's words.
+    #[inline]
+    fn asked(&self) -> Asked {
+        let patient = patient_key(self.patient);
+        match self.what {
+            Wanted::Seat { deed, class, channel, slot, ticket, key } => {
+                let (ticket, key) = (ticket_id(ticket), idempotency_key(key));
+                Asked::Seat(deed, Wish { patient, slot, class, channel, ticket, key })
+            }
+            Wanted::Confirm(booking) => Asked::Confirm(Settle { patient, booking, key: None }),
+            Wanted::Cancel(booking) => Asked::Cancel(Settle { patient, booking, key: None }),
+        }
+    }
+
+    const fn has_key(&self) -> bool {
+        matches!(self.what, Wanted::Seat { key, .. } if key != 0)
     }
 }
 
@@ -89,12 +129,13 @@ pub(crate) fn told<'a>(
     Phase::ALL.iter().zip(0u8..).flat_map(move |(phase, number)| {
         let (first, steps) = trace.phase(*phase);
         steps.iter().zip(first..).filter_map(move |(step, place)| {
-            let asked = asked(step, sessions, answers)?;
+            let asked = ready(step, place, sessions, answers)?.asked();
             Some(Told { phase: number, at: step.at, asked, answer: answers[place] })
         })
     })
 }
 
+#[inline]
 fn decide(engine: &Engine, ready: &Ready) -> Answer {
     let seat = |decision| match decision {
         Ok(grant) => Answer::Granted(grant),
@@ -104,11 +145,11 @@ fn decide(engine: &Engine, ready: &Ready) -> Answer {
         Ok(settled) => Answer::Settled(settled),
         Err(refusal) => Answer::Refused(refusal),
     };
-    match &ready.asked {
-        Asked::Seat(Deed::Hold, wish) => seat(engine.hold(wish, ready.at)),
-        Asked::Seat(Deed::Book, wish) => seat(engine.book(wish, ready.at)),
-        Asked::Confirm(settle) => settled(engine.confirm(settle, ready.at)),
-        Asked::Cancel(settle) => settled(engine.cancel(settle, ready.at)),
+    match ready.asked() {
+        Asked::Seat(Deed::Hold, wish) => seat(engine.hold(&wish, ready.at)),
+        Asked::Seat(Deed::Book, wish) => seat(engine.book(&wish, ready.at)),
+        Asked::Confirm(settle) => settled(engine.confirm(&settle, ready.at)),
+        Asked::Cancel(settle) => settled(engine.cancel(&settle, ready.at)),
     }
 }
 
@@ -147,9 +188,8 @@ pub(crate) fn drive(
             (0..threads.get()).map(|_| Vec::with_capacity(steps.len() / threads.get() + 1)).collect();
         let mut turn = 0;
         for (step, place) in steps.iter().zip(first..) {
-            if let Some(asked) = asked(step, sessions, &driven.answers) {
-                let step_number = u32::try_from(place).unwrap_or(u32::MAX);
-                hands[turn].push(Ready { step: step_number, at: step.at, asked });
+            if let Some(ready) = ready(step, place, sessions, &driven.answers) {
+                hands[turn].push(ready);
                 turn = (turn + 1) % threads.get();
             }
         }
@@ -172,11 +212,14 @@ pub(crate) fn drive(
         let began = shifts.iter().map(|shift| shift.began).min();
         let ended = shifts.iter().map(|shift| shift.ended).max();
         let time = began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended.duration_since(began));
-        let decisions = shifts.iter().map(|shift| shift.answers.len() as u64).sum();
+        let decisions = hands.iter().map(|hand| hand.len() as u64).sum();
         driven.phases.push((*phase, decisions, time));
-        for shift in shifts {
-            for (step, answer) in shift.answers {
-                driven.answers[step as usize] = answer;
+        for (shift, hand) in shifts.iter().zip(&hands) {
+            for (ready, short) in hand.iter().zip(&shift.short) {
+                driven.answers[ready.step as usize] = match short {
+                    Short::Refused(code) => Answer::Refused(Refusal::plain(*code)),
+                    Short::Kept(place) => shift.kept[*place as usize],
+                };
             }
             let _ = driven.latency.add(&shift.latency);
         }
@@ -192,20 +235,29 @@ fn work(
     progress: Option<&Sender<usize>>,
 ) -> Shift {
     // Written once beforehand, so that no page is touched for the first time while the clock runs.
-    let blank = (0, Answer::Refused(Refusal::plain(Code::EngineFull)));
-    let mut answers = vec![blank; hand.len()];
+    let mut short = vec![Short::Kept(0); hand.len()];
+    let mut kept = vec![Answer::Skipped; hand.len()];
+    kept.clear();
     let mut latency = histogram();
     barrier.wait();
     let began = Clock::now();
-    for (place, (ready, answer)) in hand.iter().zip(&mut answers).enumerate() {
-        *answer = if place % EVERY == EVERY / 2 {
+    for (place, (ready, short)) in hand.iter().zip(&mut short).enumerate() {
+        let answer = if place % EVERY == EVERY / 2 {
             let before = Clock::now();
-            let decision = decide(engine, ready);
+            let answer = decide(engine, ready);
             let took = nanoseconds(before.elapsed());
             latency.saturating_record(took.saturating_sub(clock_ns).max(1));
-            (ready.step, decision)
+            answer
         } else {
-            (ready.step, decide(engine, ready))
+            decide(engine, ready)
+        };
+        *short = match answer {
+            Answer::Refused(refusal) if !ready.has_key() => Short::Refused(refusal.code),
+            answer => {
+                kept.push(answer);
+                #[expect(clippy::cast_possible_truncation, reason = "fewer answers than steps, which are 32-bit")]
+                Short::Kept(kept.len() as u32 - 1)
+            }
         };
         if place % PROGRESS == PROGRESS - 1 {
             if let Some(progress) = progress {
@@ -217,5 +269,5 @@ fn work(
     if let Some(progress) = progress {
         let _ = progress.send(hand.len() % PROGRESS);
     }
-    Shift { answers, began, ended, latency }
+    Shift { short, kept, began, ended, latency }
 }

@@ -19,7 +19,6 @@ use crate::args;
 use crate::failure::{Failure, print};
 use crate::files;
 use crate::lang::{Lang, say};
-use haoyuan_core::instant::Instant;
 use haoyuan_engine::{Engine, Limits};
 use indicatif::{ProgressBar, ProgressStyle};
 use scenario::Scenario;
@@ -187,10 +186,4 @@ impl Stage {
             result
         })
     }
-}
-
-/// The instant type of the trace, for tests of this module's parts.
-#[cfg(test)]
-pub(crate) const fn at(ms: i64) -> Instant {
-    Instant::saturating(ms)
 }

@@ -155,6 +155,8 @@ struct Seat {
     until: Option<Instant>,
     confirmed: Option<Event>,
     cancelled: Option<Event>,
+    /// Confirmed after its end, which some policies allow: dead between the two.
+    retested: bool,
 }
 
 /// A settling transition of a seat.
@@ -175,9 +177,10 @@ impl Seat {
     }
 
     /// Whether the seat is live for certain when nothing later than `reach` has looked at it. A hold that was confirmed
-    /// later must have been live all the time until then.
-    fn survives(&self, reach: Instant) -> bool {
-        self.confirmed.is_some() || self.until.is_none_or(|until| until > reach)
+    /// in time must have been live until then; `settled` tells whether its confirmation has already happened.
+    fn survives(&self, reach: Instant, settled: impl FnOnce(Event) -> bool) -> bool {
+        self.until.is_none_or(|until| until > reach)
+            || self.confirmed.is_some_and(|confirm| !self.retested || settled(confirm))
     }
 }
 
@@ -186,7 +189,7 @@ pub(crate) type Plans<'a> = HashMap<SessionId, &'a Plan>;
 
 /// Recounts everything.
 pub(crate) fn recount(plans: &Plans<'_>, told: impl Iterator<Item = Told>) -> Recount {
-    let mut recounter = Recounter { plans, ..Recounter::new(plans) };
+    let mut recounter = Recounter::new(plans);
     for told in told {
         recounter.hear(told);
     }
@@ -197,7 +200,7 @@ struct Recounter<'a> {
     plans: &'a Plans<'a>,
     seats: Vec<Seat>,
     by_booking: HashMap<BookingId, usize>,
-    settled: Vec<(Asked, Event, Settled)>,
+    settled: Vec<(Settle, bool, Event)>,
     /// The latest time that any command of a patient carried, by phase; and of all commands.
     patient_reach: HashMap<PatientKey, Vec<(u8, Instant)>>,
     reach: BTreeMap<u8, Instant>,
@@ -249,7 +252,7 @@ impl<'a> Recounter<'a> {
                     self.blame(Check::Misplaced, settle.booking);
                 } else if settled.changed {
                     let event = Event { sequence: settled.sequence.0, at: told.at, phase: told.phase };
-                    self.settled.push((told.asked, event, settled));
+                    self.settled.push((settle, matches!(told.asked, Asked::Confirm(_)), event));
                 }
             }
             (_, Answer::Refused(_) | Answer::Skipped) => {}
@@ -263,7 +266,7 @@ impl<'a> Recounter<'a> {
             Standing::HeldUntil(until) => Some(until),
             Standing::Booked => None,
         };
-        let seat = Seat { wish, grant, at: told.at, phase: told.phase, until, confirmed: None, cancelled: None };
+        let seat = Seat { wish, grant, at: told.at, phase: told.phase, until, confirmed: None, cancelled: None, retested: false };
         let Some(known) = self.by_booking.get(&grant.booking).copied() else {
             self.by_booking.insert(grant.booking, self.seats.len());
             self.seats.push(seat);
@@ -300,7 +303,7 @@ impl<'a> Recounter<'a> {
         self.result.live = self
             .seats
             .iter()
-            .filter(|seat| seat.cancelled.is_none() && seat.survives(end))
+            .filter(|seat| seat.cancelled.is_none() && seat.survives(end, |_| true))
             .map(|seat| LiveSeat { slot: seat.grant.slot, wish: seat.wish })
             .collect();
         self.result.grants = self.seats.len() as u64;
@@ -310,29 +313,30 @@ impl<'a> Recounter<'a> {
     /// Attaches confirmations and cancellations to the seats they name.
     fn settle(&mut self) {
         let mut seen = HashSet::new();
-        for (asked, event, settled) in std::mem::take(&mut self.settled) {
-            let (Asked::Confirm(settle) | Asked::Cancel(settle) | Asked::Seat(_, Wish { .. })) = asked;
-            let owner = self.by_booking.get(&settled.booking).copied();
+        for (settle, confirm, event) in std::mem::take(&mut self.settled) {
+            let owner = self.by_booking.get(&settle.booking).copied();
             let Some(seat) = owner.filter(|seat| self.seats[*seat].wish.patient == settle.patient) else {
-                self.blame(Check::Misplaced, settled.booking);
+                self.blame(Check::Misplaced, settle.booking);
                 continue;
             };
-            let repeated = !seen.insert((settled.booking, event.sequence));
-            let confirm = matches!(asked, Asked::Confirm(_));
+            let repeated = !seen.insert((settle.booking, event.sequence));
             let slot = if confirm { &mut self.seats[seat].confirmed } else { &mut self.seats[seat].cancelled };
             match slot {
                 None => *slot = Some(event),
                 // The same answer again, under the same key.
                 Some(first) if repeated && settle.key.is_some() && first.sequence == event.sequence => {}
-                Some(_) => self.blame(Check::SequenceGap, settled.booking),
+                Some(_) => self.blame(Check::SequenceGap, settle.booking),
             }
+        }
+        for seat in &mut self.seats {
+            seat.retested = seat.confirmed.zip(seat.until).is_some_and(|(confirm, until)| confirm.at >= until);
         }
         let dead: Vec<BookingId> = self
             .seats
             .iter()
             .filter(|seat| {
                 let Some(confirm) = seat.confirmed else { return false };
-                let late = seat.until.is_some_and(|until| confirm.at >= until) && !self.retests(&seat.wish);
+                let late = seat.retested && !self.retests(&seat.wish);
                 late || seat.cancelled.is_some_and(|cancel| cancel.sequence < confirm.sequence)
             })
             .map(|seat| seat.grant.booking)
@@ -430,7 +434,7 @@ impl<'a> Recounter<'a> {
         // What every accepted transition so far has looked past is dead.
         let mut horizon = Instant::MIN;
         let mut owner: BTreeMap<u8, usize> = BTreeMap::new();
-        for (_, at, i, step) in steps {
+        for (sequence, at, i, step) in steps {
             horizon = horizon.max(at);
             let seat = self.seats[i];
             let index = seat.grant.booking.seat().get();
@@ -446,7 +450,8 @@ impl<'a> Recounter<'a> {
                 Step::Grant => {
                     let surely = |other: &usize| {
                         let other = &self.seats[*other];
-                        other.survives(horizon.max(self.patient_reach(other.wish.patient, seat.phase)))
+                        let reach = horizon.max(self.patient_reach(other.wish.patient, seat.phase));
+                        other.survives(reach, |confirm| confirm.sequence < sequence)
                     };
                     let taken = owner.get(&index).is_some_and(surely);
                     let live: Vec<Seat> =
@@ -577,7 +582,7 @@ impl<'a> Recounter<'a> {
                     .filter(|seat| {
                         seat.phase <= *phase
                             && seat.cancelled.is_none_or(|cancel| cancel.phase > *phase)
-                            && seat.survives(*reach)
+                            && seat.survives(*reach, |confirm| confirm.phase <= *phase)
                     })
                     .collect();
                 self.check_patient(&live, &mut |check, booking| {

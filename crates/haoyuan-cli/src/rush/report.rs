@@ -3,14 +3,14 @@
 //! INVARIANT (nothing made up): every figure is counted from the trace, the answers, the recount or the clock of this
 //! run.
 
-use crate::lang::{Entry, Lang, Spoken, say};
+use crate::lang::{Entry, Lang, entry, say};
 use crate::rush::drive::{Driven, EVERY};
 use crate::rush::picture::{HalfHour, Load, LoadRow, half_hour};
 use crate::rush::recount::{Answer, Asked, Check, Recount, Told};
 use crate::rush::trace::{Phase, Trace, What, tree};
 use crate::rush::world::World;
 use crate::text::{date_time, grouped, pad};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::Blocks;
@@ -311,19 +311,19 @@ impl Report {
             Class::ALL.iter().filter_map(|class| Some((*class, self.by_class.get(class.text())?))).collect();
         let codes: BTreeSet<&str> = classes.iter().flat_map(|(_, tally)| tally.refused.keys().copied()).collect();
         let mut table = plain_table();
-        let head = classes.iter().map(|(class, _)| class.word(lang)).chain([say!(lang, "table.all")]);
-        table.set_header(std::iter::once(String::new()).chain(head));
+        let head = classes.iter().map(|(class, _)| column(*class).text(lang).to_owned());
+        table.set_header(std::iter::once(String::new()).chain(head).chain([say!(lang, "table.all")]));
         let mut row = |name: String, value: &dyn Fn(&Tally) -> u64| {
             let values: Vec<u64> = classes.iter().map(|(_, tally)| value(tally)).collect();
             let all = values.iter().sum::<u64>();
-            table.add_row(std::iter::once(name).chain(values.into_iter().chain([all]).map(figure)));
+            table.add_row(std::iter::once(name).chain(values.into_iter().chain([all]).map(short)));
         };
         row(say!(lang, "table.asked"), &|tally| tally.asked);
         row(say!(lang, "table.granted"), &|tally| tally.granted);
         row(say!(lang, "table.spilled"), &|tally| tally.spilled);
         row(say!(lang, "table.refused"), &Tally::refused_in_all);
         for code in Code::ALL.iter().map(|code| code.text()).filter(|code| codes.contains(code)) {
-            row(format!(" {code}"), &|tally| tally.refused.get(code).copied().unwrap_or(0));
+            row(format!("  {code}"), &|tally| tally.refused.get(code).copied().unwrap_or(0));
         }
         right_align(&mut table, 1);
         let _ = writeln!(out, "\n{}\n{table}", say!(lang, "table.by_class"));
@@ -345,20 +345,20 @@ impl Report {
             }
             let mut codes: Vec<(u64, &str)> = pool.tally.refused.iter().map(|(code, n)| (*n, *code)).collect();
             codes.sort_unstable_by(|a, b| b.cmp(a));
-            let why = codes.iter().take(2).map(|(n, code)| format!("{code} {}", grouped(*n))).collect::<Vec<_>>();
+            let why = codes.iter().take(2).map(|(n, code)| format!("{code} {}", short(*n))).collect::<Vec<_>>();
             table.add_row([
                 name.clone(),
-                figure(pool.reserved),
-                figure(pool.tally.asked),
-                figure(pool.tally.granted),
-                figure(pool.tally.refused_in_all()),
-                why.join("\n"),
+                short(pool.reserved),
+                short(pool.tally.asked),
+                short(pool.tally.granted),
+                short(pool.tally.refused_in_all()),
+                why.join(", "),
             ]);
         }
-        for column in 1..5 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
+        right_align(&mut table, 1);
+        if let Some(why) = table.column_mut(5) {
+            why.set_cell_alignment(CellAlignment::Left);
+            why.set_padding((2, 0));
         }
         let _ = writeln!(out, "\n{}\n{table}", say!(lang, "table.by_pool"));
     }
@@ -528,23 +528,43 @@ fn load(world: &World, trace: &Trace, sessions: &[SessionId], recount: &Recount)
 
 fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(80);
+    table.load_preset(presets::NOTHING);
+    table.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
+    table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
     table
 }
 
 fn right_align(table: &mut Table, from: usize) {
     for column in table.column_iter_mut().skip(from) {
-        column.set_cell_alignment(CellAlignment::Right).set_padding((1, 0));
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((1, 0));
     }
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 0));
     }
 }
 
-/// A number; nothing where there is none, so that the rest can be seen.
-fn figure(number: u64) -> String {
-    if number == 0 { "·".to_owned() } else { grouped(number) }
+/// A number in at most six columns, exact below 100,000; a dot where there is none, so that the rest can be seen.
+fn short(number: u64) -> String {
+    match number {
+        0 => "·".to_owned(),
+        1..100_000 => grouped(number),
+        100_000..10_000_000 => format!("{}k", grouped((number + 500) / 1_000)),
+        _ => format!("{}M", grouped((number + 500_000) / 1_000_000)),
+    }
+}
+
+/// The heading of a class's column.
+const fn column(class: Class) -> &'static Entry {
+    match class {
+        Class::Public => entry("column.public"),
+        Class::ReferralSecondary => entry("column.referral_secondary"),
+        Class::ReferralPrimary => entry("column.referral_primary"),
+        Class::Contract => entry("column.contract"),
+        Class::Revisit => entry("column.revisit"),
+        Class::OnSite => entry("column.on_site"),
+        Class::Green => entry("column.green"),
+    }
 }
 
 /// `12.3 M`, `456 k`

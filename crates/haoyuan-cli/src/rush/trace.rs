@@ -15,7 +15,7 @@ use haoyuan_core::plan::{Blocks, Plan};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::request::Ticket;
 use haoyuan_core::terms::{Channel, Class, Grade, Tier};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How a seat is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,8 +129,9 @@ impl Trace {
 
 /// The key of a patient: what a host's keyed hash would look like.
 pub(crate) fn patient_key(patient: u32) -> PatientKey {
-    let (high, low) = (mix(u64::from(patient) << 1), mix(u64::from(patient) << 1 | 1));
-    PatientKey::new(u128::from(high) << 64 | u128::from(low) | 1).unwrap_or_else(|| unreachable!("the last bit is set"))
+    let high = mix(u64::from(patient));
+    let low = high.wrapping_mul(0xd134_2543_de82_ef95) | 1;
+    PatientKey::new(u128::from(high) << 64 | u128::from(low)).unwrap_or_else(|| unreachable!("the last bit is set"))
 }
 
 /// The number of a ticket as the engine knows it.
@@ -213,6 +214,9 @@ fn fences(plan: &Plan) -> BTreeSet<Instant> {
 /// Holds up to this long are paid or forgotten on the same morning.
 const SHORT_HOLD: i64 = 30 * MINUTE;
 
+/// The most tickets of one patient.
+const POCKET: u8 = 4;
+
 /// Draws the trace.
 pub(crate) fn draw(source: &Source<'_>, count: u32, seed: u64) -> Trace {
     Drawing::new(source, seed).draw(count)
@@ -230,6 +234,8 @@ struct Drawing<'a> {
     /// The patients of each class: first and how many.
     people: BTreeMap<Class, (u32, u32)>,
     tickets: Vec<Ticket>,
+    /// The tickets of each patient: how many, and the last one.
+    pockets: HashMap<u32, (u8, u32)>,
     keys: u32,
 }
 
@@ -263,7 +269,7 @@ impl Drawing<'_> {
             .map(|(class, shares)| (*class, (shares.keys().copied().collect(), Shares::new(shares.values().copied()))))
             .collect();
         let people = share_out(source);
-        Drawing { source, random, release, new_day, all_days, classes, channels, people, tickets: Vec::new(), keys: 0 }
+        Drawing { source, random, release, new_day, all_days, classes, channels, people, tickets: Vec::new(), pockets: HashMap::new(), keys: 0 }
     }
 
     fn draw(mut self, count: u32) -> Trace {
@@ -324,7 +330,7 @@ impl Drawing<'_> {
         self.random.below(10_000) < basis_points
     }
 
-    /// Half past seven is busier than a quarter to twelve: the earlier of two draws.
+    /// Early slots are wanted more than late ones: the earlier of two draws.
     fn slot(&mut self, plan: u32) -> SlotIndex {
         let slots = u32::try_from(self.source.plans[plan as usize].session.capacity.len()).unwrap_or(1);
         let drawn = self.random.below(slots).min(self.random.below(slots));
@@ -378,6 +384,12 @@ impl Drawing<'_> {
             return 0;
         }
         let number = u32::try_from(self.tickets.len() + 1).unwrap_or(u32::MAX);
+        let pocket = self.pockets.entry(patient).or_default();
+        if pocket.0 >= POCKET {
+            // Nobody is referred without end: the last slip is shown again, whatever it is for.
+            return pocket.1;
+        }
+        *pocket = (pocket.0 + 1, number);
         let other = |institution: InstitutionId| {
             InstitutionId::new(institution.get().wrapping_add(1)).unwrap_or_default()
         };
@@ -485,13 +497,25 @@ impl Drawing<'_> {
         while steps.len() < count as usize {
             let at = from.plus(i64::from(self.random.below(length)));
             let new_day = self.one_in(new_day);
-            let plan = self.plan(new_day);
+            let plan = self.plan_to_come(new_day, at);
             let step = self.seat(at, plan);
             steps.push(step);
             self.repeat(step, new_day, &mut steps);
         }
         steps.truncate(count as usize);
         steps
+    }
+
+    /// A session that has not begun, as far as a few draws can tell; now and then somebody asks for one that has.
+    fn plan_to_come(&mut self, new_day: bool, at: Instant) -> u32 {
+        let mut plan = self.plan(new_day);
+        for _ in 0..if self.random.below(50) == 0 { 0 } else { 12 } {
+            if self.source.plans[plan as usize].session.time.from > at {
+                break;
+            }
+            plan = self.plan(true);
+        }
+        plan
     }
 
     fn cancellations(

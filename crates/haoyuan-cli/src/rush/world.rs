@@ -45,9 +45,9 @@ impl World {
             Some(path) => {
                 let (entries, _) = made_up(scenario).map_err(|error| wrong(&error))?;
                 let directory = register(&entries, file)?;
-                let text = files::read(path, lang)?;
-                let sessions = rosters::parse(&path.display().to_string(), &text, &directory)
-                    .map_err(|errors| Failure::input(files::lines(&errors)))?;
+                let bytes = rosters::read(path, lang)?;
+                let sessions = rosters::parse(&bytes, &directory)
+                    .map_err(|errors| Failure::input(rosters::lines(&path.display().to_string(), &errors)))?;
                 (directory, sessions)
             }
             None => {

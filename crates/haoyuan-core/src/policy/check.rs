@@ -12,11 +12,17 @@ use crate::terms::{Channel, Class, Grade, Tier};
 #[derive(Debug)]
 pub(super) struct Wrong {
     pub(super) key: String,
+    /// The other keys of a contradiction: the file that was just written is blamed, not the preset below it.
+    pub(super) also: Vec<String>,
     pub(super) reason: String,
 }
 
 fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { key: key.into(), reason: reason.into() })
+    wrong_among(key, Vec::new(), reason)
+}
+
+fn wrong_among<T>(key: impl Into<String>, also: Vec<String>, reason: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { key: key.into(), also, reason: reason.into() })
 }
 
 /// A pool in its place: parents come before their children, siblings in the order of the file. Node 0 is the root.
@@ -61,7 +67,8 @@ impl Graph {
             let pool = &self.pools[place].pool;
             let extra = pool.protection == Some(Protection::Extra);
             let additive = pool.stacking == Some(Stacking::Additive);
-            all[place] = Some(if extra || additive { [own, inside].into_iter().sum() } else { own.max(inside) });
+            all[place] =
+                Some(if extra || additive { [own, inside].into_iter().sum() } else { own.max(inside) });
         }
         all.into_iter().flatten().collect()
     }
@@ -69,7 +76,8 @@ impl Graph {
 
 pub(super) fn check(document: &Document) -> Result<Graph, Wrong> {
     for tier in Tier::ALL {
-        if let Some((0, name)) = document.slot_minutes_max.get(*tier).map(|(minutes, name)| (*minutes, name)) {
+        if let Some((0, name)) = document.slot_minutes_max.get(*tier).map(|(minutes, name)| (*minutes, name))
+        {
             return wrong(format!("slot_minutes_max.{name}"), "a slot of 0 minutes cannot be published");
         }
     }
@@ -79,8 +87,9 @@ pub(super) fn check(document: &Document) -> Result<Graph, Wrong> {
         pools[place].strict = true;
         let inside = pools.iter().find(|other| other.parent == place + 1);
         if let Some(inside) = inside {
-            let reason = format!("`spill = false` needs a pool of its own: pool `{}` is inside it", inside.name);
-            return wrong(format!("pools.{}", pools[place].name), reason);
+            let reason =
+                format!("`spill = false` needs a pool of its own: pool `{}` is inside it", inside.name);
+            return wrong_among(format!("pools.{}", pools[place].name), spills(document), reason);
         }
         if pools[place].pool.cap.is_some() {
             let reason = "with `spill = false` the cap is the reserve; leave one of the two out";
@@ -147,8 +156,12 @@ fn order(document: &Document) -> Result<Vec<Place>, Wrong> {
         let children = entries.iter().filter(|(_, pool)| pool.parent.as_deref() == Some(parent_name));
         pending.extend(children.rev().map(|(name, _)| (here, name.as_str())));
     }
-    if let Some((name, _)) = entries.iter().find(|(name, _)| !places.iter().any(|place| place.name == *name)) {
-        return wrong(format!("pools.{name}.parent"), format!("pool `{name}` is inside itself; break the cycle"));
+    if let Some((name, _)) = entries.iter().find(|(name, _)| !places.iter().any(|place| place.name == *name))
+    {
+        return wrong(
+            format!("pools.{name}.parent"),
+            format!("pool `{name}` is inside itself; break the cycle"),
+        );
     }
     Ok(places)
 }
@@ -172,25 +185,28 @@ fn route(document: &Document, pools: &[Place]) -> Result<(Routes, Vec<usize>), W
         let entry = document.routes.get(class).unwrap_or(&nothing);
         let spill = entry.spill.unwrap_or(true);
         for channel in Channel::ALL {
-            let key = format!("routes.{class}.{channel}");
-            let shared = public.named(*channel).filter(|pool| *pool != NOBODY);
+            let public_pool = public.named(*channel);
             let own = match entry.named(*channel) {
-                Some(NOBODY) if spill && *class != Class::Public && shared.is_some() => {
-                    let reason = "the public is admitted through this channel, and a privilege never takes away; \
-                                  name a pool, or say `spill = false`";
-                    return wrong(key, reason);
+                Some((NOBODY, name)) => {
+                    let admits_public = public_pool.is_some_and(|(pool, _)| pool != NOBODY);
+                    if spill && *class != Class::Public && admits_public {
+                        let reason = "the public is admitted through this channel, and a privilege never takes \
+                                      away; name a pool, or say `spill = false`";
+                        return wrong(format!("routes.{class}.{name}"), reason);
+                    }
+                    continue;
                 }
-                Some(NOBODY) => continue,
-                Some(name) => Some(index(&key, name)?),
+                Some((pool, name)) => Some(index(&format!("routes.{class}.{name}"), pool)?),
                 None => None,
             };
-            // Where the public has no route, the right of the class still reaches the seats of the public.
-            let shared = shared.or(public.all.as_deref()).filter(|pool| *pool != NOBODY && spill);
-            let shared = match shared {
-                Some(name) if own.is_some() || public.named(*channel) != Some(NOBODY) => {
-                    Some(index(&format!("routes.public.{channel}"), name)?)
-                }
-                _ => None,
+            // Where the public itself is not admitted, the right of the class still reaches the seats of the public.
+            let shared = match public_pool {
+                Some((NOBODY, _)) if own.is_some() => public.all.as_deref().map(|pool| (pool, "all")),
+                other => other,
+            };
+            let shared = match shared.filter(|(pool, _)| spill && *pool != NOBODY) {
+                Some((pool, name)) => Some(index(&format!("routes.public.{name}"), pool)?),
+                None => None,
             };
             if let Some(own) = own {
                 let list = if spill { &mut spilling } else { &mut strict };
@@ -214,9 +230,15 @@ fn route(document: &Document, pools: &[Place]) -> Result<(Routes, Vec<usize>), W
         let reason = format!(
             "one class may go beyond the reserve of pool `{name}` and another may not; give each a pool of its own"
         );
-        return wrong(format!("pools.{name}"), reason);
+        return wrong_among(format!("pools.{name}"), spills(document), reason);
     }
     Ok((routes, strict))
+}
+
+/// The keys that make a class strict.
+fn spills(document: &Document) -> Vec<String> {
+    let strict = document.routes.iter().filter(|(_, entry)| entry.spill == Some(false));
+    strict.map(|(class, _)| format!("routes.{class}.spill")).collect()
 }
 
 /// The node of a pool's place.
@@ -295,16 +317,27 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
         }
     }
     if let (Some(key), Some(BlockScope::Session)) = (&by_slot, document.booking.scope) {
-        return wrong(key, "with `booking.scope = \"session\"` the slots of a session have no times of their own");
+        let scope = vec!["booking.scope".to_owned()];
+        return wrong_among(
+            key,
+            scope,
+            "with `booking.scope = \"session\"` the slots of a session have no times of their own",
+        );
     }
-    let cancels = document.cancel.grade.iter().map(|(grade, moment)| (format!("cancel.grade.{grade}"), moment));
+    let cancels =
+        document.cancel.grade.iter().map(|(grade, moment)| (format!("cancel.grade.{grade}"), moment));
     for (key, moment) in cancels.chain(document.cancel.until.iter().map(|m| ("cancel.until".to_owned(), m))) {
         match moment {
             Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. } => {
                 return wrong(key, "the deadline is the same for a whole session; use `session_start`");
             }
-            Moment::Before { reference: Reference::Cutoff, .. } if by_slot.as_deref() == Some("booking.closes") => {
-                return wrong(key, "the cut-off differs by slot and the deadline cannot; use `session_start`");
+            Moment::Before { reference: Reference::Cutoff, .. }
+                if by_slot.as_deref() == Some("booking.closes") =>
+            {
+                return wrong(
+                    key,
+                    "the cut-off differs by slot and the deadline cannot; use `session_start`",
+                );
             }
             Moment::BeforePool { .. } => {
                 return wrong(key, "the deadline is relative to the session, not to a pool");
@@ -319,7 +352,9 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
 fn check_chain(graph: &Graph, name: &str) -> Result<(), Wrong> {
     let key = format!("pools.{name}.opens");
     let mut at = name;
+    let mut passed = Vec::new();
     for _ in 0..=graph.pools.len() {
+        passed.push(format!("pools.{at}.opens"));
         let opens = graph.find(at).and_then(|place| graph.pools[place].pool.opens.as_ref());
         match opens {
             Some(Moment::BeforePool { pool, .. }) if graph.find(pool).is_none() => {
@@ -327,10 +362,16 @@ fn check_chain(graph: &Graph, name: &str) -> Result<(), Wrong> {
             }
             Some(Moment::BeforePool { pool, .. }) => at = pool,
             Some(_) => return Ok(()),
-            None => return wrong(key, format!("pool `{at}` has no opening time of its own to count from")),
+            None => {
+                return wrong_among(
+                    key,
+                    passed,
+                    format!("pool `{at}` has no opening time of its own to count from"),
+                );
+            }
         }
     }
-    wrong(key, "the opening times count from each other in a circle")
+    wrong_among(key, passed, "the opening times count from each other in a circle")
 }
 
 /// Shares that cannot be met in any session.
@@ -355,31 +396,33 @@ fn check_sums(graph: &Graph) -> Result<(), Wrong> {
             let top = graph.pools.iter().zip(&all).filter(|(place, _)| place.parent == 0);
             let sum: u64 = top.map(|(_, share)| *share).sum();
             if sum > 10_000 {
-                let last = (0..graph.pools.len()).rev().find(|place| share(*place) > 0).unwrap_or(0);
-                let parts: Vec<String> = (0..graph.pools.len())
-                    .filter(|place| share(*place) > 0)
-                    .map(|place| format!("{} {}", graph.pools[place].name, percent(share(place))))
+                let reserving: Vec<usize> =
+                    (0..graph.pools.len()).filter(|place| share(*place) > 0).collect();
+                let parts: Vec<String> = reserving
+                    .iter()
+                    .map(|place| format!("{} {}", graph.pools[*place].name, percent(share(*place))))
                     .collect();
                 let reason = format!(
-                    "the reserves of a {grade} session at a {tier} institution ask for {} of its seats ({})",
+                    "in sessions of grade `{grade}` at a {tier} institution the reserves ask for {} of the seats ({})",
                     percent(sum),
                     parts.join(", ")
                 );
-                return wrong(key(last), reason);
+                let mut keys: Vec<String> = reserving.into_iter().rev().map(key).collect();
+                return wrong_among(keys.swap_remove(0), keys, reason);
             }
-            for place in 0..graph.pools.len() {
+            for (place, reserved) in all.iter().enumerate() {
                 for outer in std::iter::once(place).chain(ancestors(&graph.pools, place)) {
                     let outer = &graph.pools[outer];
                     let Some(Amount::Share(cap)) = outer.pool.cap.map(|cap| cap.0) else { continue };
-                    if all[place] > u64::from(cap.get()) {
+                    if *reserved > u64::from(cap.get()) {
                         let reason = format!(
-                            "pool `{}` reserves {} in a {grade} session, more than the cap of pool `{}` ({})",
+                            "pool `{}` reserves {} in sessions of grade `{grade}`, more than the cap of pool `{}` ({})",
                             graph.pools[place].name,
-                            percent(all[place]),
+                            percent(*reserved),
                             outer.name,
                             percent(u64::from(cap.get()))
                         );
-                        return wrong(format!("pools.{}.cap", outer.name), reason);
+                        return wrong_among(format!("pools.{}.cap", outer.name), vec![key(place)], reason);
                     }
                 }
             }
@@ -410,7 +453,8 @@ fn check_patients(document: &Document) -> Result<(), Wrong> {
         None => wrong(format!("hold.{key}"), "say how many unpaid holds a patient may have"),
     };
     if most("per_session", document.hold.per_session)? > most("per_patient", document.hold.per_patient)? {
-        return wrong("hold.per_session", "a patient cannot have more holds in one session than altogether");
+        let reason = "a patient cannot have more holds in one session than altogether";
+        return wrong_among("hold.per_session", vec!["hold.per_patient".to_owned()], reason);
     }
     let limits = document.limits.as_deref().unwrap_or_default();
     for (place, limit) in limits.iter().enumerate() {
@@ -428,10 +472,10 @@ fn check_patients(document: &Document) -> Result<(), Wrong> {
             (Span::Period(a), Span::Period(b)) => a == b,
             _ => false,
         };
-        let moot = |other: &&super::schema::LimitEntry| {
+        let idle = |other: &&super::schema::LimitEntry| {
             **other != *limit && narrower(other.scope) && shorter(other.span) && other.most > limit.most
         };
-        if let Some(other) = limits.iter().find(moot) {
+        if let Some(other) = limits.iter().find(idle) {
             let reason = format!(
                 "at most {} here makes the narrower limit of {} meaningless; correct one of the two",
                 limit.most, other.most
@@ -467,12 +511,17 @@ fn check_carried(document: &Document) -> Result<(), Wrong> {
     for (key, ladder) in ladders {
         for (place, pair) in ladder.iter().flat_map(|steps| steps.windows(2)).enumerate() {
             if pair[1].span == pair[0].span && pair[1].count <= pair[0].count {
-                return wrong(format!("{key}[{}]", place + 1), "each step counts higher than the one before it");
+                return wrong(
+                    format!("{key}[{}]", place + 1),
+                    "each step counts higher than the one before it",
+                );
             }
         }
     }
-    if let Some(Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. } | Moment::BeforePool { .. }) =
-        document.waitlist.cleared
+    if let Some(
+        Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. }
+        | Moment::BeforePool { .. },
+    ) = document.waitlist.cleared
     {
         return wrong("waitlist.cleared", "a waitlist is cleared relative to the session");
     }

@@ -2,7 +2,7 @@
 
 use super::check::{Graph, node};
 use super::schema::{Amount, Back, BlockScope, LimitScope, Moment, Period, Reference, Span};
-use super::{Policy, PolicyError, PublishRefusal, locate_in};
+use super::{Policy, PolicyError, PublishRefusal, blame, locate_in};
 use crate::apportion::{Carry, CarryLedger, CarryScope, Month, Rounding, spread, spread_all};
 use crate::civil;
 use crate::ids::{NodeIndex, SlotIndex};
@@ -30,11 +30,17 @@ pub(super) fn compile(
     tier: Tier,
     ledger: &CarryLedger,
 ) -> Result<(Plan, Vec<Carry>), PublishRefusal> {
-    session.check().map_err(|error| policy.refuse(format!("session `{}`", session.code), error.to_string()))?;
+    session
+        .check()
+        .map_err(|error| policy.refuse(format!("session `{}`", session.code), error.to_string()))?;
     check_precision(policy, &session, tier)?;
     let (amounts, carries) = amounts(policy, &session, tier, ledger)?;
     let whole = whole_session(policy, &session, &amounts)?;
-    let trees = if whole { vec![session_tree(policy, &session, &amounts)?] } else { slot_trees(policy, &session, &amounts)? };
+    let trees = if whole {
+        vec![session_tree(policy, &session, &amounts)?]
+    } else {
+        slot_trees(policy, &session, &amounts)?
+    };
     let blocks = match <[PoolTree; 1]>::try_from(trees) {
         Ok([tree]) if whole => Blocks::WholeSession(tree),
         Ok([tree]) => Blocks::PerSlot(vec![tree]),
@@ -42,7 +48,8 @@ pub(super) fn compile(
     };
     let rules = rules(policy, &session);
     let plan = Plan { session, blocks, rules };
-    plan.check().map_err(|error| policy.refuse(format!("session `{}`", plan.session.code), error.to_string()))?;
+    plan.check()
+        .map_err(|error| policy.refuse(format!("session `{}`", plan.session.code), error.to_string()))?;
     Ok((plan, carries))
 }
 
@@ -108,8 +115,10 @@ fn amounts(
     let guaranteed = graph.fold(|at| if is_extra(at) { 0 } else { own[at] });
     let part: Vec<u32> = (0..graph.pools.len())
         .map(|at| {
-            let inside: u32 =
-                (0..graph.pools.len()).filter(|c| graph.pools[*c].parent == at + 1).map(|c| guaranteed[c]).sum();
+            let inside: u32 = (0..graph.pools.len())
+                .filter(|c| graph.pools[*c].parent == at + 1)
+                .map(|c| guaranteed[c])
+                .sum();
             if is_extra(at) { own[at] } else { guaranteed[at] - inside }
         })
         .collect();
@@ -128,8 +137,9 @@ fn amounts(
         );
         return Err(policy.refuse(last.unwrap_or_default(), reason));
     }
-    let minimum: Vec<u32> =
-        (0..graph.pools.len()).map(|at| if is_extra(at) || own[at] == 0 { own[at] } else { guaranteed[at] }).collect();
+    let minimum: Vec<u32> = (0..graph.pools.len())
+        .map(|at| if is_extra(at) || own[at] == 0 { own[at] } else { guaranteed[at] })
+        .collect();
     let mut cap = Vec::with_capacity(graph.pools.len());
     for (at, place) in graph.pools.iter().enumerate() {
         let most = match place.pool.cap.map(|cap| cap.0) {
@@ -140,7 +150,8 @@ fn amounts(
         };
         let inside = if is_extra(at) { own[at] } else { guaranteed[at] };
         if most.is_some_and(|most| inside > most) {
-            let reason = format!("session `{}` reserves {inside} seats in pool `{}`", session.code, place.name);
+            let reason =
+                format!("session `{}` reserves {inside} seats in pool `{}`", session.code, place.name);
             return Err(policy.refuse(format!("pools.{}.cap", place.name), reason));
         }
         cap.push(most);
@@ -177,17 +188,25 @@ fn whole_session(policy: &Policy, session: &Session, amounts: &Amounts) -> Resul
 fn session_tree(policy: &Policy, session: &Session, amounts: &Amounts) -> Result<PoolTree, PublishRefusal> {
     let frame = Frame::new(policy, session);
     let capacity = u8::try_from(session.seats()).unwrap_or(u8::MAX);
-    tree(policy, session, &Block {
-        capacity,
-        minimum: &amounts.minimum,
-        rest: amounts.rest,
-        cap: &amounts.cap,
-        times: &frame.times(None),
-        end: frame.end,
-    })
+    tree(
+        policy,
+        session,
+        &Block {
+            capacity,
+            minimum: &amounts.minimum,
+            rest: amounts.rest,
+            cap: &amounts.cap,
+            times: &frame.times(None),
+            end: frame.end,
+        },
+    )
 }
 
-fn slot_trees(policy: &Policy, session: &Session, amounts: &Amounts) -> Result<Vec<PoolTree>, PublishRefusal> {
+fn slot_trees(
+    policy: &Policy,
+    session: &Session,
+    amounts: &Amounts,
+) -> Result<Vec<PoolTree>, PublishRefusal> {
     let graph = &policy.graph;
     let pools = graph.pools.len();
     let reserving: Vec<usize> = (0..pools).filter(|at| amounts.part[*at] > 0).collect();
@@ -231,12 +250,11 @@ fn slot_trees(policy: &Policy, session: &Session, amounts: &Amounts) -> Result<V
         let origin = session.origin().ms();
         let window = (time.from.ms() - origin, time.to.ms() - origin);
         let own_times;
-        let times = match &same_times {
-            Some(times) => times,
-            None => {
-                own_times = frame.times(Some(window));
-                &own_times
-            }
+        let times = if let Some(times) = &same_times {
+            times
+        } else {
+            own_times = frame.times(Some(window));
+            &own_times
         };
         let block = Block { capacity: *capacity, minimum: &minimum, rest, cap: &cap, times, end: window.1 };
         trees.push(tree(policy, session, &block)?);
@@ -274,8 +292,11 @@ fn tree(policy: &Policy, session: &Session, block: &Block<'_>) -> Result<PoolTre
     nodes.push(Node { closes: block.end, ..Node::plain("ROOT", NodeIndex::ROOT) });
     for (at, place) in graph.pools.iter().enumerate() {
         let times = &block.times[at];
-        let (opens, closes) =
-            if times.opens < times.closes.min(block.end) { (times.opens, times.closes) } else { (block.end, block.end + 1) };
+        let (opens, closes) = if times.opens < times.closes.min(block.end) {
+            (times.opens, times.closes)
+        } else {
+            (block.end, block.end + 1)
+        };
         let is_rest = graph.rest == Some(at);
         let guarantee = if is_rest { block.rest } else { block.minimum[at] };
         let fences = if is_rest {
@@ -385,9 +406,13 @@ impl<'a> Frame<'a> {
                     Reference::SlotStart => slot_start,
                     Reference::SlotEnd => slot_end,
                     // The cut-off refers to neither a pool nor itself, so this ends.
-                    Reference::Cutoff => {
-                        self.policy.document.booking.closes.as_ref().map_or(self.end, |m| self.offset(m, slot))
-                    }
+                    Reference::Cutoff => self
+                        .policy
+                        .document
+                        .booking
+                        .closes
+                        .as_ref()
+                        .map_or(self.end, |m| self.offset(m, slot)),
                 };
                 from - length.ms()
             }
@@ -419,7 +444,8 @@ impl<'a> Frame<'a> {
 
     fn is_working(&self, day: Day) -> bool {
         let holidays = &self.policy.document.holidays;
-        let listed = |dates: &Option<Vec<super::schema::CalendarDate>>| dates.iter().flatten().any(|d| d.0 == day);
+        let listed =
+            |dates: &Option<Vec<super::schema::CalendarDate>>| dates.iter().flatten().any(|d| d.0 == day);
         let free = holidays.weekends.unwrap_or(true) && civil::is_weekend(day) || listed(&holidays.dates);
         !free || listed(&holidays.working)
     }
@@ -442,7 +468,7 @@ fn rules(policy: &Policy, session: &Session) -> Rules {
         late_confirm: document.hold.late_confirm.unwrap_or_default(),
         holds_per_session: document.hold.per_session.unwrap_or(u8::MAX),
         holds_per_patient: document.hold.per_patient.unwrap_or(u8::MAX),
-        limits: document.limits.iter().flatten().filter_map(limit).collect(),
+        limits: document.limits.iter().flatten().copied().filter_map(limit).collect(),
         buffer_ms: document.overlap.buffer.map_or(0, |length| ms(length.ms())),
         travel_ms: document.overlap.travel.map_or(0, |length| ms(length.ms())),
         cancel_until: cancel.map_or(i64::MAX, |moment| frame.offset(moment, None)),
@@ -451,7 +477,7 @@ fn rules(policy: &Policy, session: &Session) -> Rules {
 }
 
 /// The engine's form of a limit; `None` for one that is carried.
-fn limit(entry: &super::schema::LimitEntry) -> Option<Limit> {
+fn limit(entry: super::schema::LimitEntry) -> Option<Limit> {
     let scope = match entry.scope {
         LimitScope::Department => Scope::Department,
         LimitScope::Institution => Scope::Institution,
@@ -476,7 +502,8 @@ impl Policy {
         let day = Day(20_000);
         for tier in Tier::ALL {
             for grade in Grade::ALL {
-                let minutes = self.document.slot_minutes_max.get(*tier).map_or(30, |(minutes, _)| (*minutes).min(30));
+                let minutes =
+                    self.document.slot_minutes_max.get(*tier).map_or(30, |(minutes, _)| (*minutes).min(30));
                 let slot_ms = i64::from(minutes) * MINUTE;
                 let from = day.midnight().plus(8 * HOUR);
                 let session = Session {
@@ -494,7 +521,13 @@ impl Policy {
                 for (place, times) in self.graph.pools.iter().zip(frame.times(None)) {
                     if times.opens >= times.closes {
                         let key = format!("pools.{}.opens", place.name);
-                        return Err(locate_in(&self.layers, &key, "the pool closes before it opens".to_owned()));
+                        let also = [format!("pools.{}.closes", place.name), "booking.closes".to_owned()];
+                        return Err(blame(
+                            &self.layers,
+                            &key,
+                            &also,
+                            "the pool closes before it opens".to_owned(),
+                        ));
                     }
                 }
                 if let Err(error) = compile(self, session, *tier, &CarryLedger::default()) {

@@ -85,7 +85,9 @@ impl Clock {
 impl TryFrom<String> for Clock {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        civil::parse_clock(&text).map(Self).ok_or_else(|| format!("`{text}` is not a time of day; write `07:00`"))
+        civil::parse_clock(&text)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a time of day; write `07:00`"))
     }
 }
 
@@ -100,7 +102,9 @@ pub struct CalendarDate(
 impl TryFrom<String> for CalendarDate {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        civil::parse_date(&text).map(Self).ok_or_else(|| format!("`{text}` is not a date; write `2026-10-01`"))
+        civil::parse_date(&text)
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a date; write `2026-10-01`"))
     }
 }
 
@@ -229,7 +233,10 @@ const DAYS_BEFORE_MAX: u16 = 366;
 impl RawMoment {
     fn moment(self) -> Result<Moment, String> {
         let clock = self.at.is_some() || self.morning.is_some() || self.afternoon.is_some();
-        let by_day = self.days_before.is_some() || self.months_before.is_some() || self.working_days.is_some() || clock;
+        let by_day = self.days_before.is_some()
+            || self.months_before.is_some()
+            || self.working_days.is_some()
+            || clock;
         let by_length = self.before.is_some() || self.reference.is_some();
         let by_pool = self.pool.is_some() || self.days.is_some();
         if u8::from(by_day) + u8::from(by_length) + u8::from(by_pool) != 1 {
@@ -245,7 +252,9 @@ impl RawMoment {
                 }
                 (Some(days), None) if working => Back::WorkingDays(days),
                 (Some(days), None) => Back::Days(days),
-                (None, Some(_)) if working => return Err("`working_days` goes with `days_before` only".to_owned()),
+                (None, Some(_)) if working => {
+                    return Err("`working_days` goes with `days_before` only".to_owned());
+                }
                 (None, Some(months)) if months > 12 => return Err("`months_before` is at most 12".to_owned()),
                 (None, Some(months)) => Back::Months(months),
                 _ => return Err("name one of `days_before` and `months_before`".to_owned()),
@@ -301,7 +310,9 @@ impl TryFrom<RawMoment> for Release {
             .ok_or("say how much is kept: `keep = 0` in percent")?;
         let moment = raw.moment()?;
         if matches!(moment, Moment::BeforePool { .. }) {
-            return Err("a reserve is released relative to the session or the cut-off, not to a pool".to_owned());
+            return Err(
+                "a reserve is released relative to the session or the cut-off, not to a pool".to_owned()
+            );
         }
         Ok(Self { moment, keep })
     }
@@ -434,7 +445,9 @@ impl<T> ByTier<T> {
             Tier::Secondary => &self.secondary,
             Tier::Tertiary => &self.tertiary,
         };
-        own.as_ref().map(|value| (value, tier.text())).or_else(|| self.all.as_ref().map(|value| (value, "all")))
+        own.as_ref()
+            .map(|value| (value, tier.text()))
+            .or_else(|| self.all.as_ref().map(|value| (value, "all")))
     }
 }
 
@@ -506,9 +519,9 @@ pub struct RouteEntry {
 }
 
 impl RouteEntry {
-    /// What is named for a channel: a pool, or [`NOBODY`].
+    /// What is named for a channel, a pool or [`NOBODY`], and the key it was given under.
     #[must_use]
-    pub fn named(&self, channel: Channel) -> Option<&str> {
+    pub fn named(&self, channel: Channel) -> Option<(&str, &'static str)> {
         let own = match channel {
             Channel::App => &self.app,
             Channel::Wechat => &self.wechat,
@@ -519,7 +532,8 @@ impl RouteEntry {
             Channel::Station => &self.station,
             Channel::Partner => &self.partner,
         };
-        own.as_deref().or(self.all.as_deref())
+        let own = own.as_deref().map(|name| (name, channel.text()));
+        own.or_else(|| self.all.as_deref().map(|name| (name, "all")))
     }
 }
 

@@ -85,6 +85,13 @@ fn source(layer: &Layer, key: &str, place: locate::Place) -> String {
     if let Some((_, comment)) = text[place.end..line_end].split_once('#') {
         return comment.trim().to_owned();
     }
+    // A list over several lines has its comment beside the opening bracket.
+    let first_line = text[place.key..place.end].lines().next().unwrap_or_default();
+    if let Some((before, comment)) = first_line.split_once('#') {
+        if before.trim_end().ends_with(['[', '{']) {
+            return comment.trim().to_owned();
+        }
+    }
     let above = comment_above(text, place.key);
     if !above.is_empty() {
         return above;

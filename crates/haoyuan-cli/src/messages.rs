@@ -1,0 +1,334 @@
+//! The catalogue: every word the command says, key by key, in English and in Chinese.
+//!
+//! A place is written `{name}`; both languages of a row have the same places. Keys beginning with `help.`, `usage.` and
+//! `more.` follow the tree of commands and arguments. The long texts keep to 80 columns.
+
+use crate::lang::Entry;
+
+macro_rules! catalogue {
+    ($($key:literal: $en:literal, $zh:literal;)+) => {
+        /// All rows.
+        pub(crate) const TABLE: &[Entry] = &[$(Entry { key: $key, en: $en, zh: $zh }),+];
+    };
+}
+
+catalogue! {
+    "error": "error: {text}", "错误:{text}";
+
+    // ---- arguments
+    "args.no_command": "say what to do: give a command", "请给出要执行的命令";
+    "args.unknown": "there is no option `{arg}` here", "此处没有选项 `{arg}`";
+    "args.unknown_command": "there is no command `{name}`", "没有命令 `{name}`";
+    "args.value_missing": "`{arg}` needs a value", "`{arg}` 需要一个值";
+    "args.value_not_one_of": "`{value}` is not a value of `{arg}`; it takes one of: {values}",
+        "`{value}` 不是 `{arg}` 的有效值;可选:{values}";
+    "args.value_wrong": "`{value}` is not a value of `{arg}`; expected {reason}",
+        "`{value}` 不是 `{arg}` 的有效值;应为 {reason}";
+    "args.missing": "this is missing: {arg}", "缺少参数:{arg}";
+    "args.conflict": "`{arg}` cannot be given together with `{other}`, or is given twice",
+        "`{arg}` 不能与 `{other}` 同时使用,或重复给出";
+    "args.too_many": "`{arg}` takes no value `{value}`", "`{arg}` 不接受值 `{value}`";
+    "args.not_utf8": "an argument is not valid UTF-8", "有参数不是有效的 UTF-8";
+    "args.did_you_mean": "did you mean `{hint}`?", "您是否想输入 `{hint}`?";
+    "args.see_help": "`haoyuan --help` lists commands and options, `haoyuan help COMMAND` explains one",
+        "`haoyuan --help` 列出命令与选项,`haoyuan help 命令` 说明某个命令";
+
+    // ---- files
+    "file.unreadable": "`{file}` cannot be read: {reason}", "无法读取 `{file}`:{reason}";
+    "file.unwritable": "`{file}` cannot be written: {reason}", "无法写入 `{file}`:{reason}";
+    "file.too_long": "`{file}` is larger than {most} MiB; split it", "`{file}` 超过 {most} MiB,请拆分";
+    "file.not_utf8": "`{file}` is not UTF-8 from line {line} on; save it as UTF-8",
+        "`{file}` 自第 {line} 行起不是 UTF-8;请以 UTF-8 保存";
+
+    // ---- help
+    "help.usage": "Usage:", "用法:";
+    "help.options": "Options", "选项";
+    "help.commands": "Commands", "命令";
+
+    "help.haoyuan": "haoyuan (\u{53f7}\u{6e90}): outpatient numbers, decided one by one, exactly, by the policy",
+        "haoyuan(号源):按政策逐个、精确地裁决门诊号源";
+    "usage.haoyuan": "haoyuan [--lang en|zh] COMMAND …", "haoyuan [--lang en|zh] 命令 …";
+    "help.haoyuan.lang": "Language of all messages; by default that of LC_ALL, LC_MESSAGES or LANG",
+        "所有消息的语言;默认取自 LC_ALL、LC_MESSAGES 或 LANG";
+    "help.haoyuan.help": "Show help", "显示帮助";
+    "help.haoyuan.version": "Show the version", "显示版本";
+    "more.haoyuan": "Examples
+  haoyuan rush                        a real morning: release, payment, fences
+  haoyuan run commands.jsonl          commands in, answers out, line by line
+  haoyuan policy show jilin-2018      each value with the text it comes from
+  haoyuan roster check roster.csv --directory hospital.toml
+  haoyuan help rush                   everything about one command
+
+Exit codes
+  0  all is well
+  1  a check was violated (rush)
+  2  bad usage or bad input; standard error says what to do
+
+Environment
+  LC_ALL, LC_MESSAGES, LANG           zh… means Chinese, anything else English
+  NO_COLOR                            set and not empty: no colours
+",
+        "示例
+  haoyuan rush                        一个真实的早晨:放号、支付、释放
+  haoyuan run commands.jsonl          逐行输入命令,逐行输出结果
+  haoyuan policy show jilin-2018      每个取值及其政策原文
+  haoyuan roster check roster.csv --directory hospital.toml
+  haoyuan help rush                   某个命令的完整说明
+
+退出码
+  0  一切正常
+  1  有核查项被违反(rush)
+  2  用法或输入有误;标准错误输出会说明如何处理
+
+环境变量
+  LC_ALL, LC_MESSAGES, LANG           zh 开头为中文,其余为英文
+  NO_COLOR                            设置且非空时不使用颜色
+";
+
+    "help.haoyuan.rush": "Run a real morning against the engine, measure it and recount it",
+        "用引擎跑完一个真实的早晨,测量并独立复核";
+    "usage.haoyuan.rush": "haoyuan rush [OPTIONS]", "haoyuan rush [选项]";
+    "help.haoyuan.rush.scenario": "Scenario file (TOML); by default the embedded morning in Jilin",
+        "场景文件(TOML);默认使用内置的吉林早晨";
+    "help.haoyuan.rush.threads": "Threads that decide at the same time, 1–1024; by default the cores, at most 8",
+        "同时裁决的线程数,1–1024;默认取核数,最多 8";
+    "help.haoyuan.rush.requests": "Requests for a seat, 1–50M, also written 200k or 2M; by default the scenario's",
+        "挂号请求数,1–50M,可写作 200k 或 2M;默认取自场景";
+    "help.haoyuan.rush.seed": "Seed of everything that is drawn; the same seed gives the same requests",
+        "随机种子;相同的种子产生相同的请求";
+    "help.haoyuan.rush.policy": "Preset or policy file in place of the scenario's policy",
+        "用预置政策或政策文件代替场景中的政策";
+    "help.haoyuan.rush.roster": "Roster (CSV) in place of the scenario's, with the codes of its directory",
+        "用排班表(CSV)代替场景中的排班,编码须在其目录中";
+    "help.haoyuan.rush.svg": "Also draw the day's load as an SVG file", "另将当日时段分布绘制为 SVG 文件";
+    "help.haoyuan.rush.json": "Print one JSON object instead of the report", "输出一个 JSON 对象而不是报告";
+    "help.haoyuan.rush.print_scenario": "Print the embedded scenario, to copy from, and stop",
+        "打印内置场景以供参考,然后结束";
+    "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00 the last
+of them opens, and everybody asks at once: the public, referred patients and
+contract residents with their tickets, revisits, the window, the green channel;
+with double clicks, repeated commands and some who come a millisecond early.
+Then holds are paid or run out, some cancel, reserves pass their fences.
+
+All requests are drawn before the clock starts; only decisions are timed. Then
+every answer is recounted without asking the engine: nothing oversold, no
+reserve breached, nothing granted early, nobody booked twice. A violated check
+ends with exit code 1.
+
+Examples
+  haoyuan rush
+  haoyuan rush --threads 2 --requests 2M --seed 7
+  haoyuan rush --policy beijing-2015 --svg load.svg
+  haoyuan rush --json | jq '.decisions_per_second, .oversold'
+  haoyuan rush --print-scenario > mine.toml && haoyuan rush --scenario mine.toml
+",
+        "一家三级医院及其医联体发布七天的排班。07:00:00 最后一天放号,所有人同时来约:公众、
+持凭证的转诊患者与签约居民、复诊、窗口、绿色通道;有人重复点击,有程序重发命令,有人早到一毫秒。
+随后锁号被支付或过期,有人退号,预留号源到时释放。
+
+所有请求在计时之前生成,只对裁决计时。之后不询问引擎,仅凭答复逐一复核:不超售、不侵占预留、
+不提前放号、不重复预约。任何一项被违反,退出码为 1。
+
+示例
+  haoyuan rush
+  haoyuan rush --threads 2 --requests 2M --seed 7
+  haoyuan rush --policy beijing-2015 --svg load.svg
+  haoyuan rush --json | jq '.decisions_per_second, .oversold'
+  haoyuan rush --print-scenario > mine.toml && haoyuan rush --scenario mine.toml
+";
+
+    "help.haoyuan.run": "Execute commands: one JSON object per line in, one answer per line out",
+        "执行命令:每行输入一个 JSON 对象,每行输出一个结果";
+    "usage.haoyuan.run": "haoyuan run [--strict] [FILE|-]", "haoyuan run [--strict] [文件|-]";
+    "help.haoyuan.run.file": "File of commands (JSON Lines); - or nothing reads standard input",
+        "命令文件(JSON Lines);- 或省略表示标准输入";
+    "help.haoyuan.run.strict": "Stop with exit code 2 at the first line that is not a valid command",
+        "遇到第一行无效命令即停止,退出码为 2";
+    "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer begins
+with the number of its line; blank lines have none. A line that is no command is
+answered with an error naming line, field and reason, and the next one goes on.
+A refusal is a normal answer, not an error.
+
+Examples
+  haoyuan run morning.jsonl > answers.jsonl
+  haoyuan run --strict < morning.jsonl
+",
+        "每条命令自带时间(`at`,RFC 3339),不读取时钟。每个结果以行号开头,空行没有结果。
+无效的行得到一个错误结果,指明行号、字段与原因,然后继续下一行。拒绝是正常的答复,不是错误。
+
+示例
+  haoyuan run morning.jsonl > answers.jsonl
+  haoyuan run --strict < morning.jsonl
+";
+
+    "help.haoyuan.policy": "List, show and check policies", "列出、查看与检查政策";
+    "usage.haoyuan.policy": "haoyuan policy list|show|check …", "haoyuan policy list|show|check …(参数)";
+    "help.haoyuan.policy.list": "List the built-in presets", "列出预置政策";
+    "usage.haoyuan.policy.list": "haoyuan policy list [OPTIONS]", "haoyuan policy list [选项]";
+    "help.haoyuan.policy.list.json": "Print JSON", "输出 JSON";
+    "help.haoyuan.policy.show": "Show every value of a policy, and the text it comes from",
+        "查看政策的每个取值及其政策原文";
+    "usage.haoyuan.policy.show": "haoyuan policy show [OPTIONS] PRESET|FILE", "haoyuan policy show [选项] 预置名|文件";
+    "help.haoyuan.policy.show.policy": "Name of a preset, or a policy file", "预置政策的名称,或政策文件";
+    "help.haoyuan.policy.show.json": "Print JSON", "输出 JSON";
+    "help.haoyuan.policy.check": "Check a policy file: unknown keys, contradictions, impossible sums",
+        "检查政策文件:未知的键、相互矛盾、不可能的总和";
+    "usage.haoyuan.policy.check": "haoyuan policy check [OPTIONS] FILE", "haoyuan policy check [选项] 文件";
+    "help.haoyuan.policy.check.file": "Policy file (TOML)", "政策文件(TOML)";
+    "help.haoyuan.policy.check.json": "Print JSON", "输出 JSON";
+    "more.haoyuan.policy": "Examples
+  haoyuan policy list
+  haoyuan policy show beijing-2015
+  haoyuan policy check hospital.toml && haoyuan rush --policy hospital.toml
+
+A hospital's file names the preset it extends and says only what differs:
+  extends = \"jilin-2018\"
+  name = \"first-hospital\"
+",
+        "示例
+  haoyuan policy list
+  haoyuan policy show beijing-2015
+  haoyuan policy check hospital.toml && haoyuan rush --policy hospital.toml
+
+医院的文件写明所扩展的预置政策,只写不同之处:
+  extends = \"jilin-2018\"
+  name = \"first-hospital\"
+";
+
+    "help.haoyuan.roster": "Check rosters", "检查排班表";
+    "usage.haoyuan.roster": "haoyuan roster check …", "haoyuan roster check …(参数)";
+    "help.haoyuan.roster.check": "Check a roster against a directory, and against a policy if one is given",
+        "按目录检查排班表;若给出政策,也按政策检查";
+    "usage.haoyuan.roster.check": "haoyuan roster check [OPTIONS] CSV --directory FILE",
+        "haoyuan roster check [选项] CSV --directory 文件";
+    "help.haoyuan.roster.check.file": "Roster (CSV) with English or Chinese headers", "排班表(CSV),表头为中文或英文";
+    "help.haoyuan.roster.check.directory": "Directory of institutions, departments and practitioners (TOML)",
+        "机构、科室与医生的目录(TOML)";
+    "help.haoyuan.roster.check.policy": "Preset or policy file by which every session is then planned",
+        "随后按此预置政策或政策文件编排每个班次";
+    "help.haoyuan.roster.check.json": "Print JSON", "输出 JSON";
+    "more.haoyuan.roster.check": "Every bad row is reported with line, column and reason, and the whole file is refused.
+
+Example
+  haoyuan roster check roster.csv --directory hospital.toml --policy jilin-2018
+",
+        "每个有误的行都会报告行号、列与原因,且整个文件不被采用。
+
+示例
+  haoyuan roster check roster.csv --directory hospital.toml --policy jilin-2018
+";
+
+    "help.haoyuan.completions": "Print completions for a shell", "打印命令行补全脚本";
+    "usage.haoyuan.completions": "haoyuan completions SHELL", "haoyuan completions 命令行解释器";
+    "help.haoyuan.completions.shell": "bash, zsh, fish, elvish or powershell", "bash、zsh、fish、elvish 或 powershell";
+    "more.haoyuan.completions": "Example
+  haoyuan completions bash > ~/.local/share/bash-completion/completions/haoyuan
+",
+        "示例
+  haoyuan completions bash > ~/.local/share/bash-completion/completions/haoyuan
+";
+
+    "help.haoyuan.help": "Explain a command", "说明某个命令";
+    "usage.haoyuan.help": "haoyuan help [COMMAND] …", "haoyuan help [命令] …";
+    "help.haoyuan.help.command": "The command, and its own command if it has some", "命令及其子命令";
+
+    // ---- rush
+    "stage.publish": "publishing the roster", "正在发布排班";
+    "stage.draw": "drawing the requests", "正在生成请求";
+    "stage.drive": "deciding", "正在裁决";
+    "stage.recount": "recounting", "正在复核";
+    "phase.rush": "release", "放号";
+    "phase.payment": "payment", "支付";
+    "phase.expiry": "after expiry", "过期之后";
+    "phase.cancellations": "cancellations", "退号";
+    "phase.fence": "fences", "释放时刻";
+    "phase.second_wave": "second wave", "第二波";
+    "rush.no_sessions": "there are no sessions to publish; give a roster with at least one",
+        "没有可发布的班次;请给出至少有一个班次的排班表";
+    "rush.head": "{scenario} | policy {policy} | seed {seed}", "{scenario} | 政策 {policy} | 种子 {seed}";
+    "rush.world": "{institutions} institutions, {practitioners} practitioners, {sessions} sessions, {slots} slots, {seats} seats",
+        "{institutions} 家机构,{practitioners} 名医生,{sessions} 个班次,{slots} 个时段,{seats} 个号";
+    "rush.asked": "{requests} requests by {patients} patients; last release {release}",
+        "{patients} 名患者的 {requests} 个请求;最后一次放号 {release}";
+    "rush.svg": "the picture is in `{file}`", "图已写入 `{file}`";
+    "rush.violated": "a check was violated: see the report", "有核查项被违反:见报告";
+    "table.by_class": "Requests by class (ref.L2, ref.L1: referred by secondary, primary institutions)",
+        "按类别统计的请求(二转、基转:由二级、基层机构转诊;绿通:绿色通道)";
+    "table.by_pool": "Requests by pool (granted: where admitted; refused: where first asked)",
+        "按号源池统计的请求(给号计入实际号源池,拒绝计入首选号源池)";
+    "table.all": "all", "合计";
+    "column.public": "public", "公众";
+    "column.referral_secondary": "ref.L2", "二转";
+    "column.referral_primary": "ref.L1", "基转";
+    "column.contract": "contr.", "签约";
+    "column.revisit": "revis.", "复诊";
+    "column.on_site": "onsite", "现场";
+    "column.green": "green", "绿通";
+    "table.asked": "asked", "请求";
+    "table.granted": "granted", "给号";
+    "table.spilled": "  beyond a reserve", "  其中预留之外";
+    "table.refused": "refused", "拒绝";
+    "table.pool": "pool", "号源池";
+    "table.reserved": "reserved", "预留";
+    "table.why": "mostly because", "主要原因";
+    "speed.head": "Speed", "速度";
+    "speed.total": "{decisions} decisions in {seconds} s on {threads} threads: {rate}/s",
+        "{threads} 个线程 {seconds} 秒内裁决 {decisions} 次:每秒 {rate}";
+    "speed.latency": "latency p50 {p50} ns, p99 {p99} ns, p99.9 {p999} ns, max {max} ns",
+        "延迟 p50 {p50} ns,p99 {p99} ns,p99.9 {p999} ns,最大 {max} ns";
+    "speed.sampled": "one decision in {every} is timed ({sampled}); the clock's own {clock} ns are taken off",
+        "每 {every} 次裁决计时一次(共 {sampled} 次);已扣除时钟自身的 {clock} ns";
+    "speed.machine": "{cpu}, {cores} cores, {os} {arch}, load {load}", "{cpu},{cores} 核,{os} {arch},负载 {load}";
+    "load.head": "Load on {day} per half hour: taken/seats, share, requests",
+        "{day} 每半小时的就诊时段分布:已约/号源、占比、请求数";
+    "load.legend": "\u{2588} public  \u{2593} by right (referral, contract, revisit, on site, green)  \u{2591} free",
+        "█ 公众  ▓ 按资格(转诊、签约、复诊、现场、绿色通道)  ░ 空闲";
+    "svg.title": "Outpatient load on {day} by half hour", "{day} 门诊就诊时段分布(每半小时)";
+    "svg.desc": "Stacked bars, one per half hour. Of {capacity} seats on {day}, {live} are taken.",
+        "堆叠柱形图,每半小时一柱。{day} 共 {capacity} 个号,已约 {live} 个。";
+    "svg.row": "{from}: {live} of {capacity} seats taken ({percent} %), {privileged} of them by right; {asked} requests.",
+        "{from}:{capacity} 个号中已约 {live} 个({percent} %),其中按资格 {privileged} 个;请求 {asked} 次。";
+    "svg.public": "taken by the public", "公众已约";
+    "svg.privileged": "taken by right (referral, contract, revisit, on site, green)",
+        "按资格已约(转诊、签约、复诊、现场、绿色通道)";
+    "svg.free": "free", "空闲";
+    "svg.note": "Height: seats. Below each bar: start of the half hour, and requests for its seats.",
+        "柱高:号源数。柱下:时段开始时间,以及对该时段的请求次数。";
+    "check.head": "Recount of {granted} grants ({repeated} repeated answers), {confirmed} payments, {cancelled} returns",
+        "复核 {granted} 次给号({repeated} 次重复答复)、{confirmed} 次支付、{cancelled} 次退号";
+    "check.good": "ok", "通过";
+    "check.bad": "VIOLATED", "违反";
+    "check.oversold": "one owner a seat, no more seats than there are", "一号一主,不超过号源总数";
+    "check.reserve_breaches": "no reserve was taken by others before its fence", "释放之前预留号源未被他人占用";
+    "check.cap_breaches": "no pool went over its cap", "没有号源池超过上限";
+    "check.early_grants": "nothing was granted before its pool opened", "没有在放号之前给出的号";
+    "check.late_grants": "nothing was granted after its pool closed", "没有在停挂之后给出的号";
+    "check.double_bookings": "nobody overlaps with themselves or exceeds a limit", "没有患者时间冲突或超过限额";
+    "check.sequence_gaps": "no transition is missing or there twice", "流水号不缺不重";
+    "check.dead_confirms": "no hold was paid after its end", "没有过期之后支付的锁号";
+    "check.replays_differ": "the same key gave the same answer", "同一幂等键得到同一答复";
+    "check.ticket_reuse": "no ticket was used twice at once", "没有凭证同时使用两次";
+    "check.misplaced": "numbers, times and pools are those of the plan", "号序、时间与号源池符合排班";
+    "check.audit": "the engine's own audit agrees", "引擎自身的核查一致";
+    "check.place": "{check}: block {block}, sequence {sequence}, booking {booking}",
+        "{check}:区块 {block},流水号 {sequence},预约 {booking}";
+
+    // ---- run
+    "run.strict": "{file}, line {line}: {reason}; stopped because of --strict",
+        "{file} 第 {line} 行:{reason};因 --strict 而停止";
+    "run.wrong": "{file}: {count} lines were not valid commands; their answers say why",
+        "{file}:{count} 行不是有效命令;原因见相应结果";
+    "run.not_utf8": "this line is not UTF-8; save the file as UTF-8", "此行不是 UTF-8;请以 UTF-8 保存文件";
+    "run.too_long": "this line is longer than {most} MiB; split the command", "此行超过 {most} MiB;请拆分命令";
+
+    // ---- policy, roster
+    "policy.unknown": "there is no preset and no file `{name}`; the presets are: {presets}",
+        "没有名为 `{name}` 的预置政策或文件;预置政策有:{presets}";
+    "policy.list_more": "`haoyuan policy show NAME` shows every value and where it comes from",
+        "`haoyuan policy show 名称` 显示每个取值及其出处";
+    "policy.carried": "  (read and checked; decides nothing yet)", "  (已读取并检查,尚不参与裁决)";
+    "policy.no_source": "no source given", "未注明出处";
+    "policy.good": "`{file}` is good: policy `{name}`, {count} values", "`{file}` 无误:政策 `{name}`,共 {count} 个取值";
+    "roster.good": "`{file}` is good: {sessions} sessions, {seats} seats", "`{file}` 无误:{sessions} 个班次,{seats} 个号";
+    "roster.bad": "`{file}` is refused as a whole, {count} rows are wrong:", "`{file}` 整个不被采用,{count} 行有误:";
+}

@@ -1,0 +1,223 @@
+//! Decisions: one patient's command after another, each decided by one compare-and-swap.
+//!
+//! Order of work in a claim, which is also the order of precedence of refusals:
+//! 1. the command's idempotency key, if it has one, against what the patient's commands were answered before;
+//! 2. the block's rules, by one load of its word (a refusal here writes nothing);
+//! 3. the patient's gate; from here nobody else acts for this patient;
+//! 4. the ticket, the overlap rule, the limits, in this order, over the patient's live bookings;
+//! 5. the block's compare-and-swap. From here it must succeed: the seat is the patient's;
+//! 6. the patient's dead holds are swept, the entry is linked, the fact recorded, the gate opened.
+
+use crate::Engine;
+use crate::block::View;
+use crate::engine::grant;
+use crate::fact::{Change, Fact, Trace};
+use crate::memory::{Operation, Remembered, key_fingerprint, pack_grant, pack_refusal, wish_fingerprint};
+use crate::patients::{Entry, EntryKind, Gate, Reserved};
+use crate::portfolio::Portfolio;
+use crate::seat::Occupant;
+use crate::target::{Target, refuse_by_block};
+use haoyuan_core::ids::{BookingId, SeatIndex, SessionId};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::pool::Permit;
+use haoyuan_core::refusal::{Binding, Code, Refusal};
+use haoyuan_core::request::{Grant, Standing, Wish};
+use haoyuan_core::rules::{Rules, Visit};
+
+/// A claim on its way through the steps.
+#[derive(Clone, Copy)]
+struct Command<'a> {
+    wish: &'a Wish,
+    at: Instant,
+    operation: Operation,
+    /// Fingerprint of the command, for its idempotency key.
+    print: u32,
+}
+
+impl<T: Trace> Engine<T> {
+    /// Holds a seat for the patient until it is confirmed or the hold runs out.
+    ///
+    /// Lock-free; linearizes at the compare-and-swap of the block's word, a refusal at a load of it. Without an
+    /// idempotency key a refusal by the block writes nothing to shared memory.
+    ///
+    /// # Errors
+    /// The first [`Code`] in order of precedence that applies.
+    #[inline]
+    pub fn hold(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.claim(wish, at, Operation::Hold)
+    }
+
+    /// Holds and confirms a seat in one step. Otherwise as [`Engine::hold`], without the limits on holds.
+    ///
+    /// # Errors
+    /// As [`Engine::hold`].
+    #[inline]
+    pub fn book(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.claim(wish, at, Operation::Book)
+    }
+
+    #[inline]
+    fn claim(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
+        if wish.key.is_some() {
+            return self.claim_keyed(wish, at, operation);
+        }
+        let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
+        let probe = target.probe(wish.class, wish.channel, at)?;
+        let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
+        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        self.claim_gated(&mut gate, &target, probe, &Command { wish, at, operation, print: 0 })
+    }
+
+    #[cold]
+    fn claim_keyed(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
+        let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
+        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let command = wish_fingerprint(wish, operation);
+        match self.remembered(&gate, wish.key, command)? {
+            Some(Remembered::Grant(grant)) => return Ok(grant),
+            Some(Remembered::Refusal(refusal)) => return Err(refusal),
+            Some(Remembered::Settled(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
+            None => {}
+        }
+        let decided = match self.resolve(wish.slot).map_err(Refusal::plain) {
+            Err(refusal) => Err(refusal),
+            Ok(target) => target.probe(wish.class, wish.channel, at).and_then(|probe| {
+                self.claim_gated(&mut gate, &target, probe, &Command { wish, at, operation, print: command })
+            }),
+        };
+        if let Err(refusal) = decided {
+            if refusal.code != Code::ConcurrentRequest {
+                Self::remember(&mut gate, wish.key, command, EntryKind::Refused, pack_refusal(refusal));
+            }
+        }
+        decided
+    }
+
+    fn claim_gated(
+        &self,
+        gate: &mut Gate<'_>,
+        target: &Target<'_>,
+        (view, permit): (View, Permit),
+        command: &Command<'_>,
+    ) -> Result<Grant, Refusal> {
+        let Command { wish, at, operation, print } = *command;
+        let rules = self.rules_of(&target.row);
+        let ticket = if rules.needs_ticket(wish.class) {
+            Some(self.check_ticket(gate, &target.row, wish, at)?)
+        } else {
+            None
+        };
+        let visit = target.row.visit(wish.slot.slot);
+        let mut own = Portfolio::default();
+        self.gather(gate, at, &mut own);
+        check_patient(rules, &visit, &own, wish.slot.session, operation)?;
+        // The first place is kept in the record; a cell is needed for more, or to remember a key.
+        let place_in_record = wish.key.is_none() && !own.live.iter().any(|o| Some(o.booking) == gate.first());
+        let reserved = if place_in_record {
+            None
+        } else {
+            Some(gate.reserve().ok_or(Refusal::plain(Code::EngineFull))?)
+        };
+
+        let booked = operation == Operation::Book;
+        let hold_ms = i64::from(rules.hold_ms[usize::from(wish.channel.number())]);
+        let expires = if booked { at } else { at.plus(hold_ms) };
+        let number = gate.number();
+        let occupant = |permit: &Permit| Occupant {
+            patient: number,
+            expires,
+            node: permit.node,
+            counter: target.tree.counter(permit.node).unwrap_or(0),
+            class: wish.class,
+            channel: wish.channel,
+            spill: permit.spill,
+            booked,
+        };
+        let (taken, occupant) = target.block.claim(
+            &target.range,
+            at,
+            Some((view, permit.live, occupant(&permit))),
+            |view| {
+                let permit = target.decide(view, wish.class, wish.channel, at)?;
+                Ok((permit.live, occupant(&permit)))
+            },
+            refuse_by_block,
+            |ended| self.record_end(target.block_id, &ended, Change::Expired, at, None),
+        )?;
+
+        // From here it must succeed: the seat is the patient's.
+        let seat = SeatIndex::new(taken.seat).unwrap_or_default();
+        let booking = BookingId::pack(target.block_id, seat, taken.sequence);
+        for due in &own.due {
+            self.expire_own(*due, at);
+        }
+        match reserved.and_then(Reserved::take) {
+            None => gate.set_first(Some(booking)),
+            Some(cell) => {
+                let entry = Entry {
+                    kind: EntryKind::Live,
+                    booking: booking.get(),
+                    fingerprint: wish.key.map_or(0, key_fingerprint),
+                    command: print,
+                    details: pack_grant(expires, occupant.node, occupant.spill, booked),
+                };
+                gate.push(cell, &entry);
+            }
+        }
+        if let Some(ticket) = ticket {
+            let used = Entry { booking: booking.get(), ..ticket.1 };
+            gate.set(ticket.0, &used);
+        }
+        self.trace.record(&Fact {
+            change: if booked { Change::Booked } else { Change::Held },
+            sequence: taken.sequence,
+            at,
+            booking,
+            slot: wish.slot,
+            patient: wish.patient,
+            class: wish.class,
+            channel: wish.channel,
+            node: occupant.node,
+            spill: occupant.spill,
+            expires,
+            ticket: ticket.and(wish.ticket),
+            key: wish.key,
+        });
+        let standing = if booked { Standing::Booked } else { Standing::HeldUntil(expires) };
+        Ok(grant(&target.row, wish.slot, booking, occupant.node, occupant.spill, standing, self))
+    }
+}
+
+fn check_patient(
+    rules: &Rules,
+    visit: &Visit,
+    own: &Portfolio,
+    session: SessionId,
+    operation: Operation,
+) -> Result<(), Refusal> {
+    if own.live.is_empty() {
+        return Ok(());
+    }
+    if let Some(place) = own.visits.iter().position(|other| rules.overlaps(visit, other)) {
+        return Err(Refusal::plain(Code::Overlap).by(Binding::Booking(own.live[place].booking)));
+    }
+    if let Some(limit) = rules.limit_broken(visit, &own.visits) {
+        return Err(Refusal::plain(limit.code()).by(Binding::Limit(u32::from(limit.most))));
+    }
+    if operation == Operation::Hold {
+        let holds = || own.live.iter().filter(|other| other.held);
+        if holds().filter(|other| other.session == session).count() >= usize::from(rules.holds_per_session) {
+            let limit = Binding::Limit(u32::from(rules.holds_per_session));
+            return Err(Refusal::plain(Code::SessionHoldLimit).by(limit));
+        }
+        if holds().count() >= usize::from(rules.holds_per_patient) {
+            return Err(
+                Refusal::plain(Code::HoldLimit).by(Binding::Limit(u32::from(rules.holds_per_patient)))
+            );
+        }
+    }
+    if own.live.is_full() {
+        return Err(Refusal::plain(Code::EngineFull));
+    }
+    Ok(())
+}

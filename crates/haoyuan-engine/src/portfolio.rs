@@ -1,0 +1,147 @@
+//! What one patient has: read through the gate, decided by the seats.
+
+use crate::Engine;
+use crate::engine::grant;
+use crate::fact::{Change, Trace};
+use crate::memory::trim;
+use crate::patients::{Entry, EntryKind, EntryRef, Gate, Number};
+use crate::seat::{Seat, State};
+use crate::sessions::SessionRow;
+use arrayvec::ArrayVec;
+use haoyuan_core::ids::{BookingId, PatientKey, SessionId, SlotRef};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::request::{Grant, Standing};
+use haoyuan_core::rules::Visit;
+use haoyuan_core::terms::{Channel, Class};
+
+/// The most live bookings of one patient.
+pub(crate) const LIVE_MAX: usize = 64;
+
+/// A live hold or booking of a patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveBooking {
+    /// As it was granted, with its present standing.
+    pub grant: Grant,
+    /// By what right.
+    pub class: Class,
+    /// Through which channel.
+    pub channel: Channel,
+}
+
+/// What has become of a booking id.
+pub(crate) enum Fate {
+    Live(Seat, SlotRef, SessionRow),
+    Due,
+    Gone,
+}
+
+/// A live booking while its patient's gate is held.
+pub(crate) struct Own {
+    pub(crate) booking: BookingId,
+    pub(crate) session: SessionId,
+    pub(crate) held: bool,
+}
+
+/// What the walk over a patient's bookings found. Filled in place: it is large, and moving it would be a copy.
+#[derive(Default)]
+pub(crate) struct Portfolio {
+    pub(crate) live: ArrayVec<Own, LIVE_MAX>,
+    pub(crate) visits: ArrayVec<Visit, LIVE_MAX>,
+    pub(crate) due: ArrayVec<BookingId, LIVE_MAX>,
+}
+
+impl<T: Trace> Engine<T> {
+    /// The patient's live holds and bookings, in order of the visits' times.
+    ///
+    /// # Errors
+    /// `CONCURRENT_REQUEST` while another command of the patient is being decided.
+    pub fn bookings_of(&self, patient: PatientKey, at: Instant) -> Result<Vec<LiveBooking>, Refusal> {
+        let Some(number) = self.patients.find(patient) else { return Ok(Vec::new()) };
+        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let mut own = Portfolio::default();
+        self.gather(&mut gate, at, &mut own);
+        let mut bookings: Vec<_> = own
+            .live
+            .iter()
+            .filter_map(|own| {
+                let Fate::Live(record, slot, row) = self.fate(own.booking, number, at) else { return None };
+                let standing = match record.state() {
+                    State::Held => Standing::HeldUntil(record.expires()),
+                    _ => Standing::Booked,
+                };
+                let grant = grant(&row, slot, own.booking, record.node(), record.spill(), standing, self);
+                Some(LiveBooking { grant, class: record.class(), channel: record.channel() })
+            })
+            .collect();
+        bookings.sort_by_key(|live| (live.grant.time.from, live.grant.booking));
+        Ok(bookings)
+    }
+
+    pub(crate) fn fate(&self, booking: BookingId, number: Number, at: Instant) -> Fate {
+        let Some((session, row, block, _)) = self.place(booking.block()) else { return Fate::Gone };
+        let Some(record) = block.record(booking.seat().get()) else { return Fate::Gone };
+        let live = matches!(record.state(), State::Held | State::Booked);
+        if !live || record.sequence() != booking.sequence() || record.patient() != number {
+            return Fate::Gone;
+        }
+        if record.is_due(at) {
+            return Fate::Due;
+        }
+        let slot = row.slot_of(booking.block().get() - row.first_block, booking.seat().get());
+        Fate::Live(record, SlotRef { session, slot }, row)
+    }
+
+    /// Walks over the patient's bookings, and buries the entries of those that have ended.
+    pub(crate) fn gather(&self, gate: &mut Gate<'_>, at: Instant, found: &mut Portfolio) {
+        let number = gate.number();
+        let mut look = |booking: BookingId| match self.fate(booking, number, at) {
+            Fate::Live(record, slot, row) => {
+                // More than LIVE_MAX cannot be: a claim is refused there.
+                let held = record.state() == State::Held;
+                let _ = found.live.try_push(Own { booking, session: slot.session, held });
+                let _ = found.visits.try_push(row.visit(slot.slot));
+                true
+            }
+            Fate::Due => {
+                let _ = found.due.try_push(booking);
+                true
+            }
+            Fate::Gone => false,
+        };
+        if let Some(first) = gate.first() {
+            look(first);
+        }
+        let mut ended = false;
+        let mut next = gate.entries().next();
+        while let Some((place, entry)) = next {
+            let live = entry.kind != EntryKind::Live || BookingId::new(entry.booking).is_some_and(&mut look);
+            next = gate.after(place);
+            if !live {
+                bury(gate, place, &entry);
+                ended = true;
+            }
+        }
+        if ended {
+            trim(gate);
+        }
+    }
+
+    pub(crate) fn expire_own(&self, booking: BookingId, at: Instant) {
+        if let Some((_, _, block, _)) = self.place(booking.block()) {
+            block.expire(booking.seat().get(), at, &|ended| {
+                self.record_end(booking.block(), &ended, Change::Expired, at, None);
+            });
+        }
+    }
+}
+
+/// Turns the entry of an ended booking into a memory if it carries an idempotency key; otherwise it is forgotten. Trim
+/// afterwards, but not while walking the chain: trimming removes entries further on.
+pub(crate) fn bury(gate: &mut Gate<'_>, place: EntryRef, entry: &Entry) {
+    if entry.fingerprint == 0 {
+        gate.remove(place);
+    } else {
+        gate.set(place, &Entry { kind: EntryKind::Past, ..*entry });
+    }
+}

@@ -1,0 +1,177 @@
+//! Confirming, cancelling, and sweeping what has run out.
+//!
+//! INVARIANT (whose it is): a hold or booking is settled only behind its own patient's gate; sweeping a dead hold needs no
+//! gate, because whether a booking is live is read from its seat alone.
+
+use crate::Engine;
+use crate::block::View;
+use crate::fact::{Change, Trace};
+use crate::memory::{CANCELLED, Operation, Remembered, pack_refusal, settle_fingerprint, trim};
+use crate::patients::{Entry, EntryKind, Gate};
+use crate::portfolio::bury;
+use crate::seat::{Seat, State};
+use haoyuan_core::ids::{BlockId, BookingId};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::request::{Settle, Settled};
+use haoyuan_core::rules::LateConfirm;
+
+impl<T: Trace> Engine<T> {
+    /// Makes a booking of a hold. Repeating it answers the same, with `changed = false`.
+    ///
+    /// Lock-free; linearizes at the compare-and-swap of the block's word, any other answer at a load of it.
+    ///
+    /// # Errors
+    /// `UNKNOWN_BOOKING`, `HOLD_EXPIRED`, `CANCELLED`, `CONCURRENT_REQUEST`, and those of idempotency keys.
+    pub fn confirm(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        self.settle(settle, at, Operation::Confirm)
+    }
+
+    /// Gives a hold or booking back.
+    ///
+    /// Progress and linearization as [`Engine::confirm`].
+    ///
+    /// # Errors
+    /// `UNKNOWN_BOOKING`, `HOLD_EXPIRED`, `CANCELLED`, `TOO_LATE`, `CONCURRENT_REQUEST`, and those of idempotency keys.
+    pub fn cancel(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        self.settle(settle, at, Operation::Cancel)
+    }
+
+    fn settle(&self, settle: &Settle, at: Instant, operation: Operation) -> Result<Settled, Refusal> {
+        let unknown = Refusal::plain(Code::UnknownBooking);
+        let number = if settle.key.is_some() {
+            self.patients.enter(settle.patient).ok_or(Refusal::plain(Code::EngineFull))?
+        } else {
+            self.patients.find(settle.patient).ok_or(unknown)?
+        };
+        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let command = settle_fingerprint(settle, operation);
+        match self.remembered(&gate, settle.key, command)? {
+            Some(Remembered::Settled(settled)) => return Ok(settled),
+            Some(Remembered::Refusal(refusal)) => return Err(refusal),
+            Some(Remembered::Grant(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
+            None => {}
+        }
+        let decided = match operation {
+            Operation::Confirm => self.confirm_gated(&gate, settle, at),
+            _ => self.cancel_gated(&mut gate, settle, at),
+        };
+        if settle.key.is_some() {
+            match decided {
+                Ok(settled) => {
+                    let details = u64::from(settled.sequence.0) | u64::from(settled.changed) << 32;
+                    let packed = (settled.booking.get(), details);
+                    Self::remember(&mut gate, settle.key, command, EntryKind::Settled, packed);
+                }
+                Err(refusal) if refusal.code != Code::ConcurrentRequest => {
+                    Self::remember(&mut gate, settle.key, command, EntryKind::Refused, pack_refusal(refusal));
+                }
+                Err(_) => {}
+            }
+        }
+        decided
+    }
+
+    fn confirm_gated(&self, gate: &Gate<'_>, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        let booking = settle.booking;
+        let gone = |code| Self::gone(gate, booking, code);
+        let (_, row, block, tree) = self.place(booking.block()).ok_or_else(|| gone(Code::UnknownBooking))?;
+        let retest = self.rules_of(&row).late_confirm == LateConfirm::Retest;
+        let check = |view: &View, record: Seat| {
+            if record.patient() != gate.number() {
+                return Err(Refusal::plain(Code::UnknownBooking));
+            }
+            if !record.is_due(at) {
+                return Ok(());
+            }
+            // The view's counters do not count this hold, because it is due: the claim is decided once more.
+            let again = retest && tree.decide_at(view.live, record.node(), row.offset(at)).is_ok();
+            if again { Ok(()) } else { Err(Refusal::plain(Code::HoldExpired)) }
+        };
+        let done = block.confirm(booking.seat().get(), booking.sequence(), at, check, gone)?;
+        let Some(ended) = done else {
+            return Ok(Settled { booking, sequence: booking.sequence(), changed: false });
+        };
+        self.record_end(booking.block(), &ended, Change::Confirmed, at, settle.key);
+        Ok(Settled { booking, sequence: ended.sequence, changed: true })
+    }
+
+    fn cancel_gated(&self, gate: &mut Gate<'_>, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        let booking = settle.booking;
+        let (_, row, block, _) =
+            self.place(booking.block()).ok_or_else(|| Self::gone(gate, booking, Code::UnknownBooking))?;
+        let until = self.rules_of(&row).cancel_until;
+        let check = |record: Seat| {
+            if record.patient() != gate.number() {
+                Err(Refusal::plain(Code::UnknownBooking))
+            } else if record.is_due(at) {
+                Err(Refusal::plain(Code::HoldExpired))
+            } else if record.state() == State::Booked && row.offset(at) >= until {
+                Err(Refusal::plain(Code::TooLate))
+            } else {
+                Ok(())
+            }
+        };
+        let gone = |code| Self::gone(gate, booking, code);
+        let ended = block
+            .release(booking.seat().get(), booking.sequence(), at, check, gone)?
+            .ok_or_else(|| Refusal::plain(Code::UnknownBooking))?;
+        if gate.first() == Some(booking) {
+            gate.set_first_cancelled(booking);
+        } else {
+            let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Live && e.booking == booking.get());
+            if let Some((place, entry)) = found {
+                bury(gate, place, &Entry { details: entry.details | CANCELLED, ..entry });
+                trim(gate);
+            }
+            // The latest cancellation is remembered in the record, unless a live booking is kept there.
+            if gate.first().is_none() {
+                gate.set_first_cancelled(booking);
+            }
+        }
+        self.record_end(booking.block(), &ended, Change::Cancelled, at, settle.key);
+        Ok(Settled { booking, sequence: ended.sequence, changed: true })
+    }
+
+    /// The refusal for a booking whose seat is somebody else's by now.
+    fn gone(gate: &Gate<'_>, booking: BookingId, code: Code) -> Refusal {
+        if code != Code::UnknownBooking {
+            return Refusal::plain(code);
+        }
+        if gate.first_cancelled() == Some(booking) {
+            return Refusal::plain(Code::Cancelled);
+        }
+        if gate.first() == Some(booking) {
+            return Refusal::plain(Code::HoldExpired);
+        }
+        let entry = gate
+            .entries()
+            .find(|(_, e)| matches!(e.kind, EntryKind::Live | EntryKind::Past) && e.booking == booking.get());
+        Refusal::plain(match entry {
+            Some((_, entry)) if entry.kind == EntryKind::Past && entry.details & CANCELLED != 0 => {
+                Code::Cancelled
+            }
+            Some(_) => Code::HoldExpired,
+            None => Code::UnknownBooking,
+        })
+    }
+
+    /// Sweeps every hold that is due and returns how many. Never needed for correctness: a due hold is dead for everybody
+    /// whether or not it was swept. Lock-free; O(blocks).
+    pub fn tick(&self, at: Instant) -> u64 {
+        let swept = std::cell::Cell::new(0);
+        for number in 0..self.session_count() {
+            let Some(row) = self.sessions[number as usize].read() else { continue };
+            let blocks = if row.whole { 1 } else { u32::from(row.slots) };
+            for place in row.first_block..row.first_block + blocks {
+                let Some(id) = BlockId::new(place) else { continue };
+                let Some((block, _)) = self.block(id, &row) else { continue };
+                block.sweep(at, &|ended| {
+                    swept.set(swept.get() + 1);
+                    self.record_end(id, &ended, Change::Expired, at, None);
+                });
+            }
+        }
+        swept.get()
+    }
+}

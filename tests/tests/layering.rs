@@ -1,0 +1,105 @@
+//! What the repository promises about itself: which crate may know which, and what the inner ones never touch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each crate and the haoyuan crates that it may depend on: the arrows point one way, towards the core.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("haoyuan-core", &[]),
+    ("haoyuan-engine", &["haoyuan-core"]),
+    ("haoyuan-journal", &["haoyuan-core", "haoyuan-engine"]),
+    ("haoyuan-platform", &["haoyuan-core", "haoyuan-engine"]),
+    ("haoyuan", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal"]),
+    ("haoyuan-cli", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan"]),
+];
+
+/// What core and engine never mention: clocks, randomness, files, the environment, the network, floating point.
+const FOREIGN: &[&str] = &[
+    "std::time",
+    "SystemTime",
+    "Instant::now",
+    "thread_rng",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::process",
+    "std::io",
+    "println!",
+    "f32",
+    "f64",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn manifests() -> Vec<(String, toml::Table)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join("crates")).expect("the crates folder") {
+        let path = entry.expect("an entry").path().join("Cargo.toml");
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let manifest: toml::Table = text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let name = manifest["package"]["name"].as_str().expect("a name").to_owned();
+        found.push((name, manifest));
+    }
+    found
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a source folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn dependencies_point_towards_the_core() {
+    let manifests = manifests();
+    assert!(manifests.iter().any(|(name, _)| name == "haoyuan-core"), "{manifests:?}");
+    for (name, manifest) in &manifests {
+        let allowed = LAYERS.iter().find(|(layer, _)| layer == name);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("say in this test where `{name}` stands"));
+        // Tests of a crate may use what the crate itself may not.
+        for section in ["dependencies", "build-dependencies"] {
+            let Some(dependencies) = manifest.get(section).and_then(toml::Value::as_table) else { continue };
+            for dependency in dependencies.keys().filter(|d| d.starts_with("haoyuan")) {
+                assert!(allowed.contains(&dependency.as_str()), "`{name}` must not depend on `{dependency}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn core_and_engine_know_no_clock_no_chance_and_no_world() {
+    for name in ["haoyuan-core", "haoyuan-engine"] {
+        let mut found = Vec::new();
+        sources(&root().join("crates").join(name).join("src"), &mut found);
+        assert!(!found.is_empty());
+        for path in found {
+            let text = fs::read_to_string(&path).expect("a source file");
+            for (number, line) in (1..).zip(text.lines()) {
+                let code = line.split("//").next().unwrap_or(line);
+                let words = code.split(|c: char| !(c.is_alphanumeric() || "_:!".contains(c)));
+                for word in words {
+                    let foreign = FOREIGN.iter().find(|f| word == **f || word.starts_with(&format!("{f}::")));
+                    assert!(foreign.is_none(), "{}:{number} mentions `{word}`: {line}", path.display());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_c_binding_may_use_unsafe() {
+    let text = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace manifest");
+    let manifest: toml::Table = text.parse().expect("TOML");
+    assert_eq!(manifest["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+    for (name, manifest) in manifests() {
+        let inherits = manifest.get("lints").and_then(|l| l.get("workspace")).and_then(toml::Value::as_bool);
+        assert_eq!(inherits, Some(true), "`{name}` must take the lints of the workspace");
+    }
+}
