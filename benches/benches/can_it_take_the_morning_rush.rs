@@ -5,12 +5,12 @@
 //! have a cause that still stands at the end.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use haoyuan_benches::drive::{How, rush};
+use haoyuan_benches::drive::{How, Spent, alone, rush};
 use haoyuan_benches::hospital::{Hospital, RUSH, Tickets};
 use haoyuan_benches::measure::{Figure, print_machine, rounds};
 use haoyuan_benches::trace::{PATIENTS, Request, SEED, morning_rush};
 use haoyuan_benches::{check, reference};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const PRACTITIONERS: u32 = 100;
 const HALF_HOURS: u32 = 20;
@@ -18,7 +18,7 @@ const HALF_HOURS: u32 = 20;
 const INTERLEAVING: u64 = 1;
 
 struct Run {
-    wall: Duration,
+    spent: Spent,
     decisions: u64,
     granted: u64,
     concurrent: u64,
@@ -27,7 +27,7 @@ struct Run {
 /// One rush on a fresh engine, checked.
 fn run(trace: &[Request], expected: &[bool], threads: usize, tickets: Tickets, how: How) -> Run {
     let hospital = Hospital::open(RUSH, PRACTITIONERS, HALF_HOURS, tickets, &[trace]);
-    let (wall, queues) = rush(&hospital, trace, threads, how);
+    let (spent, queues) = rush(&hospital, trace, threads, how);
     let (granted, concurrent) = check::rush(&hospital, &queues);
     let reference = expected.iter().filter(|granted| **granted).count() as u64;
     if let [queue] = queues.as_slice() {
@@ -41,7 +41,7 @@ fn run(trace: &[Request], expected: &[bool], threads: usize, tickets: Tickets, h
             "{granted} grants, not {reference}"
         );
     }
-    Run { wall, decisions: queues.iter().map(|queue| queue.decisions).sum(), granted, concurrent }
+    Run { spent, decisions: queues.iter().map(|queue| queue.decisions).sum(), granted, concurrent }
 }
 
 fn table(trace: &[Request], expected: &[bool]) {
@@ -56,12 +56,10 @@ fn table(trace: &[Request], expected: &[bool]) {
     let mut base = Figure::default();
     let mut figures = vec![(Figure::default(), 0, 0); runs.len()];
     for _ in 0..rounds() {
-        let start = Instant::now();
-        assert_eq!(reference::granted(RUSH, trace), expected);
-        base.add(start.elapsed(), trace.len() as u64);
+        base.add(alone(|| assert_eq!(reference::granted(RUSH, trace), expected)), trace.len() as u64);
         for ((_, threads, tickets, how), (figure, granted, concurrent)) in runs.iter().zip(&mut figures) {
             let run = run(trace, expected, *threads, *tickets, *how);
-            figure.add(run.wall, run.decisions);
+            figure.add(run.spent, run.decisions);
             *granted = run.granted;
             *concurrent += run.concurrent;
         }
@@ -88,7 +86,9 @@ fn bench(c: &mut Criterion) {
         for (name, how) in [("book", How::Book), ("hold_then_confirm", How::HoldThenConfirm)] {
             group.bench_function(format!("{name}/{threads}"), |b| {
                 b.iter_custom(|iterations| {
-                    (0..iterations).map(|_| run(&trace, &expected, threads, Tickets::Shown, how).wall).sum()
+                    (0..iterations)
+                        .map(|_| run(&trace, &expected, threads, Tickets::Shown, how).spent.wall)
+                        .sum()
                 });
             });
         }

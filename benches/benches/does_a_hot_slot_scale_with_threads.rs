@@ -6,8 +6,8 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haoyuan_benches::check;
-use haoyuan_benches::drive::{Client, together};
-use haoyuan_benches::hospital::{Hospital, LARGE, Tickets, release};
+use haoyuan_benches::drive::{Client, Spent, alone, together};
+use haoyuan_benches::hospital::{Hospital, LARGE, Tickets, VISITS, release};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, scaled, share};
 use haoyuan_benches::trace::{PATIENTS, Request, SEED, one_slot};
 use haoyuan_core::request::Settle;
@@ -16,17 +16,17 @@ use haoyuan_core::word::{Operation, Word};
 use portable_atomic::AtomicU128;
 use std::hint::{black_box, spin_loop};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A word and nothing beside it on its cache lines.
 #[repr(align(128))]
 struct Alone(AtomicU128);
 
 /// Every thread replaces the word `count` times.
-fn bare_cas(threads: usize, count: usize) -> (Duration, u64) {
+fn bare_cas(threads: usize, count: usize) -> (Spent, u64) {
     let word = Alone(AtomicU128::new(0));
     let mut workers = vec![(); threads];
-    let wall = together(&mut workers, |()| {
+    let spent = together(&mut workers, |()| {
         for _ in 0..count {
             let mut old = word.0.load(Ordering::Acquire);
             while let Err(seen) = word.0.compare_exchange(old, old + 1, Ordering::AcqRel, Ordering::Acquire) {
@@ -37,7 +37,7 @@ fn bare_cas(threads: usize, count: usize) -> (Duration, u64) {
     });
     let successes = (threads * count) as u64;
     assert_eq!(word.0.load(Ordering::Relaxed), u128::from(successes), "a compare-and-swap was lost");
-    (wall, successes)
+    (spent, successes)
 }
 
 fn traces(threads: usize) -> Vec<Vec<Request>> {
@@ -61,12 +61,12 @@ impl<'a> Hot<'a> {
         hot
     }
 
-    fn run(&mut self, requests: usize) -> (Duration, u64) {
+    fn run(&mut self, requests: usize) -> (Spent, u64) {
         let before: u64 = self.clients.iter().map(|client| client.decisions).sum();
         let share = requests / self.clients.len();
         let hospital = &self.hospital;
-        let wall = together(&mut self.clients, |client| client.churn(hospital, share));
-        (wall, self.clients.iter().map(|client| client.decisions).sum::<u64>() - before)
+        let spent = together(&mut self.clients, |client| client.churn(hospital, share));
+        (spent, self.clients.iter().map(|client| client.decisions).sum::<u64>() - before)
     }
 
     fn check(&self) {
@@ -74,54 +74,68 @@ impl<'a> Hot<'a> {
     }
 }
 
+/// The release as an offset of the pool trees.
+fn offset() -> i64 {
+    release().ms() - VISITS.midnight().ms()
+}
+
 /// The fold alone: the rules over counters in a register.
-fn fold(count: usize) -> (Duration, u64) {
+fn fold(count: usize) -> (Spent, u64) {
     let tree = LARGE.tree();
     let word = Word::default();
-    let start = Instant::now();
-    for _ in 0..count {
-        let permit = tree.decide(black_box(word.live()), Class::Public, Channel::App, -600_000_000);
-        assert!(black_box(permit).is_ok());
-    }
-    (start.elapsed(), count as u64)
+    let spent = alone(|| {
+        for _ in 0..count {
+            let permit = tree.decide(black_box(word.live()), Class::Public, Channel::App, offset());
+            assert!(black_box(permit).is_ok());
+        }
+    });
+    (spent, count as u64)
 }
 
 /// What a claim must do to the block at least: load, fold, compare-and-swap; and the same to give it back.
-fn fold_and_cas(count: usize) -> (Duration, u64) {
+fn fold_and_cas(count: usize) -> (Spent, u64) {
     let tree = LARGE.tree();
     let shared = Alone(AtomicU128::new(0));
-    let start = Instant::now();
-    for _ in 0..count / 2 {
-        let word = Word::from_bits(shared.0.load(Ordering::Acquire));
-        let permit =
-            tree.decide(word.live(), Class::Public, Channel::App, -600_000_000).expect("a free seat");
-        let next = word.then(permit.live, Operation::Claim, 0).expect("a sequence");
-        assert!(
-            shared.0.compare_exchange(word.bits(), next.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
-        );
-        let word = Word::from_bits(shared.0.load(Ordering::Acquire));
-        let counter = tree.counter(permit.node).expect("a bookable node");
-        let live = word.live().minus(counter).expect("a live seat");
-        let next = word.then(live, Operation::Release, 0).expect("a sequence");
-        assert!(
-            shared.0.compare_exchange(word.bits(), next.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
-        );
-    }
-    (start.elapsed(), (count / 2 * 2) as u64)
+    let spent = alone(|| {
+        for _ in 0..count / 2 {
+            let word = Word::from_bits(shared.0.load(Ordering::Acquire));
+            let permit =
+                tree.decide(word.live(), Class::Public, Channel::App, offset()).expect("a free seat");
+            let next = word.then(permit.live, Operation::Claim, 0).expect("a sequence");
+            assert!(
+                shared
+                    .0
+                    .compare_exchange(word.bits(), next.bits(), Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok()
+            );
+            let word = Word::from_bits(shared.0.load(Ordering::Acquire));
+            let counter = tree.counter(permit.node).expect("a bookable node");
+            let live = word.live().minus(counter).expect("a live seat");
+            let next = word.then(live, Operation::Release, 0).expect("a sequence");
+            assert!(
+                shared
+                    .0
+                    .compare_exchange(word.bits(), next.bits(), Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok()
+            );
+        }
+    });
+    (spent, (count / 2 * 2) as u64)
 }
 
 /// One patient books and cancels one seat, nobody else: everything in the nearest cache.
-fn one_patient(hospital: &Hospital, class: Class, count: usize) -> (Duration, u64) {
+fn one_patient(hospital: &Hospital, class: Class, count: usize) -> (Spent, u64) {
     let request = Request { class, ..one_slot(SEED, 0..1)[0] };
     hospital.issue(&[request]);
     let wish = request.wish();
-    let start = Instant::now();
-    for _ in 0..count / 2 {
-        let grant = hospital.engine.book(black_box(&wish), release()).expect("a free seat");
-        let settle = Settle { patient: wish.patient, booking: grant.booking, key: None };
-        hospital.engine.cancel(black_box(&settle), release()).expect("a live booking");
-    }
-    (start.elapsed(), (count / 2 * 2) as u64)
+    let spent = alone(|| {
+        for _ in 0..count / 2 {
+            let grant = hospital.engine.book(black_box(&wish), release()).expect("a free seat");
+            let settle = Settle { patient: wish.patient, booking: grant.booking, key: None };
+            hospital.engine.cancel(black_box(&settle), release()).expect("a live booking");
+        }
+    });
+    (spent, (count / 2 * 2) as u64)
 }
 
 fn table() {
@@ -131,7 +145,7 @@ fn table() {
     let mut shown_two = Hot::open(&two, Tickets::Shown);
     let mut free_one = Hot::open(&one, Tickets::NotNeeded);
     let mut free_two = Hot::open(&two, Tickets::NotNeeded);
-    let alone = Hospital::open(LARGE, 1, 1, Tickets::Shown, &[]);
+    let quiet = Hospital::open(LARGE, 1, 1, Tickets::Shown, &[]);
     let mut figures: [Figure; 10] = Default::default();
     for _ in 0..rounds() {
         let measured = [
@@ -139,14 +153,17 @@ fn table() {
             bare_cas(2, requests / 2),
             fold(requests),
             fold_and_cas(requests),
-            one_patient(&alone, Class::Public, requests),
-            one_patient(&alone, Class::ReferralSecondary, requests),
+            one_patient(&quiet, Class::Public, requests),
+            one_patient(&quiet, Class::ReferralSecondary, requests),
             free_one.run(requests),
             shown_one.run(requests),
             free_two.run(requests),
             shown_two.run(requests),
         ];
-        figures.iter_mut().zip(measured).for_each(|(figure, (wall, decisions))| figure.add(wall, decisions));
+        figures
+            .iter_mut()
+            .zip(measured)
+            .for_each(|(figure, (spent, decisions))| figure.add(spent, decisions));
     }
     for hot in [&shown_one, &shown_two, &free_one, &free_two] {
         hot.check();
@@ -183,16 +200,16 @@ fn bench(c: &mut Criterion) {
         group.bench_function(format!("bare_cas/{threads}"), |b| {
             b.iter_custom(|iterations| {
                 let count = usize::try_from(iterations).expect("a few million") * BATCH / threads;
-                let (wall, decisions) = bare_cas(threads, count);
-                share(wall, iterations, decisions)
+                let (spent, decisions) = bare_cas(threads, count);
+                share(spent.wall, iterations, decisions)
             });
         });
         let traces = traces(threads);
         let mut hot = Hot::open(&traces, Tickets::Shown);
         group.bench_function(format!("engine/{threads}"), |b| {
             b.iter_custom(|iterations| {
-                let (wall, decisions) = hot.run(usize::try_from(iterations).expect("a few million") * BATCH);
-                share(wall, iterations, decisions)
+                let (spent, decisions) = hot.run(usize::try_from(iterations).expect("a few million") * BATCH);
+                share(spent.wall, iterations, decisions)
             });
         });
         hot.check();

@@ -6,7 +6,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haoyuan_benches::check;
-use haoyuan_benches::drive::{Client, together};
+use haoyuan_benches::drive::{Client, Spent, together};
 use haoyuan_benches::hospital::{Hospital, LARGE, Tickets};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, scaled, share};
 use haoyuan_benches::trace::{PATIENTS, Request, SEED, SplitMix, uniform};
@@ -42,22 +42,22 @@ impl<'a> Churn<'a> {
         churn
     }
 
-    fn run(&mut self, requests: usize) -> (Duration, u64) {
+    fn run(&mut self, requests: usize) -> (Spent, u64) {
         let before: u64 = self.clients.iter().map(|client| client.decisions).sum();
         let share = requests / self.clients.len();
         let hospital = &self.hospital;
-        let wall = together(&mut self.clients, |client| client.churn(hospital, share));
-        (wall, self.clients.iter().map(|client| client.decisions).sum::<u64>() - before)
+        let spent = together(&mut self.clients, |client| client.churn(hospital, share));
+        (spent, self.clients.iter().map(|client| client.decisions).sum::<u64>() - before)
     }
 }
 
 /// One compare-and-swap of a random word and one of a random patient, spread in memory as in the engine.
-fn bare(threads: u64, count: usize) -> (Duration, u64) {
+fn bare(threads: u64, count: usize) -> (Spent, u64) {
     let words: Vec<AtomicU128> = (0..2 * PRACTITIONERS * HALF_HOURS).map(|_| AtomicU128::new(0)).collect();
     let patients: Vec<AtomicU64> = (0..4 * PATIENTS).map(|_| AtomicU64::new(0)).collect();
     let share = count / usize::try_from(threads).expect("a few threads");
     let mut workers: Vec<SplitMix> = (0..threads).map(SplitMix::new).collect();
-    let wall = together(&mut workers, |rng| {
+    let spent = together(&mut workers, |rng| {
         for _ in 0..share {
             let patient = &patients[4 * rng.below(PATIENTS) as usize];
             let seen = patient.load(Ordering::Relaxed);
@@ -67,7 +67,7 @@ fn bare(threads: u64, count: usize) -> (Duration, u64) {
             let _ = word.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed);
         }
     });
-    (wall, share as u64 * threads)
+    (spent, share as u64 * threads)
 }
 
 fn table() {
@@ -83,12 +83,12 @@ fn table() {
     let mut figures = vec![Figure::default(); runs.len()];
     for _ in 0..rounds() {
         for (figure, threads) in base.iter_mut().zip(1..) {
-            let (wall, count) = bare(threads, requests);
-            figure.add(wall, count);
+            let (spent, count) = bare(threads, requests);
+            figure.add(spent, count);
         }
         for ((_, churn), figure) in runs.iter_mut().zip(&mut figures) {
-            let (wall, decisions) = churn.run(requests);
-            figure.add(wall, decisions);
+            let (spent, decisions) = churn.run(requests);
+            figure.add(spent, decisions);
         }
     }
     for (figure, threads) in base.iter().zip(1..) {
@@ -111,9 +111,9 @@ fn bench(c: &mut Criterion) {
         let mut churn = Churn::open(&traces, Tickets::Shown);
         group.bench_function(format!("engine/{threads}"), |b| {
             b.iter_custom(|iterations| {
-                let (wall, decisions) =
+                let (spent, decisions) =
                     churn.run(usize::try_from(iterations).expect("a few million") * BATCH);
-                share(wall, iterations, decisions)
+                share(spent.wall, iterations, decisions)
             });
         });
         check::clients(&churn.hospital, &churn.clients);

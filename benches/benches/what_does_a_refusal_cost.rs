@@ -4,7 +4,7 @@
 //! the block must not write to shared memory; with an idempotency key it must be remembered, which is a write by design.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use haoyuan_benches::drive::together;
+use haoyuan_benches::drive::{Spent, together};
 use haoyuan_benches::hospital::{Hospital, LARGE, Tickets, release};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, scaled};
 use haoyuan_benches::trace::{PATIENTS, Request, SEED, SplitMix, one_slot};
@@ -61,11 +61,11 @@ fn slots(trace: &[Request]) -> Vec<Refusing> {
 }
 
 /// Every thread asks `count` times and is refused each time.
-fn refuse(slot: &Refusing, trace: &[Request], threads: usize, count: usize, keyed: bool) -> (Duration, u64) {
+fn refuse(slot: &Refusing, trace: &[Request], threads: usize, count: usize, keyed: bool) -> (Spent, u64) {
     let share = trace.len() / threads;
     let mut parts: Vec<(&[Request], SplitMix)> =
         (0u64..).zip(trace.chunks(share).take(threads)).map(|(n, part)| (part, SplitMix::new(n))).collect();
-    let wall = together(&mut parts, |(part, keys)| {
+    let spent = together(&mut parts, |(part, keys)| {
         for request in part.iter().cycle().take(count / threads) {
             let mut wish = request.wish();
             if keyed {
@@ -76,19 +76,19 @@ fn refuse(slot: &Refusing, trace: &[Request], threads: usize, count: usize, keye
             assert_eq!(code, slot.code);
         }
     });
-    (wall, (count / threads * threads) as u64)
+    (spent, (count / threads * threads) as u64)
 }
 
 /// The least: every thread loads one shared word.
-fn bare_load(threads: usize, count: usize) -> (Duration, u64) {
+fn bare_load(threads: usize, count: usize) -> (Spent, u64) {
     let word = AtomicU128::new(1);
     let mut workers = vec![(); threads];
-    let wall = together(&mut workers, |()| {
+    let spent = together(&mut workers, |()| {
         for _ in 0..count / threads {
             assert!(black_box(&word).load(Ordering::Acquire) == 1);
         }
     });
-    (wall, (count / threads * threads) as u64)
+    (spent, (count / threads * threads) as u64)
 }
 
 fn table(trace: &[Request], slots: &[Refusing]) {
@@ -97,12 +97,12 @@ fn table(trace: &[Request], slots: &[Refusing]) {
         let mut base = Figure::default();
         let mut figures = vec![[Figure::default(), Figure::default()]; slots.len()];
         for _ in 0..rounds() {
-            let (wall, loads) = bare_load(threads, count);
-            base.add(wall, loads);
+            let (spent, loads) = bare_load(threads, count);
+            base.add(spent, loads);
             for (slot, figures) in slots.iter().zip(&mut figures) {
                 for (figure, keyed) in figures.iter_mut().zip([false, true]) {
-                    let (wall, decisions) = refuse(slot, trace, threads, count, keyed);
-                    figure.add(wall, decisions);
+                    let (spent, decisions) = refuse(slot, trace, threads, count, keyed);
+                    figure.add(spent, decisions);
                 }
             }
         }
@@ -141,7 +141,7 @@ fn bench(c: &mut Criterion) {
             group.bench_function(format!("{}/{threads}", slot.name), |b| {
                 b.iter_custom(|iterations| {
                     let count = usize::try_from(iterations).expect("a few million") * threads;
-                    refuse(slot, &trace, threads, count, false).0
+                    refuse(slot, &trace, threads, count, false).0.wall
                 });
             });
         }

@@ -4,7 +4,7 @@
 //! cargo run --release -p haoyuan-benches --example profile -- hot|full|protected|rush|churn [--threads N] [--requests N] [--no-tickets]
 //! ```
 
-use haoyuan_benches::drive::{Client, How, rush, together};
+use haoyuan_benches::drive::{Client, How, Spent, rush, together};
 use haoyuan_benches::hospital::{Hospital, LARGE, RUSH, Tickets, release};
 use haoyuan_benches::trace::{PATIENTS, SEED, morning_rush, one_slot, uniform};
 use haoyuan_core::terms::Class;
@@ -26,14 +26,14 @@ fn main() {
         let first = u32::try_from(thread).expect("a few threads") * share;
         first..first + share
     };
-    let (wall, decisions) = match arguments.first().map(String::as_str) {
+    let (spent, decisions) = match arguments.first().map(String::as_str) {
         Some("hot") => {
             let traces: Vec<_> = (0..threads).map(|thread| one_slot(SEED, part(thread))).collect();
             let views: Vec<_> = traces.iter().map(Vec::as_slice).collect();
             let hospital = Hospital::open(LARGE, 1, 1, tickets, &views);
             let mut clients: Vec<_> = traces.iter().map(|trace| Client::new(&hospital, trace)).collect();
-            let wall = together(&mut clients, |client| client.churn(&hospital, requests / threads));
-            (wall, clients.iter().map(|c| c.decisions).sum())
+            let spent = together(&mut clients, |client| client.churn(&hospital, requests / threads));
+            (spent, clients.iter().map(|c| c.decisions).sum())
         }
         Some("churn") => {
             let traces: Vec<_> =
@@ -41,20 +41,21 @@ fn main() {
             let views: Vec<_> = traces.iter().map(Vec::as_slice).collect();
             let hospital = Hospital::open(LARGE, 100, 20, tickets, &views);
             let mut clients: Vec<_> = traces.iter().map(|trace| Client::new(&hospital, trace)).collect();
-            let wall = together(&mut clients, |client| client.churn(&hospital, requests / threads));
-            (wall, clients.iter().map(|c| c.decisions).sum())
+            let spent = together(&mut clients, |client| client.churn(&hospital, requests / threads));
+            (spent, clients.iter().map(|c| c.decisions).sum())
         }
         Some("rush") => {
             let trace = morning_rush(SEED, PATIENTS, 100, 20);
-            let mut wall = std::time::Duration::ZERO;
+            let mut spent = Spent::default();
             let mut decisions = 0u64;
             while decisions < requests as u64 {
                 let hospital = Hospital::open(RUSH, 100, 20, tickets, &[&trace]);
                 let (time, queues) = rush(&hospital, &trace, threads, How::Book);
-                wall += time;
+                spent.wall += time.wall;
+                spent.cpu += time.cpu;
                 decisions += queues.iter().map(|q| q.decisions).sum::<u64>();
             }
-            (wall, decisions)
+            (spent, decisions)
         }
         Some(kind @ ("full" | "protected")) => {
             let mut trace = one_slot(SEED, 0..PATIENTS);
@@ -76,19 +77,24 @@ fn main() {
                 request.class = Class::Public;
             }
             let mut counts = vec![0u64; threads];
-            let wall = together(&mut counts, |count| {
+            let spent = together(&mut counts, |count| {
                 for request in trace.iter().cycle().take(requests / threads) {
                     let answer = hospital.engine.book(&black_box(request.wish()), release());
                     *count += u64::from(black_box(answer).is_err());
                 }
             });
-            (wall, counts.iter().sum())
+            (spent, counts.iter().sum())
         }
         _ => {
             eprintln!("name a workload: hot, full, protected, rush or churn");
             std::process::exit(2);
         }
     };
-    let nanoseconds = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
-    println!("{decisions} decisions in {wall:?}: {} ps each", nanoseconds * 1_000 / decisions.max(1));
+    let each = |time: std::time::Duration| time.as_nanos() * 1_000 / u128::from(decisions.max(1));
+    println!(
+        "{decisions} decisions in {:?}: {} ps each, on processors {} ps",
+        spent.wall,
+        each(spent.wall),
+        each(spent.cpu)
+    );
 }

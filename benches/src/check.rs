@@ -105,14 +105,15 @@ pub fn rush(hospital: &Hospital, queues: &[Queue<'_>]) -> (u64, u64) {
 /// If they are not right.
 pub fn clients(hospital: &Hospital, clients: &[Client<'_>]) {
     let request = |(wish, booking): &(haoyuan_core::request::Wish, BookingId)| {
-        (Request { patient: wish.patient, slot: wish.slot, class: wish.class }, *booking)
+        (Request { patient: wish.patient, slot: wish.slot, class: wish.class, referral: 0 }, *booking)
     };
     let live = live(hospital, clients.iter().flat_map(Client::live).map(request));
     let (granted, released) = clients.iter().fold((0, 0), |sum, c| (sum.0 + c.granted, sum.1 + c.released));
     assert_eq!(live, granted - released, "grants, releases and live bookings do not add up");
     assert!(granted > 0, "nothing was granted: the run shows nothing");
     for (code, count) in clients.iter().flat_map(|client| &client.refused) {
-        let expected = wants_seats(*code) || matches!(code, Code::Overlap | Code::DepartmentDayLimit);
+        let expected =
+            wants_seats(*code) || matches!(code, Code::TicketUsed | Code::Overlap | Code::DepartmentDayLimit);
         let crossed = clients.len() > 1 && *code == Code::ConcurrentRequest;
         assert!(expected || crossed, "{count} requests were refused with {code}");
     }

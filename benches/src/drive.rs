@@ -9,35 +9,51 @@ use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-/// Runs `work` on every element of `states` at once, a thread each, and measures from the moment at which all are ready
-/// until the last is done.
+/// The time that a run took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// From the moment at which every thread was ready until the last was done.
+    pub wall: Duration,
+    /// On the processors, all threads together; what other programs took is not in it. Zero where the kernel does not say.
+    pub cpu: Duration,
+}
+
+/// How long this thread has been on a processor. The kernel counts in ticks of a few milliseconds.
+fn on_cpu() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0))
+}
+
+/// Runs `work` on every element of `states` at once, a thread each.
 ///
 /// # Panics
 /// If `work` does.
-pub fn together<S: Send>(states: &mut [S], work: impl Fn(&mut S) + Sync) -> Duration {
-    if let [only] = states {
-        let start = Instant::now();
-        work(only);
-        return start.elapsed();
-    }
+pub fn together<S: Send>(states: &mut [S], work: impl Fn(&mut S) + Sync) -> Spent {
     let barrier = Barrier::new(states.len());
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = states
-            .iter_mut()
-            .map(|state| {
-                scope.spawn(|| {
-                    barrier.wait();
-                    let start = Instant::now();
-                    work(state);
-                    (start, Instant::now())
-                })
-            })
-            .collect();
-        let times: Vec<_> = threads.into_iter().map(|t| t.join().expect("a worker does not panic")).collect();
-        let first = times.iter().map(|t| t.0).min();
-        let last = times.iter().map(|t| t.1).max();
-        last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first)
-    })
+    let run = |state: &mut S| {
+        barrier.wait();
+        let (cpu, start) = (on_cpu(), Instant::now());
+        work(state);
+        let end = Instant::now();
+        (start, end, on_cpu().saturating_sub(cpu))
+    };
+    let run = &run;
+    let times: Vec<_> = match states {
+        // One client runs where it was set up, as in a program without threads.
+        [only] => vec![run(only)],
+        _ => std::thread::scope(|scope| {
+            let threads: Vec<_> = states.iter_mut().map(|state| scope.spawn(move || run(state))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("a worker does not panic")).collect()
+        }),
+    };
+    let (first, last) = (times.iter().map(|t| t.0).min(), times.iter().map(|t| t.1).max());
+    let wall = last.zip(first).map_or(Duration::ZERO, |(last, first)| last - first);
+    Spent { wall, cpu: times.iter().map(|t| t.2).sum() }
+}
+
+/// As [`together`] with one thread and nothing to keep.
+pub fn alone(work: impl Fn() + Sync) -> Spent {
+    together(&mut [()], |()| work())
 }
 
 /// A verdict in 8 bytes: a booking id, or a refusal's code with the top bit set.
@@ -97,7 +113,7 @@ pub struct Queue<'a> {
     pub decisions: u64,
 }
 
-/// The morning rush: every thread takes its part of the trace. Returns the wall time and the queues.
+/// The morning rush: every thread takes its part of the trace. Returns the time and the queues.
 ///
 /// # Panics
 /// If a hold cannot be confirmed.
@@ -106,7 +122,7 @@ pub fn rush<'a>(
     trace: &'a [Request],
     threads: usize,
     how: How,
-) -> (Duration, Vec<Queue<'a>>) {
+) -> (Spent, Vec<Queue<'a>>) {
     // Chunks are dealt round robin, so that the threads meet at the same hours of the trace.
     const CHUNK: usize = 64;
     let mut queues: Vec<Queue<'_>> = (0..threads)
@@ -121,7 +137,7 @@ pub fn rush<'a>(
         .collect();
     let engine = &hospital.engine;
     let at = release();
-    let wall = together(&mut queues, |queue| {
+    let spent = together(&mut queues, |queue| {
         for request in queue.requests.iter().copied().flatten() {
             let wish = request.wish();
             let answer = match how {
@@ -140,7 +156,7 @@ pub fn rush<'a>(
         }
         queue.decisions += queue.verdicts.len() as u64;
     });
-    (wall, queues)
+    (spent, queues)
 }
 
 /// One client that books and releases.

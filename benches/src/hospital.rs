@@ -172,7 +172,7 @@ impl Hospital {
                 continue;
             }
             let ticket = Ticket {
-                id: crate::trace::ticket(request.patient, request.class),
+                id: request.ticket(),
                 patient: request.patient,
                 class: request.class,
                 institution: InstitutionId::default(),

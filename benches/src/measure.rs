@@ -1,27 +1,44 @@
 //! Figures: medians and spread over rounds, measured side by side so that other load hits every candidate alike.
 
+use crate::drive::Spent;
 use std::fmt;
 use std::time::Duration;
 
-/// Nanoseconds per decision over several rounds: wall time over all threads, divided by all decisions.
+/// Nanoseconds per decision over several rounds: wall time over all threads divided by all decisions, and time on the
+/// processors divided by all decisions.
 #[derive(Clone, Debug, Default)]
-pub struct Figure(Vec<f64>);
+pub struct Figure {
+    wall: Vec<f64>,
+    cpu: Vec<f64>,
+}
+
+fn middle(sorted: &[f64]) -> f64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
 
 impl Figure {
     /// Adds a round.
     #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-    pub fn add(&mut self, wall: Duration, decisions: u64) {
-        self.0.push(wall.as_nanos() as f64 / decisions.max(1) as f64);
-        self.0.sort_by(f64::total_cmp);
+    pub fn add(&mut self, spent: Spent, decisions: u64) {
+        for (figures, time) in [(&mut self.wall, spent.wall), (&mut self.cpu, spent.cpu)] {
+            figures.push(time.as_nanos() as f64 / decisions.max(1) as f64);
+            figures.sort_by(f64::total_cmp);
+        }
     }
 
-    /// The median.
+    /// The median of wall time.
     #[must_use]
     pub fn median(&self) -> f64 {
-        self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
+        middle(&self.wall)
     }
 
-    /// How many times slower than `other`, by medians.
+    /// The median of time on the processors.
+    #[must_use]
+    pub fn on_cpu(&self) -> f64 {
+        middle(&self.cpu)
+    }
+
+    /// How many times slower than `other`, by medians of wall time.
     #[must_use]
     pub fn over(&self, other: &Self) -> f64 {
         self.median() / other.median()
@@ -30,10 +47,14 @@ impl Figure {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (least, most) =
-            (self.0.first().copied().unwrap_or(f64::NAN), self.0.last().copied().unwrap_or(f64::NAN));
-        let median = self.median();
-        write!(f, "{median:8.1} ns ({least:.1} to {most:.1})  {:8.2} M/s", 1_000.0 / median)
+        let least = self.wall.first().copied().unwrap_or(f64::NAN);
+        let most = self.wall.last().copied().unwrap_or(f64::NAN);
+        let (median, cpu) = (self.median(), self.on_cpu());
+        write!(
+            f,
+            "{median:9.1} ns ({least:.1} to {most:.1}), on processors {cpu:.1} ns; {:.2} M/s",
+            1_000.0 / median
+        )
     }
 }
 

@@ -97,15 +97,6 @@ pub fn patient(number: u32) -> PatientKey {
     PatientKey::new(high << 64 | u128::from(hash.next() | 1)).expect("odd numbers are not zero")
 }
 
-/// The ticket of a patient for a class: numbered so that a request can name it without a look-up.
-///
-/// # Panics
-/// Never: keys are odd.
-#[must_use]
-pub fn ticket(patient: PatientKey, class: Class) -> TicketId {
-    TicketId::new(patient.get() ^ u128::from(class.number()) << 1).expect("keys are odd")
-}
-
 /// One request of a trace: 32 bytes, so that reading the trace costs little beside deciding it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -115,14 +106,27 @@ pub struct Request {
     pub slot: SlotRef,
     /// By what right.
     pub class: Class,
+    /// Which of the patient's referrals is shown, if one is: a referral serves one live booking.
+    pub referral: u8,
 }
 
 impl Request {
+    /// The ticket that it shows, numbered so that it can be named without a look-up.
+    ///
+    /// # Panics
+    /// Never: keys are odd.
+    #[must_use]
+    #[inline]
+    pub fn ticket(&self) -> TicketId {
+        let number = u128::from(self.class.number()) << 1 | u128::from(self.referral) << 8;
+        TicketId::new(self.patient.get() ^ number).expect("keys are odd")
+    }
+
     /// The request as the engine is asked it, with the patient's ticket if the class needs one.
     #[must_use]
     #[inline]
     pub fn wish(&self) -> Wish {
-        let ticket = self.class.needs_ticket().then(|| ticket(self.patient, self.class));
+        let ticket = self.class.needs_ticket().then(|| self.ticket());
         Wish {
             patient: self.patient,
             slot: self.slot,
@@ -153,17 +157,22 @@ pub fn slot(session: u32, slot: u32) -> SlotRef {
 pub fn morning_rush(seed: u64, patients: u32, practitioners: u32, half_hours: u32) -> Vec<Request> {
     let mut rng = SplitMix::new(seed);
     let mut order = Vec::with_capacity(2 * patients as usize);
-    for _ in 0..2 {
-        let mut permutation: Vec<u32> = (0..patients).collect();
+    for referral in 0..2u8 {
+        let mut permutation: Vec<(u32, u8)> = (0..patients).map(|number| (number, referral)).collect();
         rng.shuffle(&mut permutation);
         order.append(&mut permutation);
     }
     let zipf = Zipf::new(practitioners);
-    let requests = order.into_iter().map(|number| {
+    let requests = order.into_iter().map(|(number, referral)| {
         let practitioner = zipf.rank(rng.unit());
         let half_hour = rng.below(half_hours);
         let practitioner = u32::try_from(practitioner).expect("a rank below the number of practitioners");
-        Request { patient: patient(number), slot: slot(practitioner, half_hour), class: rng.class() }
+        Request {
+            patient: patient(number),
+            slot: slot(practitioner, half_hour),
+            class: rng.class(),
+            referral,
+        }
     });
     requests.collect()
 }
@@ -181,7 +190,7 @@ pub fn uniform(
     let mut request = || {
         let slot = slot(rng.below(practitioners), rng.below(half_hours));
         let number = patients.start + rng.below(patients.end - patients.start);
-        Request { patient: patient(number), slot, class: rng.class() }
+        Request { patient: patient(number), slot, class: rng.class(), referral: 0 }
     };
     (0..count).map(|_| request()).collect()
 }
@@ -194,6 +203,6 @@ pub fn one_slot(seed: u64, patients: std::ops::Range<u32>) -> Vec<Request> {
     rng.shuffle(&mut order);
     order
         .into_iter()
-        .map(|number| Request { patient: patient(number), slot: slot(0, 0), class: rng.class() })
+        .map(|number| Request { patient: patient(number), slot: slot(0, 0), class: rng.class(), referral: 0 })
         .collect()
 }

@@ -5,8 +5,8 @@
 
 use crate::generate::Command;
 use crate::model::{
-    Accepted, Booking, Counts, Denied, Model, Pools, State, Why, asks_for_ticket, gap, limit_code, most_in_window,
-    too_close,
+    Accepted, Booking, Counts, Denied, Model, Pools, State, Why, asks_for_ticket, gap, limit_code,
+    most_in_window, too_close,
 };
 use haoyuan_core::ids::{BlockId, BookingId, Interval, PatientKey, SeatIndex, Sequence, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
@@ -156,7 +156,10 @@ pub fn i7_privilege(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
         for u in pools.bookable().into_iter().filter(|u| pools.is_inside(*u, v)) {
             let verdict = fold.claim(b, u, t);
             let own = matches!(verdict, Err((Code::NotOpen | Code::Closed | Code::CapReached, _)));
-            ensure!(verdict.is_ok() || own, "I7: node {v} is admitted and node {u} inside it told {verdict:?}");
+            ensure!(
+                verdict.is_ok() || own,
+                "I7: node {v} is admitted and node {u} inside it told {verdict:?}"
+            );
         }
     }
     Ok(())
@@ -207,7 +210,10 @@ pub fn i11_window(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
         let (opens, closes) = pools.window(u);
         let verdict = fold.claim(b, u, t);
         let shut = matches!(verdict, Err((Code::NotOpen | Code::Closed, _)));
-        ensure!(shut != (opens <= t && t < closes), "I11: node {u} at {t}, open {opens}..{closes}: {verdict:?}");
+        ensure!(
+            shut != (opens <= t && t < closes),
+            "I11: node {u} at {t}, open {opens}..{closes}: {verdict:?}"
+        );
     }
     Ok(())
 }
@@ -276,11 +282,17 @@ pub fn i12_ledger(p: u32, sessions: &[(u32, u32)]) -> Finding {
     for (i, (capacity, quota)) in sessions.iter().enumerate() {
         let share = u64::from(p) * u64::from(*capacity);
         let (low, high) = (share / 10_000, share.div_ceil(10_000));
-        ensure!((low..=high).contains(&u64::from(*quota)), "I12: session {i}: {quota} is not {low} or {high}");
+        ensure!(
+            (low..=high).contains(&u64::from(*quota)),
+            "I12: session {i}: {quota} is not {low} or {high}"
+        );
         seats += u64::from(*capacity);
         reserved += u64::from(*quota);
         let wanted = (u64::from(p) * seats).div_ceil(10_000);
-        ensure!(reserved == wanted, "I12: {reserved} reserved of {seats} seats after session {i}, not {wanted}");
+        ensure!(
+            reserved == wanted,
+            "I12: {reserved} reserved of {seats} seats after session {i}, not {wanted}"
+        );
     }
     Ok(())
 }
@@ -383,7 +395,11 @@ pub fn i19_patient(live: &[Visit<'_>]) -> Finding {
                 .map(|b| b.day)
                 .collect();
             let most = most_in_window(limit.window, a.day, &days);
-            ensure!(most <= usize::from(limit.most), "I19: {most} live bookings under {limit:?} ({:?})", a.booking);
+            ensure!(
+                most <= usize::from(limit.most),
+                "I19: {most} live bookings under {limit:?} ({:?})",
+                a.booking
+            );
         }
     }
     Ok(())
@@ -407,7 +423,8 @@ pub fn state(model: &Model, at: Instant) -> Finding {
     }
     let patients: BTreeSet<PatientKey> = model.bookings().iter().map(|b| b.patient).collect();
     for patient in patients {
-        let live: Vec<Visit<'_>> = model.bookings_of(patient, at).map(|b| visit(model, b.id, b.slot)).collect();
+        let live: Vec<Visit<'_>> =
+            model.bookings_of(patient, at).into_iter().map(|b| visit(model, b.id, b.slot)).collect();
         i19_patient(&live)?;
     }
     Ok(())
@@ -549,7 +566,9 @@ pub fn linearizable(model: &Model, history: &[Event], trace: &[Traced]) -> Resul
 /// The block that a command is decided by, if it is one.
 fn block_of(model: &Model, command: &Command) -> Option<BlockId> {
     match command {
-        Command::Hold(Wish { slot, .. }) | Command::Book(Wish { slot, .. }) | Command::Availability(slot, ..) => {
+        Command::Hold(Wish { slot, .. })
+        | Command::Book(Wish { slot, .. })
+        | Command::Availability(slot, ..) => {
             let plan = model.plans().nth(slot.session.index())?;
             (slot.slot.index() < plan.session.capacity.len()).then(|| model.block(*slot))
         }
@@ -603,7 +622,11 @@ impl<'a> Replay<'a> {
         for event in events {
             if let Some(sequence) = transition(event) {
                 let other = makers.insert(sequence, event);
-                ensure!(other.is_none(), "two commands made transition {}: {other:?} and {event:?}", sequence.0);
+                ensure!(
+                    other.is_none(),
+                    "two commands made transition {}: {other:?} and {event:?}",
+                    sequence.0
+                );
             }
         }
         let mut replay = Self { model, block, states: vec![Vec::new()] };
@@ -650,7 +673,11 @@ impl<'a> Replay<'a> {
                 i15_end(until, at, true)?;
                 State::Booked
             }
-            (Change::Cancelled, was @ (State::Held(_) | State::Booked), Some((Command::Cancel(settle), at))) => {
+            (
+                Change::Cancelled,
+                was @ (State::Held(_) | State::Booked),
+                Some((Command::Cancel(settle), at)),
+            ) => {
                 ensure!(settle.patient == booking.patient, "transition {number} cancelled for somebody else");
                 ensure!(settle.booking == booking.id, "transition {number} cancelled another booking");
                 if let State::Held(until) = was {
@@ -672,7 +699,8 @@ impl<'a> Replay<'a> {
     /// The booking that a claim made, if the model grants exactly this one.
     fn granted(&self, fact: &Traced, event: &Event) -> Result<Booking, String> {
         let number = fact.sequence.0;
-        let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) = (&event.command, &event.answer)
+        let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) =
+            (&event.command, &event.answer)
         else {
             return Err(format!("transition {number} is a claim that nobody made: {event:?}"));
         };
@@ -699,7 +727,11 @@ impl<'a> Replay<'a> {
         let (first, _) = self.model.seats(wish.slot);
         let plan = self.model.plans().nth(wish.slot.session.index()).expect("published");
         let before: u16 = plan.session.capacity[..wish.slot.slot.index()].iter().map(|c| u16::from(*c)).sum();
-        ensure!(grant.number == before + u16::from(seat - first) + 1, "claim {number} has number {}", grant.number);
+        ensure!(
+            grant.number == before + u16::from(seat - first) + 1,
+            "claim {number} has number {}",
+            grant.number
+        );
         let t = event.at.ms() - plan.session.origin().ms();
         let accepted = pools
             .decide(&b, wish.class, wish.channel, t, false)
@@ -738,10 +770,8 @@ impl<'a> Replay<'a> {
     /// questions are not answered by earlier states.
     fn explain(&self, events: &[&Event], tally: &mut Tally) -> Result<(), Vec<String>> {
         let mut findings = Vec::new();
-        let made: Vec<(&Event, usize)> = events
-            .iter()
-            .filter_map(|event| transition(event).map(|s| (*event, s.0 as usize)))
-            .collect();
+        let made: Vec<(&Event, usize)> =
+            events.iter().filter_map(|event| transition(event).map(|s| (*event, s.0 as usize))).collect();
         let mut by_end = made.clone();
         by_end.sort_by_key(|(event, _)| event.ended);
         let mut by_end = by_end.into_iter().peekable();
@@ -803,10 +833,12 @@ impl<'a> Replay<'a> {
             (verdict, pools.free(&b, class, channel, t, seats), live.len())
         };
         match &event.command {
-            Command::Hold(wish) | Command::Book(wish) => match decide(wish.slot, wish.class, wish.channel).0 {
-                Ok(_) => Says::Granted,
-                Err(denied) => Says::Denied(denied),
-            },
+            Command::Hold(wish) | Command::Book(wish) => {
+                match decide(wish.slot, wish.class, wish.channel).0 {
+                    Ok(_) => Says::Granted,
+                    Err(denied) => Says::Denied(denied),
+                }
+            }
             Command::Availability(slot, class, channel) => {
                 let (verdict, free, live) = decide(*slot, *class, *channel);
                 Says::Available(free, live, verdict.err())
@@ -846,15 +878,14 @@ impl Says {
 
     fn fits(&self, answer: &Answer) -> bool {
         match (self, answer) {
+            // Decided before the block was asked.
+            (_, Answer::Refused(Refusal { code: Code::ConcurrentRequest, .. })) => true,
             (Self::Denied(denied), Answer::Refused(refusal)) => {
-                denied.code == refusal.code
-                    && denied.because.iter().any(|(v, _)| names(refusal.binding, *v))
+                denied.code == refusal.code && denied.because.iter().any(|(v, _)| names(refusal.binding, *v))
             }
             // What the patient rules and tickets say is checked over the patient's history; here it matters that the block
             // would have granted, because its refusals come first.
             (Self::Granted, Answer::Refused(refusal)) => (401..600).contains(&refusal.code.number()),
-            // Decided before the block was asked.
-            (_, Answer::Refused(Refusal { code: Code::ConcurrentRequest, .. })) => true,
             (Self::Codes(codes), Answer::Refused(refusal)) => codes.contains(&refusal.code),
             (Self::Unchanged, Answer::Settled(settled)) => !settled.changed,
             (Self::Available(free, live, denied), Answer::Available(available)) => {
@@ -939,7 +970,8 @@ struct Life {
 impl Life {
     /// Whether it may have been live at some moment of `(began, ended)` for a command at `at`.
     fn may_be_live(&self, (began, ended): (u64, u64), at: Instant) -> bool {
-        let dead = self.until.is_some_and(|until| until <= at) && self.confirmed.is_none_or(|(b, _)| b > ended);
+        let dead =
+            self.until.is_some_and(|until| until <= at) && self.confirmed.is_none_or(|(b, _)| b > ended);
         self.granted.0 < ended && self.released.is_none_or(|(_, e)| e > began) && !dead
     }
 
@@ -953,7 +985,8 @@ impl Life {
 fn lives(events: &[&Event], expired: &BTreeSet<BookingId>) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     for event in events {
-        if let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) = (&event.command, event.answer)
+        if let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) =
+            (&event.command, event.answer)
         {
             lives.push(Life {
                 booking: grant.booking,
@@ -1021,7 +1054,8 @@ fn explained_by_patient(model: &Model, event: &Event, refusal: &Refusal, lives: 
     let during = (event.began, event.ended);
     let Some(plan) = model.plans().nth(wish.slot.session.index()) else { return Ok(()) };
     let live: Vec<&Life> = lives.iter().filter(|life| life.may_be_live(during, event.at)).collect();
-    let wanted = visit(model, BookingId::pack(BlockId::default(), SeatIndex::default(), Sequence(1)), wish.slot);
+    let wanted =
+        visit(model, BookingId::pack(BlockId::default(), SeatIndex::default(), Sequence(1)), wish.slot);
     let is_explained = match refusal.code {
         Code::Overlap => live.iter().any(|life| {
             let other = visit(model, life.booking, life.slot);
@@ -1045,9 +1079,9 @@ fn explained_by_patient(model: &Model, event: &Event, refusal: &Refusal, lives: 
             })
         }
         Code::SessionHoldLimit => {
-            let holds = lives.iter().filter(|life| {
-                life.slot.session == wish.slot.session && life.may_be_held(during, event.at)
-            });
+            let holds = lives
+                .iter()
+                .filter(|life| life.slot.session == wish.slot.session && life.may_be_held(during, event.at));
             holds.count() >= usize::from(plan.rules.holds_per_session)
         }
         Code::HoldLimit => {

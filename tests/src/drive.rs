@@ -30,7 +30,8 @@ impl Trace for Recorder {
 }
 
 /// Sizes that no generated workload reaches.
-pub const ROOMY: Limits = Limits { blocks: 256, seats: 16_384, sessions: 64, shapes: 256, patients: 4_096, entries: 16_384 };
+pub const ROOMY: Limits =
+    Limits { blocks: 256, seats: 16_384, sessions: 64, shapes: 256, patients: 4_096, entries: 16_384 };
 
 /// A fact in the words of the checker.
 #[must_use]
@@ -284,14 +285,16 @@ impl Pair {
 
     fn same_bookings(&self, patient: PatientKey, at: Instant) -> Finding {
         let said = self.engine.bookings_of(patient, at).map_err(|e| format!("bookings_of: {e:?}"))?;
-        let mut said: Vec<_> = said
+        let said: Vec<_> = said
             .iter()
-            .map(|b| (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel))
+            .map(|b| {
+                (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel)
+            })
             .collect();
-        said.sort_by_key(|b| b.0);
-        let mut expected: Vec<_> = self
+        let expected: Vec<_> = self
             .model
             .bookings_of(patient, at)
+            .into_iter()
             .map(|b| {
                 let standing = match b.state {
                     model::State::Held(until) => Standing::HeldUntil(until),
@@ -300,7 +303,6 @@ impl Pair {
                 (b.id, b.slot, standing, b.node, b.class, b.channel)
             })
             .collect();
-        expected.sort_by_key(|b| b.0);
         ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
         Ok(())
     }
@@ -381,5 +383,9 @@ fn same_availability(
 /// A refusal without anything but its code, for tests that state it by hand.
 #[must_use]
 pub fn plain(code: Code) -> Refusal {
-    Refusal { code, binding: Binding::None, retry: if code.is_transient() { Retry::WhenReturned } else { Retry::Never } }
+    Refusal {
+        code,
+        binding: Binding::None,
+        retry: if code.is_transient() { Retry::WhenReturned } else { Retry::Never },
+    }
 }

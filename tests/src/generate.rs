@@ -8,8 +8,8 @@
 
 use crate::model::{Booking, Model, Pools, slots};
 use haoyuan_core::ids::{
-    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId,
-    SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
+    PractitionerId, SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{DAY, Day, HOUR, Instant, MINUTE, SECOND};
 use haoyuan_core::plan::{Blocks, Plan, Session};
@@ -45,18 +45,8 @@ pub fn config(cases: u32) -> Config {
 // ---- pool trees ------------------------------------------------------------------------------------------------------
 
 /// The offsets at which generated pools open, close and release: few, so that they coincide.
-pub const EDGES: [i64; 10] = [
-    -7 * DAY,
-    -3 * DAY,
-    -2 * DAY,
-    -DAY,
-    -12 * HOUR,
-    -HOUR,
-    0,
-    8 * HOUR,
-    9 * HOUR,
-    12 * HOUR,
-];
+pub const EDGES: [i64; 10] =
+    [-7 * DAY, -3 * DAY, -2 * DAY, -DAY, -12 * HOUR, -HOUR, 0, 8 * HOUR, 9 * HOUR, 12 * HOUR];
 
 /// A pool as it is drawn: numbers that [`tree`] makes fit.
 #[derive(Clone, Debug)]
@@ -109,9 +99,8 @@ fn raw_route() -> impl Strategy<Value = RawRoute> {
 
 /// Any pool tree of `capacity` seats with up to `most` nodes, the root included.
 pub fn any_tree(capacity: u8, most: usize) -> impl Strategy<Value = PoolTree> {
-    (vec(raw_node(), 1..most.max(2)), vec(raw_route(), Class::ALL.len()), weighted(0.1, 0..64u8)).prop_map(
-        move |(nodes, routes, cap)| tree(capacity, &nodes, &routes, cap),
-    )
+    (vec(raw_node(), 1..most.max(2)), vec(raw_route(), Class::ALL.len()), weighted(0.1, 0..64u8))
+        .prop_map(move |(nodes, routes, cap)| tree(capacity, &nodes, &routes, cap))
 }
 
 /// Makes a tree of what was drawn: minima are lowered until they fit, fences are put in order.
@@ -122,11 +111,13 @@ fn tree(capacity: u8, raw: &[RawNode], raw_routes: &[RawRoute], root_cap: Option
         let mut node = Node::plain(&format!("POOL_{}", i + 1), index(usize::from(raw.parent) % (i + 1)));
         node.protection = if raw.extra { Protection::Extra } else { Protection::Guarantee };
         node.cap = raw.cap;
-        if let Some(opens) = raw.window.0 {
-            node.opens = EDGES[opens];
+        // A window must leave something of those above it.
+        let (opens, closes) = pools.window(node.parent.index());
+        if let Some(edge) = raw.window.0.filter(|edge| EDGES[*edge] < closes) {
+            node.opens = EDGES[edge];
         }
-        if let Some(closes) = raw.window.1 {
-            node.closes = EDGES[closes].max(node.opens.saturating_add(1));
+        if let Some(edge) = raw.window.1.filter(|edge| EDGES[*edge] > opens.max(node.opens)) {
+            node.closes = EDGES[edge];
         }
         pools.nodes.push(node);
         let v = pools.nodes.len() - 1;
@@ -149,7 +140,10 @@ fn tree(capacity: u8, raw: &[RawNode], raw_routes: &[RawRoute], root_cap: Option
     let mut routes = Routes::default();
     for (class, raw) in Class::ALL.iter().zip(raw_routes) {
         let first = bookable(raw.first);
-        routes.set_all(*class, raw.second.map_or(Route::one(first), |second| Route::two(first, bookable(second))));
+        routes.set_all(
+            *class,
+            raw.second.map_or(Route::one(first), |second| Route::two(first, bookable(second))),
+        );
         if let Some((channel, choice)) = raw.channel {
             routes.set(*class, Channel::ALL[channel], Route::one(bookable(choice)));
         }
@@ -228,18 +222,20 @@ fn any_rules() -> impl Strategy<Value = Rules> {
         select(vec![0u8, 0b111_1110, 0b101_0100]),
         prop::bool::weighted(0.2),
     )
-        .prop_map(|(hold_ms, (here, all), limits, buffer_ms, travel_ms, cancel_until, ticket_free, retest)| Rules {
-            policy: "generated".to_owned(),
-            hold_ms: hold_ms.try_into().expect("one for each channel"),
-            holds_per_session: here,
-            holds_per_patient: all,
-            limits,
-            buffer_ms,
-            travel_ms,
-            cancel_until,
-            ticket_free,
-            late_confirm: if retest { LateConfirm::Retest } else { LateConfirm::Refuse },
-        })
+        .prop_map(
+            |(hold_ms, (here, all), limits, buffer_ms, travel_ms, cancel_until, ticket_free, retest)| Rules {
+                policy: "generated".to_owned(),
+                hold_ms: hold_ms.try_into().expect("one for each channel"),
+                holds_per_session: here,
+                holds_per_patient: all,
+                limits,
+                buffer_ms,
+                travel_ms,
+                cancel_until,
+                ticket_free,
+                late_confirm: if retest { LateConfirm::Retest } else { LateConfirm::Refuse },
+            },
+        )
 }
 
 fn any_session() -> impl Strategy<Value = Session> {
@@ -275,7 +271,9 @@ fn any_plan(rules: Rules) -> impl Strategy<Value = Plan> {
         move |(session, whole, other_rules, has_other)| {
             let same = session.capacity.iter().all(|c| *c == session.capacity[0]);
             let blocks = match u8::try_from(session.seats()) {
-                Ok(seats @ 1..=63) if whole && same => any_tree(seats, 16).prop_map(Blocks::WholeSession).boxed(),
+                Ok(seats @ 1..=63) if whole && same => {
+                    any_tree(seats, 16).prop_map(Blocks::WholeSession).boxed()
+                }
                 _ => {
                     let trees: Vec<_> = session.capacity.iter().map(|c| any_tree(*c, 16)).collect();
                     trees.prop_map(Blocks::PerSlot).boxed()
@@ -348,7 +346,8 @@ pub enum Clock {
     Later(i64),
     /// So much earlier: callers' clocks differ.
     Earlier(i64),
-    /// So near to the next instant at which something changes by itself (a pool opens, a fence falls, a hold ends).
+    /// So near to the next instant at which something changes by itself (a pool opens, a fence falls, a hold ends,
+    /// a ticket becomes void).
     Edge(i64),
 }
 
@@ -361,6 +360,8 @@ pub struct RawWish {
     class: Class,
     channel: Channel,
     ticket: Option<u8>,
+    /// Whether the class is that of the ticket, if the patient has it.
+    by_ticket: bool,
     key: Option<u8>,
 }
 
@@ -446,16 +447,17 @@ fn any_wish() -> impl Strategy<Value = RawWish> {
         prop_oneof![8 => 0..4u16, 1 => 0..1024u16],
         any_class(),
         any_channel(),
-        weighted(0.7, 1..4u8),
+        (weighted(0.7, 1..4u8), prop::bool::weighted(0.6)),
         weighted(0.1, 1..6u8),
     )
-        .prop_map(|(patient, session, slot, class, channel, ticket, key)| RawWish {
+        .prop_map(|(patient, session, slot, class, channel, (ticket, by_ticket), key)| RawWish {
             patient,
             session,
             slot,
             class,
             channel,
             ticket,
+            by_ticket,
             key,
         })
 }
@@ -475,12 +477,12 @@ fn any_action() -> impl Strategy<Value = Action> {
     let days = || (-1..7i32, -1..7i32);
     prop_oneof![
         1 => (0..8usize).prop_map(Action::Publish),
-        3 => (
+        4 => (
             0..PATIENTS,
             1..4u8,
             any_class(),
             (1..3u16, department()),
-            prop_oneof![Just(20 * DAY), 0..10 * DAY],
+            prop_oneof![2 => Just(20 * DAY), 1 => 0..4 * HOUR],
         )
             .prop_map(|(patient, id, class, place, life)| Action::IssueTicket(patient, id, class, place, life)),
         12 => any_wish().prop_map(Action::Hold),
@@ -543,7 +545,13 @@ pub fn time_of(clock: Clock, now: Instant, model: &Model) -> Instant {
                 crate::model::State::Held(until) => Some(until),
                 _ => None,
             });
-            changes.chain(ends).filter(|edge| *edge > now.plus(1)).min().map_or(now, |edge| edge.plus(near))
+            let voids = model.tickets().iter().map(|ticket| ticket.expires);
+            changes
+                .chain(ends)
+                .chain(voids)
+                .filter(|edge| *edge > now.plus(1))
+                .min()
+                .map_or(now, |edge| edge.plus(near))
         }
     }
 }
@@ -552,7 +560,13 @@ pub fn time_of(clock: Clock, now: Instant, model: &Model) -> Instant {
 ///
 /// `keyed` is every command so far that carried an idempotency key.
 #[must_use]
-pub fn resolve(action: Action, world: &World, model: &Model, keyed: &[Command], at: Instant) -> Option<Command> {
+pub fn resolve(
+    action: Action,
+    world: &World,
+    model: &Model,
+    keyed: &[Command],
+    at: Instant,
+) -> Option<Command> {
     let published = model.plans().count();
     let slot_ref = |session: usize, slot: u16| {
         // Now and then a session or slot that does not exist.
@@ -565,26 +579,32 @@ pub fn resolve(action: Action, world: &World, model: &Model, keyed: &[Command], 
         }
     };
     let key = |key: Option<u8>| key.and_then(|key| IdempotencyKey::new(u128::from(key)));
-    let wish = |raw: RawWish| Wish {
-        patient: patient(raw.patient),
-        slot: slot_ref(raw.session, raw.slot),
-        class: raw.class,
-        channel: raw.channel,
-        ticket: raw.ticket.and_then(|id| TicketId::new(u128::from(id))),
-        key: key(raw.key),
+    let wish = |raw: RawWish| {
+        let (who, id) = (patient(raw.patient), raw.ticket.and_then(|id| TicketId::new(u128::from(id))));
+        let shown = model.tickets().iter().find(|t| t.patient == who && Some(t.id) == id);
+        Wish {
+            patient: who,
+            slot: slot_ref(raw.session, raw.slot),
+            class: shown.filter(|_| raw.by_ticket).map_or(raw.class, |ticket| ticket.class),
+            channel: raw.channel,
+            ticket: id,
+            key: key(raw.key),
+        }
     };
     let settle = |raw: RawSettle| settle_of(raw, model.bookings(), key(raw.key));
     let day = |day: i32| Day(FIRST_DAY.0 + day);
     Some(match action {
         Action::Publish(which) => Command::Publish(Box::new(world.plans[which % world.plans.len()].clone())),
-        Action::IssueTicket(who, id, class, (institution, department), life) => Command::IssueTicket(Ticket {
-            id: TicketId::new(u128::from(id))?,
-            patient: patient(who),
-            class,
-            institution: InstitutionId::new(institution)?,
-            department: department.and_then(DepartmentId::new),
-            expires: at.plus(life),
-        }),
+        Action::IssueTicket(who, id, class, (institution, department), life) => {
+            Command::IssueTicket(Ticket {
+                id: TicketId::new(u128::from(id))?,
+                patient: patient(who),
+                class,
+                institution: InstitutionId::new(institution)?,
+                department: department.and_then(DepartmentId::new),
+                expires: at.plus(life),
+            })
+        }
         Action::Hold(raw) => Command::Hold(wish(raw)),
         Action::Book(raw) => Command::Book(wish(raw)),
         Action::Confirm(raw) => Command::Confirm(settle(raw)?),
@@ -594,20 +614,25 @@ pub fn resolve(action: Action, world: &World, model: &Model, keyed: &[Command], 
         Action::Availability(session, slot, class, channel) => {
             Command::Availability(slot_ref(session, slot), class, channel)
         }
-        Action::Search(class, channel, (from, to), (institution, department, practitioner, grade), order, most) => {
-            Command::Search(Query {
-                class,
-                channel,
-                from: day(from.min(to)),
-                to: day(from.max(to)),
-                institution: institution.and_then(InstitutionId::new),
-                department: department.and_then(DepartmentId::new),
-                practitioner: practitioner.and_then(PractitionerId::new),
-                grade,
-                order,
-                most,
-            })
-        }
+        Action::Search(
+            class,
+            channel,
+            (from, to),
+            (institution, department, practitioner, grade),
+            order,
+            most,
+        ) => Command::Search(Query {
+            class,
+            channel,
+            from: day(from.min(to)),
+            to: day(from.max(to)),
+            institution: institution.and_then(InstitutionId::new),
+            department: department.and_then(DepartmentId::new),
+            practitioner: practitioner.and_then(PractitionerId::new),
+            grade,
+            order,
+            most,
+        }),
         Action::Load(on, institution, department) => Command::Load(
             day(on),
             institution.and_then(InstitutionId::new),

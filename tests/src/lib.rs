@@ -9,7 +9,12 @@
 //! *Architecture invariant:* the model uses the vocabulary of `haoyuan-core` (ids, terms, instants, requests, refusal
 //! codes, plans and pool trees as data) and none of its decision code.
 
+#![expect(clippy::missing_panics_doc, reason = "a panic here is a test that fails")]
+
 pub mod model;
+
 pub mod generate;
+
 pub mod check;
+
 pub mod drive;

@@ -21,8 +21,8 @@
 //! lists every constraint that may be named, and exactly one code.
 
 use haoyuan_core::ids::{
-    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, SeatIndex,
-    Sequence, SessionId, SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
+    SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::{Blocks, Plan};
@@ -113,8 +113,8 @@ impl Pools {
     /// `R(v, t)`: a step function that never rises.
     #[must_use]
     pub fn guarantee(&self, v: usize, t: i64) -> u32 {
-        let passed = self.nodes[v].fences.iter().filter(|fence| fence.from <= t);
-        u32::from(passed.last().map_or(self.nodes[v].guarantee, |fence| fence.seats))
+        let mut passed = self.nodes[v].fences.iter().filter(|fence| fence.from <= t);
+        u32::from(passed.next_back().map_or(self.nodes[v].guarantee, |fence| fence.seats))
     }
 
     /// `S(v)`.
@@ -201,9 +201,7 @@ impl Pools {
             let because = self.binding(b, u, t).into_iter().map(|v| (v, self.falls(v, t))).collect();
             return Err(Denied { code: Code::Protected, because });
         }
-        let at_cap = |v: &usize| {
-            self.nodes[*v].cap.is_some_and(|cap| self.total(b, *v) + 1 > u32::from(cap))
-        };
+        let at_cap = |v: &usize| self.nodes[*v].cap.is_some_and(|cap| self.total(b, *v) + 1 > u32::from(cap));
         let caps: Vec<_> = self.upwards(u).into_iter().filter(at_cap).map(|v| (v, None)).collect();
         if !caps.is_empty() {
             return Err(Denied { code: Code::CapReached, because: caps });
@@ -254,24 +252,23 @@ impl Pools {
     /// The minima that keep their seats from a claim at `u`.
     ///
     /// A guarantee binds while it is unmet, and only the outermost of several inside one another: one seat less there
-    /// brings the claim nearer to a seat, or makes the next one above unmet. Extra reserves bind where the claim does
-    /// not fail before they are asked for.
+    /// brings the claim nearer to a seat, or makes the next one above unmet. (It may be the claimant's own: a command
+    /// from before a fence can find seats given away after it.) Extra reserves of others bind where the claim does not
+    /// fail before they are asked for.
     fn binding(&self, b: &Counts, u: usize, t: i64) -> Vec<usize> {
         let is_guarantee = |v: usize| self.nodes[v].protection == Protection::Guarantee;
         let is_unmet = |v: &usize| is_guarantee(*v) && self.wanted(b, *v, t) < self.guarantee(*v, t);
         let mut after = b.clone();
         after[u] += 1;
         let extras_are_asked_for = self.occupied(&after, 0, t) <= self.capacity;
-        (0..self.nodes.len())
-            .filter(|v| !self.is_inside(u, *v))
-            .filter(|v| {
-                if is_guarantee(*v) {
-                    self.upwards(*v).into_iter().filter(is_unmet).last() == Some(*v)
-                } else {
-                    extras_are_asked_for && self.guarantee(*v, t) > 0
-                }
-            })
-            .collect()
+        let binds = |v: &usize| {
+            if is_guarantee(*v) {
+                self.upwards(*v).into_iter().rev().find(is_unmet) == Some(*v)
+            } else {
+                extras_are_asked_for && self.guarantee(*v, t) > 0 && !self.is_inside(u, *v)
+            }
+        };
+        (0..self.nodes.len()).filter(binds).collect()
     }
 
     /// The first offset after `t` at which the minimum of `v` is lower than at `t`.
@@ -486,8 +483,7 @@ impl Model {
         Ok(u32::try_from(self.sessions.len() - 1).ok().and_then(SessionId::new).expect("few sessions"))
     }
 
-    /// Registers a ticket. Issued again under the same number it has the new terms. A new one takes the place of the
-    /// newest that is void, unless a live booking uses it.
+    /// Registers a ticket. Issued again under the same number it has the new terms, and is in use if it was.
     ///
     /// # Errors
     /// `TICKET_MISMATCH` if the class needs no ticket, `TICKET_EXPIRED` if it is void already.
@@ -498,21 +494,14 @@ impl Model {
         if ticket.expires <= at {
             return Err(Why::plain(Code::TicketExpired));
         }
-        if let Some(known) = self.tickets.iter_mut().find(|t| (t.patient, t.id) == (ticket.patient, ticket.id)) {
-            *known = *ticket;
-            return Ok(());
-        }
-        let void = self.tickets.iter().rposition(|t| t.patient == ticket.patient && t.expires <= at);
-        if let Some(void) = void.filter(|void| self.used_by(&self.tickets[*void], at).is_none()) {
-            self.tickets.remove(void);
-        }
+        self.tickets.retain(|t| (t.patient, t.id) != (ticket.patient, ticket.id));
         self.tickets.push(*ticket);
         Ok(())
     }
 
     /// The live booking that uses a ticket.
     fn used_by(&self, ticket: &Ticket, at: Instant) -> Option<BookingId> {
-        self.bookings_of(ticket.patient, at).find(|b| b.ticket == Some(ticket.id)).map(|b| b.id)
+        self.bookings_of(ticket.patient, at).into_iter().find(|b| b.ticket == Some(ticket.id)).map(|b| b.id)
     }
 
     // ---- what there is -----------------------------------------------------------------------------------------------
@@ -520,6 +509,12 @@ impl Model {
     /// The sessions in order of publishing.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
         self.sessions.iter().map(|s| &s.plan)
+    }
+
+    /// The tickets that were issued.
+    #[must_use]
+    pub fn tickets(&self) -> &[Ticket] {
+        &self.tickets
     }
 
     /// Everything that was ever granted, in order.
@@ -534,9 +529,16 @@ impl Model {
         &self.log
     }
 
-    /// The live bookings of a patient.
-    pub fn bookings_of(&self, patient: PatientKey, at: Instant) -> impl Iterator<Item = &Booking> {
-        self.bookings.iter().filter(move |b| b.patient == patient && b.is_live(at))
+    /// The live bookings of a patient, in order of the visits' times.
+    #[must_use]
+    pub fn bookings_of(&self, patient: PatientKey, at: Instant) -> Vec<&Booking> {
+        let mut live: Vec<&Booking> =
+            self.bookings.iter().filter(|b| b.patient == patient && b.is_live(at)).collect();
+        live.sort_by_key(|b| {
+            let session = &self.sessions[b.slot.session.index()].plan.session;
+            (session.slot_time(b.slot.slot).from, b.id)
+        });
+        live
     }
 
     fn plan(&self, slot: SlotRef) -> Result<&Published, Why> {
@@ -623,8 +625,8 @@ impl Model {
         let pools = self.pools(slot);
         let t = at.ms() - published.plan.session.origin().ms();
         let counts = self.counts(slot, at);
-        let seats = self.free_seats(slot, at).len();
-        let free = pools.free(&counts, class, channel, t, seats as u32);
+        let seats = count(self.free_seats(slot, at).iter());
+        let free = pools.free(&counts, class, channel, t, seats);
         let available = Availability {
             free: small(free),
             capacity: small(pools.capacity),
@@ -699,7 +701,7 @@ impl Model {
             for slot in slots(&published.plan).map(|slot| SlotRef { session, slot }) {
                 let time = s.slot_time(slot.slot);
                 let capacity = u32::from(s.capacity[slot.slot.index()]);
-                let live = self.in_block(slot, at).filter(|b| b.slot == slot).count() as u32;
+                let live = count(self.in_block(slot, at).filter(|b| b.slot == slot));
                 match loads.iter_mut().find(|load| load.time == time) {
                     Some(load) => {
                         load.capacity += capacity;
@@ -832,7 +834,7 @@ impl Model {
         let plan = &self.sessions[wish.slot.session.index()].plan;
         let rules = &plan.rules;
         let wanted = plan.session.slot_time(wish.slot.slot);
-        let live: Vec<&Booking> = self.bookings_of(wish.patient, at).collect();
+        let live = self.bookings_of(wish.patient, at);
 
         let overlapping: Vec<Binding> = live
             .iter()
@@ -1054,6 +1056,10 @@ fn explain(denied: &Denied, origin: i64) -> Why {
 
 fn node(v: usize) -> NodeIndex {
     u8::try_from(v).ok().and_then(NodeIndex::new).expect("a tree has at most 16 nodes")
+}
+
+fn count<T>(things: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(things.count()).expect("few")
 }
 
 fn small(seats: u32) -> u8 {

@@ -3,8 +3,8 @@
 //! How the threads meet is up to the machine; what they ask is drawn from the seed that a failure prints.
 
 use haoyuan_core::ids::{
-    BookingId, DepartmentId, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SessionId, SlotIndex,
-    SlotRef,
+    BookingId, DepartmentId, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SessionId,
+    SlotIndex, SlotRef,
 };
 use haoyuan_core::instant::{Day, HOUR, Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
@@ -51,7 +51,8 @@ fn tree(capacity: u8) -> PoolTree {
         fences: vec![Fence { from: 8 * HOUR + 20 * MINUTE, seats: part(1) }],
         ..Node::plain("REFERRAL", NodeIndex::ROOT)
     };
-    let green = Node { protection: Protection::Extra, guarantee: part(1), ..Node::plain("GREEN", NodeIndex::ROOT) };
+    let green =
+        Node { protection: Protection::Extra, guarantee: part(1), ..Node::plain("GREEN", NodeIndex::ROOT) };
     let public = Node::plain("PUBLIC", NodeIndex::ROOT);
     let app = Node { cap: Some(part(4).max(1)), ..Node::plain("APP", node(3)) };
     let mut routes = Routes::default();
@@ -124,7 +125,9 @@ impl Run {
             Command::Confirm(settle) => {
                 self.engine.confirm(settle, at).map_or_else(Answer::Refused, Answer::Settled)
             }
-            Command::Cancel(settle) => self.engine.cancel(settle, at).map_or_else(Answer::Refused, Answer::Settled),
+            Command::Cancel(settle) => {
+                self.engine.cancel(settle, at).map_or_else(Answer::Refused, Answer::Settled)
+            }
             Command::Availability(slot, class, channel) => self
                 .engine
                 .availability(*slot, *class, *channel, at)
@@ -148,7 +151,8 @@ impl Run {
     fn thread(&self, mut chance: Chance, commands: usize, patients: u8, slots: &[SlotRef]) -> Vec<Event> {
         let mut events = Vec::with_capacity(commands);
         while events.len() < commands {
-            let step = if chance.below(4) == 0 { i64::try_from(chance.below(300)).expect("small") } else { 0 };
+            let step =
+                if chance.below(4) == 0 { i64::try_from(chance.below(300)).expect("small") } else { 0 };
             let at = Instant::saturating(self.now.fetch_add(step, Ordering::SeqCst) + step);
             let who = u8::try_from(chance.below(u64::from(patients))).expect("few");
             let wish = Wish {
@@ -281,7 +285,12 @@ fn holds_that_end_all_the_time_are_linearizable() {
 }
 
 /// Both commands at once, by two threads, over and over; `fresh` makes the state of a round.
-fn duel<S: Sync>(times: u64, fresh: impl Fn(u64) -> S, fight: impl Fn(&S, usize) -> Event + Sync, mut judge: impl FnMut(&S, [Event; 2])) {
+fn duel<S: Sync>(
+    times: u64,
+    fresh: impl Fn(u64) -> S,
+    fight: impl Fn(&S, usize) -> Event + Sync,
+    mut judge: impl FnMut(&S, [Event; 2]),
+) {
     for round in 0..times {
         let state = fresh(round);
         let line = std::sync::atomic::AtomicUsize::new(0);

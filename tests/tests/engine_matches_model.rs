@@ -29,7 +29,10 @@ fn check(cases: u32, sessions: usize, steps: usize) -> Seen {
 fn every_answer_is_the_models() {
     let seen = check(1_500, 4, 120);
     println!("{seen:?}");
-    assert!(seen.granted > 1_000 && seen.settled > 300 && seen.repeated > 10 && seen.expired > 100, "{seen:?}");
+    assert!(
+        seen.granted > 1_000 && seen.settled > 300 && seen.repeated > 10 && seen.expired > 100,
+        "{seen:?}"
+    );
 }
 
 #[test]

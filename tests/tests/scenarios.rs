@@ -54,7 +54,8 @@ fn pools(capacity: u8, reserve: u8, cap: Option<u8>) -> PoolTree {
     let mut routes = Routes::default();
     routes.set_all(Class::ReferralSecondary, Route::one(REFERRAL));
     routes.set_all(Class::Public, Route::one(NodeIndex::new(2).expect("a node")));
-    PoolTree::new(capacity, vec![Node::plain("ROOT", NodeIndex::ROOT), referral, public], routes).expect("it fits")
+    PoolTree::new(capacity, vec![Node::plain("ROOT", NodeIndex::ROOT), referral, public], routes)
+        .expect("it fits")
 }
 
 /// Rules under which referrals need no ticket, so that a scenario is about what it is about.
@@ -126,7 +127,8 @@ fn rush(whole: bool) {
             scope.spawn(move || {
                 let numbers = (1..=REQUESTS).filter(move |n| n % 2 == thread);
                 let ask = |n: u32| {
-                    let where_to = slot(id, u16::try_from(n.wrapping_mul(2_654_435_761) >> 29).expect("below 8"));
+                    let where_to =
+                        slot(id, u16::try_from(n.wrapping_mul(2_654_435_761) >> 29).expect("below 8"));
                     engine.book(&wish(n, where_to, Class::Public), release().plus(i64::from(n % 1_000)))
                 };
                 numbers.map(ask).collect::<Vec<_>>()
@@ -152,7 +154,11 @@ fn rush(whole: bool) {
     // The 12 are untouched: every one of them can be had.
     let mut referrals = 0;
     for who in 0..40 {
-        let request = wish(REQUESTS + 1 + who, slot(id, u16::try_from(who % 8).expect("below 8")), Class::ReferralSecondary);
+        let request = wish(
+            REQUESTS + 1 + who,
+            slot(id, u16::try_from(who % 8).expect("below 8")),
+            Class::ReferralSecondary,
+        );
         referrals += u32::from(engine.book(&request, release().plus(2_000)).is_ok());
     }
     assert_eq!(referrals, 12);
@@ -188,7 +194,8 @@ fn taken(cap: Option<u8>, public: u32, referrals: u32) -> (Engine, SessionId, In
 fn scenario_3_a_referral_beyond_the_reserve_spills_into_the_public() {
     let (engine, id, at) = taken(None, 19, 12);
     let before = engine.availability(slot(id, 7), Class::Public, Channel::App, at).expect("a slot");
-    let referral = engine.book(&wish(100, slot(id, 7), Class::ReferralSecondary), at).expect("9 public seats are free");
+    let referral =
+        engine.book(&wish(100, slot(id, 7), Class::ReferralSecondary), at).expect("9 public seats are free");
     assert!(referral.spill && referral.node == REFERRAL);
     let live = engine.bookings_of(patient(30), at).expect("nobody else asks");
     assert!(!live[0].grant.spill, "the twelve before it redeemed the reserve");
@@ -214,7 +221,9 @@ fn scenario_3_the_public_never_gets_a_reserved_seat_before_the_fence() {
             (Code::Protected, Binding::Node(REFERRAL), Retry::From(fence))
         );
     }
-    let granted = (0..8).filter(|n| engine.book(&wish(200 + n, slot(id, 4 + (*n as u16) % 4), Class::Public), fence).is_ok());
+    let granted = (0..8u16).filter(|n| {
+        engine.book(&wish(200 + u32::from(*n), slot(id, 4 + n % 4), Class::Public), fence).is_ok()
+    });
     assert_eq!(granted.count(), 4, "at the fence the unused 4 are the public's");
 }
 
@@ -256,8 +265,8 @@ fn scenario_4_no_patient_is_in_two_hospitals_at_once_or_too_soon() {
             Ok(_) => assert!(!refused, "{code}"),
         }
     }
-    // Without travel the next slot of the same hospital touches and does not overlap.
-    assert!(engine.hold(&wish(1, publish("A-0930", 1, clock(9, 30)), Class::Public), at).is_ok());
+    // Without travel the slot before at the same hospital touches and does not overlap.
+    assert!(engine.hold(&wish(1, publish("A-0830", 1, clock(8, 30)), Class::Public), at).is_ok());
 }
 
 // ---- 5. Payment at the edge ------------------------------------------------------------------------------------------
@@ -370,7 +379,7 @@ fn scenario_7_forty_seats_are_forty_bookings() {
 // ---- what the scenarios rest on --------------------------------------------------------------------------------------
 
 #[test]
-fn a_ended_booking_says_how_it_ended() {
+fn an_ended_booking_says_how_it_ended() {
     let (engine, where_to, booking) = one_seat_held();
     engine.cancel(&settle(1, booking), clock(10, 1)).expect("a hold can be given up");
     assert_eq!(engine.confirm(&settle(1, booking), clock(10, 2)).map_err(|r| r.code), Err(Code::Cancelled));
@@ -378,8 +387,14 @@ fn a_ended_booking_says_how_it_ended() {
 
     let (engine, _, booking) = one_seat_held();
     engine.book(&wish(2, where_to, Class::Public), clock(10, 15)).expect("the hold is dead");
-    assert_eq!(engine.confirm(&settle(1, booking), clock(10, 14)).map_err(|r| r.code), Err(Code::HoldExpired));
-    assert_eq!(engine.confirm(&settle(2, booking), clock(10, 14)).map_err(|r| r.code), Err(Code::UnknownBooking));
+    assert_eq!(
+        engine.confirm(&settle(1, booking), clock(10, 14)).map_err(|r| r.code),
+        Err(Code::HoldExpired)
+    );
+    assert_eq!(
+        engine.confirm(&settle(2, booking), clock(10, 14)).map_err(|r| r.code),
+        Err(Code::UnknownBooking)
+    );
 }
 
 #[test]
@@ -426,7 +441,10 @@ fn a_key_gives_the_same_answer_and_refuses_another_command() {
     let first = engine.hold(&keyed, at).expect("free");
     assert_eq!(engine.hold(&keyed, at.plus(DAY)), Ok(first));
     assert_eq!(code(engine.book(&keyed, at)), Some(Code::IdempotencyConflict));
-    assert_eq!(code(engine.hold(&Wish { channel: Channel::Web, ..keyed }, at)), Some(Code::IdempotencyConflict));
+    assert_eq!(
+        code(engine.hold(&Wish { channel: Channel::Web, ..keyed }, at)),
+        Some(Code::IdempotencyConflict)
+    );
     let settled = engine.confirm(&Settle { key, ..settle(1, first.booking) }, at);
     assert_eq!(settled.map_err(|r| r.code), Err(Code::IdempotencyConflict));
     // Scoped to the patient: somebody else's key is another key.

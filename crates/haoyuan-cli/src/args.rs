@@ -1,6 +1,6 @@
 //! The arguments: their shape is here, every word about them is in the catalogue.
 //!
-//! INVARIANT (help for everything): each command `c` has `help.c` and `usage.c`, each argument `a` of it `help.c.a`, in
+//! INVARIANT (help for everything): each command `c` has `help.c` and `usage.c`, each argument `a` of it `help.c:a`, in
 //! both languages; a test walks the whole tree. `more.c` holds what comes after the options: examples, exit codes.
 
 use crate::lang::{Lang, entry, find, say};
@@ -164,8 +164,14 @@ fn localise(command: clap::Command, path: &str, lang: Lang) -> clap::Command {
         .mut_args(|arg: Arg| {
             // The global options are described once, at the top.
             let id = arg.get_id().as_str().to_owned();
-            let help = text(format!("help.{path}.{id}"));
-            arg.help(help.unwrap_or_default()).help_heading(options).hide_default_value(true).hide_possible_values(true)
+            let help = text(format!("help.{path}:{id}"));
+            let arg = arg.help(help.unwrap_or_default()).help_heading(options);
+            // What clap would add here is English; the texts of the catalogue say it themselves.
+            if arg.get_action().takes_values() {
+                arg.hide_default_value(true).hide_possible_values(true)
+            } else {
+                arg
+            }
         });
     if let Some(more) = text(format!("more.{path}")) {
         command = command.after_help(StyledStr::from(more));
@@ -249,7 +255,7 @@ mod tests {
     fn walk(command: &clap::Command, path: &str, keys: &mut Vec<String>) {
         keys.push(format!("help.{path}"));
         keys.push(format!("usage.{path}"));
-        keys.extend(command.get_arguments().map(|arg| format!("help.{path}.{}", arg.get_id())));
+        keys.extend(command.get_arguments().map(|arg| format!("help.{path}:{}", arg.get_id())));
         for sub in command.get_subcommands() {
             walk(sub, &format!("{path}.{}", sub.get_name()), keys);
         }

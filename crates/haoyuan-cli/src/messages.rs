@@ -45,13 +45,13 @@ catalogue! {
     "help.options": "Options", "选项";
     "help.commands": "Commands", "命令";
 
-    "help.haoyuan": "haoyuan (\u{53f7}\u{6e90}): outpatient numbers, decided one by one, exactly, by the policy",
+    "help.haoyuan": "haoyuan: outpatient numbers, decided one by one, exactly, by the policy",
         "haoyuan(号源):按政策逐个、精确地裁决门诊号源";
     "usage.haoyuan": "haoyuan [--lang en|zh] COMMAND …", "haoyuan [--lang en|zh] 命令 …";
-    "help.haoyuan.lang": "Language of all messages; by default that of LC_ALL, LC_MESSAGES or LANG",
+    "help.haoyuan:lang": "Language of all messages; by default that of LC_ALL, LC_MESSAGES or LANG",
         "所有消息的语言;默认取自 LC_ALL、LC_MESSAGES 或 LANG";
-    "help.haoyuan.help": "Show help", "显示帮助";
-    "help.haoyuan.version": "Show the version", "显示版本";
+    "help.haoyuan:help": "Show help", "显示帮助";
+    "help.haoyuan:version": "Show the version", "显示版本";
     "more.haoyuan": "Examples
   haoyuan rush                        a real morning: release, payment, fences
   haoyuan run commands.jsonl          commands in, answers out, line by line
@@ -88,21 +88,21 @@ Environment
     "help.haoyuan.rush": "Run a real morning against the engine, measure it and recount it",
         "用引擎跑完一个真实的早晨,测量并独立复核";
     "usage.haoyuan.rush": "haoyuan rush [OPTIONS]", "haoyuan rush [选项]";
-    "help.haoyuan.rush.scenario": "Scenario file (TOML); by default the embedded morning in Jilin",
+    "help.haoyuan.rush:scenario": "Scenario file (TOML); by default the embedded morning in Jilin",
         "场景文件(TOML);默认使用内置的吉林早晨";
-    "help.haoyuan.rush.threads": "Threads that decide at the same time, 1–1024; by default the cores, at most 8",
+    "help.haoyuan.rush:threads": "Threads that decide at the same time, 1–1024; by default the cores, at most 8",
         "同时裁决的线程数,1–1024;默认取核数,最多 8";
-    "help.haoyuan.rush.requests": "Requests for a seat, 1–50M, also written 200k or 2M; by default the scenario's",
+    "help.haoyuan.rush:requests": "Requests for a seat, 1–50M, also written 200k or 2M; by default the scenario's",
         "挂号请求数,1–50M,可写作 200k 或 2M;默认取自场景";
-    "help.haoyuan.rush.seed": "Seed of everything that is drawn; the same seed gives the same requests",
+    "help.haoyuan.rush:seed": "Seed of everything that is drawn; the same seed gives the same requests",
         "随机种子;相同的种子产生相同的请求";
-    "help.haoyuan.rush.policy": "Preset or policy file in place of the scenario's policy",
+    "help.haoyuan.rush:policy": "Preset or policy file in place of the scenario's policy",
         "用预置政策或政策文件代替场景中的政策";
-    "help.haoyuan.rush.roster": "Roster (CSV) in place of the scenario's, with the codes of its directory",
+    "help.haoyuan.rush:roster": "Roster (CSV) in place of the scenario's, with the codes of its directory",
         "用排班表(CSV)代替场景中的排班,编码须在其目录中";
-    "help.haoyuan.rush.svg": "Also draw the day's load as an SVG file", "另将当日时段分布绘制为 SVG 文件";
-    "help.haoyuan.rush.json": "Print one JSON object instead of the report", "输出一个 JSON 对象而不是报告";
-    "help.haoyuan.rush.print_scenario": "Print the embedded scenario, to copy from, and stop",
+    "help.haoyuan.rush:svg": "Also draw the day's load as an SVG file", "另将当日时段分布绘制为 SVG 文件";
+    "help.haoyuan.rush:json": "Print one JSON object instead of the report", "输出一个 JSON 对象而不是报告";
+    "help.haoyuan.rush:print_scenario": "Print the embedded scenario, to copy from, and stop",
         "打印内置场景以供参考,然后结束";
     "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00 the last
 of them opens, and everybody asks at once: the public, referred patients and
@@ -140,9 +140,9 @@ Examples
     "help.haoyuan.run": "Execute commands: one JSON object per line in, one answer per line out",
         "执行命令:每行输入一个 JSON 对象,每行输出一个结果";
     "usage.haoyuan.run": "haoyuan run [--strict] [FILE|-]", "haoyuan run [--strict] [文件|-]";
-    "help.haoyuan.run.file": "File of commands (JSON Lines); - or nothing reads standard input",
+    "help.haoyuan.run:file": "File of commands (JSON Lines); - or nothing reads standard input",
         "命令文件(JSON Lines);- 或省略表示标准输入";
-    "help.haoyuan.run.strict": "Stop with exit code 2 at the first line that is not a valid command",
+    "help.haoyuan.run:strict": "Stop with exit code 2 at the first line that is not a valid command",
         "遇到第一行无效命令即停止,退出码为 2";
     "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer begins
 with the number of its line; blank lines have none. A line that is no command is
@@ -165,17 +165,17 @@ Examples
     "usage.haoyuan.policy": "haoyuan policy list|show|check …", "haoyuan policy list|show|check …(参数)";
     "help.haoyuan.policy.list": "List the built-in presets", "列出预置政策";
     "usage.haoyuan.policy.list": "haoyuan policy list [OPTIONS]", "haoyuan policy list [选项]";
-    "help.haoyuan.policy.list.json": "Print JSON", "输出 JSON";
+    "help.haoyuan.policy.list:json": "Print JSON", "输出 JSON";
     "help.haoyuan.policy.show": "Show every value of a policy, and the text it comes from",
         "查看政策的每个取值及其政策原文";
     "usage.haoyuan.policy.show": "haoyuan policy show [OPTIONS] PRESET|FILE", "haoyuan policy show [选项] 预置名|文件";
-    "help.haoyuan.policy.show.policy": "Name of a preset, or a policy file", "预置政策的名称,或政策文件";
-    "help.haoyuan.policy.show.json": "Print JSON", "输出 JSON";
+    "help.haoyuan.policy.show:policy": "Name of a preset, or a policy file", "预置政策的名称,或政策文件";
+    "help.haoyuan.policy.show:json": "Print JSON", "输出 JSON";
     "help.haoyuan.policy.check": "Check a policy file: unknown keys, contradictions, impossible sums",
         "检查政策文件:未知的键、相互矛盾、不可能的总和";
     "usage.haoyuan.policy.check": "haoyuan policy check [OPTIONS] FILE", "haoyuan policy check [选项] 文件";
-    "help.haoyuan.policy.check.file": "Policy file (TOML)", "政策文件(TOML)";
-    "help.haoyuan.policy.check.json": "Print JSON", "输出 JSON";
+    "help.haoyuan.policy.check:file": "Policy file (TOML)", "政策文件(TOML)";
+    "help.haoyuan.policy.check:json": "Print JSON", "输出 JSON";
     "more.haoyuan.policy": "Examples
   haoyuan policy list
   haoyuan policy show beijing-2015
@@ -201,12 +201,12 @@ A hospital's file names the preset it extends and says only what differs:
         "按目录检查排班表;若给出政策,也按政策检查";
     "usage.haoyuan.roster.check": "haoyuan roster check [OPTIONS] CSV --directory FILE",
         "haoyuan roster check [选项] CSV --directory 文件";
-    "help.haoyuan.roster.check.file": "Roster (CSV) with English or Chinese headers", "排班表(CSV),表头为中文或英文";
-    "help.haoyuan.roster.check.directory": "Directory of institutions, departments and practitioners (TOML)",
+    "help.haoyuan.roster.check:file": "Roster (CSV) with English or Chinese headers", "排班表(CSV),表头为中文或英文";
+    "help.haoyuan.roster.check:directory": "Directory of institutions, departments and practitioners (TOML)",
         "机构、科室与医生的目录(TOML)";
-    "help.haoyuan.roster.check.policy": "Preset or policy file by which every session is then planned",
+    "help.haoyuan.roster.check:policy": "Preset or policy file by which every session is then planned",
         "随后按此预置政策或政策文件编排每个班次";
-    "help.haoyuan.roster.check.json": "Print JSON", "输出 JSON";
+    "help.haoyuan.roster.check:json": "Print JSON", "输出 JSON";
     "more.haoyuan.roster.check": "Every bad row is reported with line, column and reason, and the whole file is refused.
 
 Example
@@ -220,7 +220,7 @@ Example
 
     "help.haoyuan.completions": "Print completions for a shell", "打印命令行补全脚本";
     "usage.haoyuan.completions": "haoyuan completions SHELL", "haoyuan completions 命令行解释器";
-    "help.haoyuan.completions.shell": "bash, zsh, fish, elvish or powershell", "bash、zsh、fish、elvish 或 powershell";
+    "help.haoyuan.completions:shell": "bash, zsh, fish, elvish or powershell", "bash、zsh、fish、elvish 或 powershell";
     "more.haoyuan.completions": "Example
   haoyuan completions bash > ~/.local/share/bash-completion/completions/haoyuan
 ",
@@ -230,7 +230,7 @@ Example
 
     "help.haoyuan.help": "Explain a command", "说明某个命令";
     "usage.haoyuan.help": "haoyuan help [COMMAND] …", "haoyuan help [命令] …";
-    "help.haoyuan.help.command": "The command, and its own command if it has some", "命令及其子命令";
+    "help.haoyuan.help:command": "The command, and its own command if it has some", "命令及其子命令";
 
     // ---- rush
     "stage.publish": "publishing the roster", "正在发布排班";
@@ -266,7 +266,7 @@ Example
     "column.green": "green", "绿通";
     "table.asked": "asked", "请求";
     "table.granted": "granted", "给号";
-    "table.spilled": "  beyond a reserve", "  其中预留之外";
+    "table.spilled": "  open to all", "  其中公共号源";
     "table.refused": "refused", "拒绝";
     "table.pool": "pool", "号源池";
     "table.reserved": "reserved", "预留";
@@ -281,7 +281,7 @@ Example
     "speed.machine": "{cpu}, {cores} cores, {os} {arch}, load {load}", "{cpu},{cores} 核,{os} {arch},负载 {load}";
     "load.head": "Load on {day} per half hour: taken/seats, share, requests",
         "{day} 每半小时的就诊时段分布:已约/号源、占比、请求数";
-    "load.legend": "\u{2588} public  \u{2593} by right (referral, contract, revisit, on site, green)  \u{2591} free",
+    "load.legend": "█ public  ▓ by right (referral, contract, revisit, on site, green)  ░ free",
         "█ 公众  ▓ 按资格(转诊、签约、复诊、现场、绿色通道)  ░ 空闲";
     "svg.title": "Outpatient load on {day} by half hour", "{day} 门诊就诊时段分布(每半小时)";
     "svg.desc": "Stacked bars, one per half hour. Of {capacity} seats on {day}, {live} are taken.",

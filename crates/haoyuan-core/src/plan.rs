@@ -82,7 +82,8 @@ impl Session {
 }
 
 /// What a block is: over which seats one pool tree decides.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a plan has one; a box would be in every reader's way")]
 pub enum Blocks {
     /// Each slot is a block with a tree of its own.
     PerSlot(Vec<PoolTree>),
@@ -92,7 +93,7 @@ pub enum Blocks {
 }
 
 /// A session ready to be published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The session.
     pub session: Session,

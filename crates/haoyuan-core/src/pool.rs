@@ -28,6 +28,11 @@
 //! packed counters per guarantee decides, without a loop over nodes. All times are offsets in milliseconds from the
 //! tree's *origin*, the midnight (+08:00) of the session's day, so that sessions of the same shape share one tree.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a decision is one pass through registers; calls return structs through memory"
+)]
+
 use crate::ids::{NodeIndex, SEATS_MAX};
 use crate::refusal::Code;
 use crate::terms::{Channel, Class};
@@ -233,8 +238,10 @@ struct Cap {
     inside: u16,
 }
 
-/// A pool tree, checked and compiled for deciding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A pool tree, checked and compiled for deciding. Written down as its capacity, nodes and routes, and checked again when
+/// it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct PoolTree {
     capacity: u8,
     nodes: Vec<Node>,
@@ -249,6 +256,28 @@ pub struct PoolTree {
 
 const NO_COUNTER: u8 = u8::MAX;
 
+/// A pool tree as it is written down.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    capacity: u8,
+    nodes: Vec<Node>,
+    routes: Routes,
+}
+
+impl TryFrom<Written> for PoolTree {
+    type Error = TreeError;
+
+    fn try_from(written: Written) -> Result<Self, TreeError> {
+        Self::new(written.capacity, written.nodes, written.routes)
+    }
+}
+
+impl From<PoolTree> for Written {
+    fn from(tree: PoolTree) -> Self {
+        Self { capacity: tree.capacity, nodes: tree.nodes, routes: tree.routes }
+    }
+}
+
 /// A claim that the rules accept: the proof that a later step takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -261,15 +290,13 @@ pub struct Permit {
     pub spill: bool,
 }
 
-/// Why the rules do not accept a claim.
+/// Why the rules do not accept a claim. Small, so that a refusal stays in registers; [`PoolTree::loosens`] tells from when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// One of `NotAdmitted`, `NotOpen`, `Closed`, `SlotFull`, `Protected`, `CapReached`.
     pub code: Code,
     /// The node whose constraint binds.
     pub node: NodeIndex,
-    /// The offset at which this constraint next loosens by time alone.
-    pub loosens: Option<i64>,
 }
 
 impl PoolTree {
@@ -361,7 +388,7 @@ impl PoolTree {
         self.starts.iter().skip(1).copied()
     }
 
-    #[inline]
+    #[inline(always)]
     fn phase(&self, at: i64) -> usize {
         // The first phase begins at i64::MIN, so there is always one. Counting has no branch to mispredict.
         self.starts[1..].iter().filter(|from| **from <= at).count()
@@ -374,10 +401,10 @@ impl PoolTree {
     /// # Errors
     /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
     /// came further in the order of codes.
-    #[inline]
+    #[inline(always)]
     pub fn decide(&self, live: Live, class: Class, channel: Channel, at: i64) -> Result<Permit, Denial> {
         let route = self.routes.get(class, channel);
-        let mut denial = Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT, loosens: None };
+        let mut denial = Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT };
         for (choice, node) in route.nodes().iter().enumerate() {
             match self.decide_at(live, *node, at) {
                 Ok(permit) => return Ok(permit),
@@ -392,38 +419,37 @@ impl PoolTree {
     ///
     /// # Errors
     /// As [`PoolTree::decide`].
-    #[inline]
+    #[inline(always)]
     pub fn decide_at(&self, live: Live, node: NodeIndex, at: i64) -> Result<Permit, Denial> {
-        let number = self.phase(at);
-        let phase = &self.phases[number];
+        let phase = &self.phases[self.phase(at)];
         let bit = 1u16 << node.index();
         if phase.open & bit == 0 {
-            return Err(self.deny_window(number, node, at));
+            return Err(self.deny_window(node, at));
         }
         let total = live.total();
         if total >= u32::from(self.capacity) {
-            return Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT, loosens: None });
+            return Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT });
         }
         let (occupied, absorbed, unmet) = fold(phase, live, total, bit);
         let next = occupied + u32::from(!absorbed);
         if next > u32::from(self.capacity) {
-            return Err(self.deny_protected(number, unmet));
+            return Err(Denial { code: Code::Protected, node: unmet });
         }
         if !absorbed {
             let extra = phase.extras.iter().filter(|e| e.0 & bit == 0);
             if next + extra.clone().map(|e| e.1).sum::<u32>() > u32::from(self.capacity) {
                 let node = extra.map(|e| e.2).next().unwrap_or(NodeIndex::ROOT);
-                return Err(self.deny_protected(number, node));
+                return Err(Denial { code: Code::Protected, node });
             }
         }
         for cap in &self.caps {
             if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
-                return Err(Denial { code: Code::CapReached, node: cap.node, loosens: None });
+                return Err(Denial { code: Code::CapReached, node: cap.node });
             }
         }
         match self.counter(node).and_then(|counter| live.plus(counter)) {
             Some(live) => Ok(Permit { node, live, spill: !absorbed }),
-            None => Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT, loosens: None }),
+            None => Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT }),
         }
     }
 
@@ -441,36 +467,45 @@ impl PoolTree {
         free
     }
 
+    /// The offset at which the constraint that a denial names next loosens by time alone: the pool opens, or its guarantee
+    /// falls at a fence.
+    #[must_use]
+    pub fn loosens(&self, denial: Denial, at: i64) -> Option<i64> {
+        let later = || self.starts.iter().copied().filter(|from| *from > at);
+        match denial.code {
+            // Windows are nested: the last to open at or above the node opens them all.
+            Code::NotOpen => Some(self.nodes[denial.node.index()].opens),
+            Code::Protected => {
+                let now = self.guarantee(denial.node, at);
+                later().find(|from| self.guarantee(denial.node, *from) < now)
+            }
+            _ => None,
+        }
+    }
+
     /// The node at or above `node` whose own window is shut: the one that is last to open, or one that has closed.
     #[cold]
-    fn deny_window(&self, phase: usize, node: NodeIndex, at: i64) -> Denial {
-        let bit = 1u16 << node.index();
-        let mut later = self.starts.iter().zip(&self.phases).skip(phase + 1);
-        let opens = later.find(|(_, p)| p.open & bit != 0).map(|(from, _)| *from);
-        let mut binding = node;
-        let mut last = i64::MIN;
+    fn deny_window(&self, node: NodeIndex, at: i64) -> Denial {
+        let mut opens = (i64::MIN, node);
+        let mut closes = i64::MAX;
         let mut v = node;
         loop {
             let pool = &self.nodes[v.index()];
-            let shut = if opens.is_some() { pool.opens > at } else { pool.closes <= at };
-            let rank = if opens.is_some() { pool.opens } else { i64::MAX - 1 };
-            if shut && rank > last {
-                (binding, last) = (v, rank);
+            if pool.closes <= at {
+                return Denial { code: Code::Closed, node: v };
+            }
+            closes = closes.min(pool.closes);
+            if pool.opens > at && pool.opens > opens.0 {
+                opens = (pool.opens, v);
             }
             if v == NodeIndex::ROOT {
                 break;
             }
             v = pool.parent;
         }
-        let code = if opens.is_some() { Code::NotOpen } else { Code::Closed };
-        Denial { code, node: binding, loosens: opens }
-    }
-
-    #[cold]
-    fn deny_protected(&self, phase: usize, node: NodeIndex) -> Denial {
-        let now = self.guarantee(node, self.starts[phase]);
-        let falls = self.starts[phase + 1..].iter().copied().find(|at| self.guarantee(node, *at) < now);
-        Denial { code: Code::Protected, node, loosens: falls }
+        // Where one window closes before another opens there is nothing to wait for.
+        let code = if opens.0 < closes { Code::NotOpen } else { Code::Closed };
+        Denial { code, node: opens.1 }
     }
 }
 
@@ -481,9 +516,9 @@ impl NodeIndex {
     }
 }
 
-/// `occ(root)`, whether one more seat in `bit` is absorbed by an unmet guarantee, and the first unmet guarantee that
-/// does not contain it (the root if there is none).
-#[inline]
+/// `occ(root)`, whether one more seat in `bit` is absorbed by an unmet guarantee, and the outermost unmet guarantee
+/// (the root if there is none).
+#[inline(always)]
 fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
     let mut inner = [0u32; NODES_MAX];
     let mut occupied = total;
@@ -494,11 +529,10 @@ fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeInde
         let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
         if deficit > 0 {
             occupied += deficit;
-            if guard.inside & bit != 0 {
-                absorbed = true;
-            } else {
-                unmet = guard.node;
-            }
+            absorbed |= guard.inside & bit != 0;
+            // The last is the outermost. Not only of those that do not contain the claim: where a command carries an instant
+            // from before a fence, even a claim that redeems can be one too many.
+            unmet = guard.node;
         }
         if let Some(outer) = guard.outer {
             inner[usize::from(outer)] += inner[g] + deficit;

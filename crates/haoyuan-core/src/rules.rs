@@ -4,7 +4,7 @@
 //! overlap; a rule is checked and its place reserved before the block is asked.
 
 use crate::ids::{DepartmentId, InstitutionId, Interval};
-use crate::instant::{Day, MINUTE};
+use crate::instant::Day;
 use crate::refusal::Code;
 use crate::terms::{Channel, Class};
 use serde::{Deserialize, Serialize};
@@ -118,8 +118,8 @@ impl Default for Rules {
     }
 }
 
-/// The shortest and the longest hold, milliseconds.
-pub const HOLD_MS: std::ops::RangeInclusive<u32> = 1_000..=(7 * 24 * 60 * MINUTE as u32);
+/// The shortest and the longest hold, milliseconds: one second and seven days.
+pub const HOLD_MS: std::ops::RangeInclusive<u32> = 1_000..=604_800_000;
 
 /// What the patient rules look at in a live booking or a wish for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,13 +156,11 @@ impl Rules {
         self.limits.iter().copied().find(|limit| {
             let counted = || live.iter().filter(|v| limit.scope.covers(wish, v)).map(|v| v.day);
             let most = usize::from(limit.most);
-            match limit.window {
-                Window::Days(n) => sliding(wish.day, n, counted) >= most,
-                _ => {
-                    let period = limit.window.period(wish.day);
-                    counted().filter(|day| limit.window.period(*day) == period).count() >= most
-                }
+            if let Window::Days(n) = limit.window {
+                return sliding(wish.day, n, counted) >= most;
             }
+            let period = limit.window.period(wish.day);
+            counted().filter(|day| limit.window.period(*day) == period).count() >= most
         })
     }
 }

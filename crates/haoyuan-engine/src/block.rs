@@ -22,6 +22,10 @@
 //! the hint is behind.
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of a packed hint are narrower than their types")]
+#![expect(
+    clippy::inline_always,
+    reason = "a refusal is one pass through registers; calls return structs through memory"
+)]
 
 use crate::seat::{Occupant, Seat, State};
 use crate::sync::{AtomicU64, AtomicU128, Ordering};
@@ -179,7 +183,7 @@ impl<'a> Block<'a> {
     /// The block as of one word. Lock-free; O(1) while the hint holds, else O(seats).
     ///
     /// Linearizes at the load of the word that it returns.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn view(&self, now: Instant) -> View {
         let word = self.word();
         // Acquire: pairs with `store_hint`.
@@ -428,6 +432,34 @@ impl<'a> Block<'a> {
                 _ => return,
             }
         }
+    }
+
+    /// Applies a transition that was decided before: the word and the seat at once, for an engine that nobody else uses yet.
+    /// `false` if the word moved meanwhile or is at its end.
+    pub(crate) fn replay(
+        &self,
+        word: Word,
+        live: Live,
+        operation: Operation,
+        seat: u8,
+        record: Seat,
+    ) -> bool {
+        self.complete(word);
+        let Some(next) = word.then(live, operation, seat) else { return false };
+        if !self.replace(word, next) {
+            return false;
+        }
+        self.seats[usize::from(seat)].store(record.bits(), Ordering::Release);
+        true
+    }
+
+    /// Overwrites word and seats with those of a snapshot.
+    pub(crate) fn restore(&self, word: Word, records: &[Seat]) {
+        for (seat, record) in self.seats.iter().zip(records) {
+            seat.store(record.bits(), Ordering::Release);
+        }
+        // Release: publishes the seats above. The hint stays that of sequence 0 and is ignored or, at 0, true.
+        self.core.word.store(word.bits(), Ordering::Release);
     }
 
     /// The record of `seat`, with the last transition applied.

@@ -8,10 +8,15 @@
 //! 5. the block's compare-and-swap. From here it must succeed: the seat is the patient's;
 //! 6. the patient's dead holds are swept, the entry is linked, the fact recorded, the gate opened.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a refusal is one pass through registers; calls return structs through memory"
+)]
+
 use crate::Engine;
 use crate::block::View;
 use crate::engine::grant;
-use crate::fact::{Change, Fact, Trace};
+use crate::fact::{Change, Command, Fact, Trace};
 use crate::memory::{Operation, Remembered, key_fingerprint, pack_grant, pack_refusal, wish_fingerprint};
 use crate::patients::{Entry, EntryKind, Gate, Reserved};
 use crate::portfolio::Portfolio;
@@ -26,7 +31,7 @@ use haoyuan_core::rules::{Rules, Visit};
 
 /// A claim on its way through the steps.
 #[derive(Clone, Copy)]
-struct Command<'a> {
+struct Claim<'a> {
     wish: &'a Wish,
     at: Instant,
     operation: Operation,
@@ -56,16 +61,27 @@ impl<T: Trace> Engine<T> {
         self.claim(wish, at, Operation::Book)
     }
 
-    #[inline]
+    #[inline(always)]
     fn claim(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
         if wish.key.is_some() {
             return self.claim_keyed(wish, at, operation);
         }
+        let decided = self.claim_once(wish, at, operation);
+        if T::WANTED {
+            if let Err(refusal) = &decided {
+                self.tell_refusal(wish, operation, refusal, at);
+            }
+        }
+        decided
+    }
+
+    #[inline(always)]
+    fn claim_once(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
         let probe = target.probe(wish.class, wish.channel, at)?;
         let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
-        self.claim_gated(&mut gate, &target, probe, &Command { wish, at, operation, print: 0 })
+        self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, operation, print: 0 })
     }
 
     #[cold]
@@ -73,7 +89,8 @@ impl<T: Trace> Engine<T> {
         let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         let command = wish_fingerprint(wish, operation);
-        match self.remembered(&gate, wish.key, command)? {
+        let before = self.remembered(&gate, wish.key, command);
+        match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {
             Some(Remembered::Grant(grant)) => return Ok(grant),
             Some(Remembered::Refusal(refusal)) => return Err(refusal),
             Some(Remembered::Settled(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
@@ -82,25 +99,35 @@ impl<T: Trace> Engine<T> {
         let decided = match self.resolve(wish.slot).map_err(Refusal::plain) {
             Err(refusal) => Err(refusal),
             Ok(target) => target.probe(wish.class, wish.channel, at).and_then(|probe| {
-                self.claim_gated(&mut gate, &target, probe, &Command { wish, at, operation, print: command })
+                self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, operation, print: command })
             }),
         };
         if let Err(refusal) = decided {
             if refusal.code != Code::ConcurrentRequest {
                 Self::remember(&mut gate, wish.key, command, EntryKind::Refused, pack_refusal(refusal));
+                self.tell_refusal(wish, operation, &refusal, at);
             }
         }
         decided
     }
 
+    fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
+        if T::WANTED && refusal.code != Code::ConcurrentRequest {
+            let command =
+                if operation == Operation::Book { Command::Book(*wish) } else { Command::Hold(*wish) };
+            self.trace.refused(&command, refusal, at);
+        }
+    }
+
+    #[inline(never)]
     fn claim_gated(
         &self,
         gate: &mut Gate<'_>,
         target: &Target<'_>,
         (view, permit): (View, Permit),
-        command: &Command<'_>,
+        command: &Claim<'_>,
     ) -> Result<Grant, Refusal> {
-        let Command { wish, at, operation, print } = *command;
+        let Claim { wish, at, operation, print } = *command;
         let rules = self.rules_of(&target.row);
         let ticket = if rules.needs_ticket(wish.class) {
             Some(self.check_ticket(gate, &target.row, wish, at)?)
@@ -180,7 +207,7 @@ impl<T: Trace> Engine<T> {
             node: occupant.node,
             spill: occupant.spill,
             expires,
-            ticket: ticket.and(wish.ticket),
+            ticket: wish.ticket,
             key: wish.key,
         });
         let standing = if booked { Standing::Booked } else { Standing::HeldUntil(expires) };

@@ -1,6 +1,10 @@
 //! The engine's memory and how a number is turned into the thing it names.
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of packed words are narrower than their types")]
+#![expect(
+    clippy::inline_always,
+    reason = "a refusal is one pass through registers; calls return structs through memory"
+)]
 
 use crate::block::{Block, Core, Ended};
 use crate::fact::{Change, Fact, Trace};
@@ -99,7 +103,7 @@ impl<T: Trace> Engine<T> {
         &self.trace
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn resolve(&self, slot: SlotRef) -> Result<Target<'_>, Code> {
         let row = self
             .sessions
@@ -112,7 +116,7 @@ impl<T: Trace> Engine<T> {
         self.target(slot, row)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn target(&self, slot: SlotRef, row: SessionRow) -> Result<Target<'_>, Code> {
         let (number, within) = if row.whole { (0, slot.slot.get()) } else { (u32::from(slot.slot.get()), 0) };
         let block_id = BlockId::new(row.first_block + number).ok_or(Code::UnknownSlot)?;
@@ -128,7 +132,7 @@ impl<T: Trace> Engine<T> {
     }
 
     /// A block of a session, with its tree.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn block(&self, id: BlockId, row: &SessionRow) -> Option<(Block<'_>, &PoolTree)> {
         let cell = self.rows.get(id.index())?;
         // Relaxed: published by the session's words, which were read with Acquire.

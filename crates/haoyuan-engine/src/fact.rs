@@ -1,7 +1,12 @@
 //! Facts: what was decided, in a form that can be written down and applied again without deciding.
 
-use haoyuan_core::ids::{BookingId, IdempotencyKey, NodeIndex, PatientKey, Sequence, SlotRef, TicketId};
+use haoyuan_core::ids::{
+    BookingId, IdempotencyKey, NodeIndex, PatientKey, Sequence, SessionId, SlotRef, TicketId,
+};
 use haoyuan_core::instant::Instant;
+use haoyuan_core::plan::Plan;
+use haoyuan_core::refusal::Refusal;
+use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
 
 /// What happened to a seat.
@@ -44,10 +49,23 @@ pub struct Fact {
     pub spill: bool,
     /// When the hold ends or would have ended.
     pub expires: Instant,
-    /// The ticket it was granted with.
+    /// The ticket that was shown, whether or not the class needed one.
     pub ticket: Option<TicketId>,
     /// The idempotency key of the command.
     pub key: Option<IdempotencyKey>,
+}
+
+/// A command of a patient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Hold a seat.
+    Hold(Wish),
+    /// Book a seat at once.
+    Book(Wish),
+    /// Make a booking of a hold.
+    Confirm(Settle),
+    /// Give a hold or booking back.
+    Cancel(Settle),
 }
 
 /// Where facts go.
@@ -60,6 +78,19 @@ pub trait Trace: Send + Sync {
 
     /// Takes one fact. Must not call back into the engine.
     fn record(&self, fact: &Fact);
+
+    /// A command was refused. Called for every refusal but `CONCURRENT_REQUEST`; behind the patient's gate if the command
+    /// carries an idempotency key, because then the answer is remembered and belongs to the state.
+    fn refused(&self, _command: &Command, _refusal: &Refusal, _at: Instant) {}
+
+    /// A confirmation that carries an idempotency key found its booking confirmed: nothing changed but the memory.
+    fn repeated(&self, _settle: &Settle, _settled: &Settled, _at: Instant) {}
+
+    /// A ticket was registered. Called behind the patient's gate.
+    fn ticket(&self, _ticket: &Ticket, _at: Instant) {}
+
+    /// A session was published. Called under the administration lock, before the session can be asked for.
+    fn published(&self, _plan: &Plan, _id: SessionId, _at: Instant) {}
 }
 
 /// No trace.
@@ -76,6 +107,22 @@ impl<T: Trace> Trace for &T {
     fn record(&self, fact: &Fact) {
         (**self).record(fact);
     }
+
+    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
+        (**self).refused(command, refusal, at);
+    }
+
+    fn repeated(&self, settle: &Settle, settled: &Settled, at: Instant) {
+        (**self).repeated(settle, settled, at);
+    }
+
+    fn ticket(&self, ticket: &Ticket, at: Instant) {
+        (**self).ticket(ticket, at);
+    }
+
+    fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
+        (**self).published(plan, id, at);
+    }
 }
 
 impl<T: Trace> Trace for std::sync::Arc<T> {
@@ -83,5 +130,21 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
 
     fn record(&self, fact: &Fact) {
         (**self).record(fact);
+    }
+
+    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
+        (**self).refused(command, refusal, at);
+    }
+
+    fn repeated(&self, settle: &Settle, settled: &Settled, at: Instant) {
+        (**self).repeated(settle, settled, at);
+    }
+
+    fn ticket(&self, ticket: &Ticket, at: Instant) {
+        (**self).ticket(ticket, at);
+    }
+
+    fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
+        (**self).published(plan, id, at);
     }
 }

@@ -76,6 +76,7 @@ mod memory;
 mod patients;
 mod portfolio;
 mod publish;
+mod replay;
 mod search;
 mod seat;
 mod sessions;
@@ -86,10 +87,11 @@ mod tickets;
 
 pub use audit::Audit;
 pub use engine::Engine;
-pub use fact::{Change, Fact, Trace};
+pub use fact::{Change, Command, Fact, Trace};
 pub use limits::Limits;
 pub use portfolio::LiveBooking;
 pub use publish::{PublishError, SessionView};
+pub use replay::{Part, ReplayError};
 
 /// Whether this processor has the 128-bit compare-and-swap that makes decisions lock-free.
 #[cfg(not(loom))]

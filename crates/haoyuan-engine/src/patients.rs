@@ -66,7 +66,7 @@ pub(crate) enum EntryKind {
 }
 
 impl EntryKind {
-    const fn from_number(number: u64) -> Self {
+    pub(crate) const fn from_number(number: u64) -> Self {
         match number {
             1 => Self::Live,
             2 => Self::Past,
@@ -139,6 +139,7 @@ impl Patients {
     }
 
     /// The places to probe for a key, in order.
+    #[inline]
     fn places(&self, key: PatientKey) -> impl Iterator<Item = usize> + use<> {
         let count = self.records.len();
         // The high half of a product with the table's size: an even spread without a division (Lemire 2019).
@@ -162,6 +163,7 @@ impl Patients {
 
     /// The number of a patient, inserted if new; `None` if the table is full. Lock-free: a lost insertion is another's
     /// success.
+    #[inline]
     pub(crate) fn enter(&self, key: PatientKey) -> Option<Number> {
         for place in self.places(key) {
             let cell = &self.records[place].key;
@@ -186,6 +188,7 @@ impl Patients {
     }
 
     /// Takes a patient's gate, or says that somebody has it. Wait-free.
+    #[inline]
     pub(crate) fn lock(&self, number: Number) -> Option<Gate<'_>> {
         let gate = &self.records[number as usize].gate;
         // Relaxed: a hint; the exchange below decides.
@@ -196,6 +199,20 @@ impl Patients {
         // Acquire: pairs with the Release of the last holder, whose writes to the chain are seen.
         gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
         Some(Gate { patients: self, number, head: (seen >> HEAD_SHIFT) as u32 })
+    }
+
+    /// Shows every patient of whom anything is kept: key, the record's booking with its mark, entries newest first. Waits
+    /// for nobody: a patient whose gate is taken is passed over.
+    pub(crate) fn visit(&self, mut sink: impl FnMut(PatientKey, u64, Vec<Entry>)) {
+        for (record, number) in self.records.iter().zip(0..) {
+            let Some(key) = PatientKey::new(record.key.load(Ordering::Acquire)) else { continue };
+            let Some(gate) = self.lock(number) else { continue };
+            let entries: Vec<Entry> = gate.entries().map(|(_, entry)| entry).collect();
+            let first = record.first.load(Ordering::Relaxed);
+            if first != 0 || !entries.is_empty() {
+                sink(key, first, entries);
+            }
+        }
     }
 
     fn allocate(&self, near: Number) -> Option<u32> {
@@ -262,6 +279,10 @@ impl<'a> Gate<'a> {
     pub(crate) fn set_first(&self, booking: Option<BookingId>) {
         let value = booking.map_or(0, BookingId::get);
         self.patients.records[self.number as usize].first.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_first_bits(&self, bits: u64) {
+        self.patients.records[self.number as usize].first.store(bits, Ordering::Relaxed);
     }
 
     /// The booking that was kept in the record itself until the patient cancelled it.

@@ -170,6 +170,7 @@ impl<T: Trace> Engine<T> {
         let id = SessionId::new(number).ok_or(PublishError::Full("sessions"))?;
 
         // From here it must succeed.
+        self.trace.published(plan, id, at);
         admin.next_block += blocks;
         admin.next_seat += stride * slots;
         admin.next_session += 1;

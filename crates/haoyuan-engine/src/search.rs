@@ -16,11 +16,12 @@ use std::collections::{BTreeMap, BinaryHeap};
 type Rank = (u32, i64, u32, u16);
 
 impl<T: Trace> Engine<T> {
-    /// Slots that the decision would grant, best first. O(slots in range); stops early when listing by time. Takes the
-    /// calendar's read lock, which only publishing writes.
+    /// Slots that the decision would grant, best first. O(slots in range), with a fold only for slots that are better than the
+    /// worst one listed so far; stops early when listing by time. Takes the calendar's read lock, which only publishing
+    /// writes.
     #[must_use]
     pub fn search(&self, query: &Query, at: Instant) -> Vec<Found> {
-        let mut best: BinaryHeap<(Rank, u8, u8, u8)> = BinaryHeap::new();
+        let mut best: BinaryHeap<Rank> = BinaryHeap::new();
         if query.most == 0 || query.from > query.to {
             return Vec::new();
         }
@@ -29,25 +30,28 @@ impl<T: Trace> Engine<T> {
             for (start, number) in sessions {
                 if query.order == Order::Earliest && best.len() >= query.most {
                     // Everything from here on starts later than the worst slot that is listed.
-                    if best.peek().is_some_and(|worst| worst.0.1 < start.ms()) {
+                    if best.peek().is_some_and(|worst| worst.1 < start.ms()) {
                         break 'days;
                     }
                 }
                 let Some(row) = self.sessions[*number as usize].read() else { continue };
                 if matches(query, &row) {
-                    self.search_session(query, at, *number, row, &mut best);
+                    self.search_session(query, at, *number, &row, &mut best);
                 }
             }
         }
         drop(calendar);
         best.into_sorted_vec()
             .into_iter()
-            .filter_map(|((_, start, session, slot), free, live, capacity)| {
+            .filter_map(|(_, _, session, slot)| {
                 let slot = SlotRef { session: SessionId::new(session)?, slot: SlotIndex::new(slot)? };
-                let row = self.sessions[slot.session.index()].read()?;
-                let time = row.slot_time(slot.slot);
-                debug_assert_eq!(time.from.ms(), start);
-                Some(Found { slot, time, free, live, capacity })
+                let target = self.resolve(slot).ok()?;
+                let answer = target.availability(query.class, query.channel, at);
+                let time = target.row.slot_time(slot.slot);
+                // A slot whose last seat went since it was listed is left out.
+                let found =
+                    Found { slot, time, free: answer.free, live: answer.live, capacity: answer.capacity };
+                (answer.free > 0).then_some(found)
             })
             .collect()
     }
@@ -57,22 +61,41 @@ impl<T: Trace> Engine<T> {
         query: &Query,
         at: Instant,
         number: u32,
-        row: SessionRow,
-        best: &mut BinaryHeap<(Rank, u8, u8, u8)>,
+        row: &SessionRow,
+        best: &mut BinaryHeap<Rank>,
     ) {
+        let Some(session) = SessionId::new(number) else { return };
+        let offset = row.offset(at);
+        let mut start = row.from.ms();
         for slot in 0..row.slots {
-            let (Some(session), Some(index)) = (SessionId::new(number), SlotIndex::new(slot)) else {
+            let begins = start;
+            start += i64::from(row.slot_ms);
+            let is_full = best.len() >= query.most;
+            if is_full && query.order == Order::Earliest && best.peek().is_some_and(|worst| worst.1 < begins)
+            {
+                return;
+            }
+            let Some(index) = SlotIndex::new(slot) else { return };
+            let Ok(target) = self.target(SlotRef { session, slot: index }, *row) else { continue };
+            let view = target.block.view(at);
+            let (live, capacity) = (view.live.total(), u32::from(target.tree.capacity()));
+            if live >= capacity || view.word.has_flags() {
                 continue;
-            };
-            let Ok(target) = self.target(SlotRef { session, slot: index }, row) else { continue };
-            let Some((free, live)) = target.offers(query, at) else { continue };
-            let capacity = target.tree.capacity();
-            let start = row.slot_time(index).from.ms();
+            }
             let load = match query.order {
                 Order::Earliest => 0,
-                Order::LeastLoaded => u32::from(live) * 10_000 / u32::from(capacity.max(1)),
+                Order::LeastLoaded => live * 10_000 / capacity,
             };
-            best.push(((load, start, number, slot), free, live, capacity));
+            let rank = (load, begins, number, slot);
+            if is_full && best.peek().is_some_and(|worst| *worst < rank) {
+                continue;
+            }
+            if target.tree.decide(view.live, query.class, query.channel, offset).is_err()
+                || row.whole && !target.block.has_free(&view, &target.range, at)
+            {
+                continue;
+            }
+            best.push(rank);
             if best.len() > query.most {
                 best.pop();
             }
@@ -119,22 +142,6 @@ impl<T: Trace> Engine<T> {
 }
 
 impl Target<'_> {
-    /// Seats that the query's class could get, and live seats of the block; `None` if none.
-    #[inline]
-    fn offers(&self, query: &Query, at: Instant) -> Option<(u8, u8)> {
-        let view = self.block.view(at);
-        let live = view.live.total();
-        if live >= u32::from(self.tree.capacity()) {
-            return None;
-        }
-        let offset = self.row.offset(at);
-        if view.word.has_flags() || self.tree.decide(view.live, query.class, query.channel, offset).is_err() {
-            return None;
-        }
-        let answer = self.availability(query.class, query.channel, at);
-        (answer.free > 0).then_some((answer.free, answer.live))
-    }
-
     /// Live seats of the slot.
     fn live(&self, at: Instant) -> u32 {
         if self.row.whole {

@@ -84,6 +84,11 @@ impl Seat {
         )
     }
 
+    /// The same seat with another number for its patient.
+    pub(crate) const fn of(self, patient: u32) -> Self {
+        Self(self.0 & !((u32::MAX as u128) << 32) | (patient as u128) << 32)
+    }
+
     /// The same seat, booked.
     pub(crate) const fn booked(self) -> Self {
         Self(self.0 | (State::Booked as u128) << STATE_SHIFT)

@@ -8,6 +8,10 @@
 //! ```
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of packed words are narrower than their types")]
+#![expect(
+    clippy::inline_always,
+    reason = "a refusal is one pass through registers; calls return structs through memory"
+)]
 
 use crate::sync::{AtomicU64, Ordering};
 use haoyuan_core::ids::{BlockId, DepartmentId, InstitutionId, Interval, PractitionerId, SlotIndex};
@@ -71,6 +75,7 @@ impl SessionCell {
     }
 
     /// The session, if one is published here. Wait-free.
+    #[inline(always)]
     pub(crate) fn read(&self) -> Option<SessionRow> {
         // Acquire: pairs with `publish`.
         let w0 = self.0[0].load(Ordering::Acquire);

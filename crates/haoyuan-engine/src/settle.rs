@@ -5,10 +5,9 @@
 
 use crate::Engine;
 use crate::block::View;
-use crate::fact::{Change, Trace};
-use crate::memory::{CANCELLED, Operation, Remembered, pack_refusal, settle_fingerprint, trim};
-use crate::patients::{Entry, EntryKind, Gate};
-use crate::portfolio::bury;
+use crate::fact::{Change, Command, Trace};
+use crate::memory::{CANCELLED, Operation, Remembered, pack_refusal, settle_fingerprint};
+use crate::patients::{EntryKind, Gate};
 use crate::seat::{Seat, State};
 use haoyuan_core::ids::{BlockId, BookingId};
 use haoyuan_core::instant::Instant;
@@ -38,6 +37,24 @@ impl<T: Trace> Engine<T> {
     }
 
     fn settle(&self, settle: &Settle, at: Instant, operation: Operation) -> Result<Settled, Refusal> {
+        let decided = self.settle_once(settle, at, operation);
+        if T::WANTED && settle.key.is_none() {
+            if let Err(refusal) = &decided {
+                self.tell_settle_refusal(settle, operation, refusal, at);
+            }
+        }
+        decided
+    }
+
+    fn tell_settle_refusal(&self, settle: &Settle, operation: Operation, refusal: &Refusal, at: Instant) {
+        if T::WANTED && refusal.code != Code::ConcurrentRequest {
+            let confirm = operation == Operation::Confirm;
+            let command = if confirm { Command::Confirm(*settle) } else { Command::Cancel(*settle) };
+            self.trace.refused(&command, refusal, at);
+        }
+    }
+
+    fn settle_once(&self, settle: &Settle, at: Instant, operation: Operation) -> Result<Settled, Refusal> {
         let unknown = Refusal::plain(Code::UnknownBooking);
         let number = if settle.key.is_some() {
             self.patients.enter(settle.patient).ok_or(Refusal::plain(Code::EngineFull))?
@@ -46,7 +63,8 @@ impl<T: Trace> Engine<T> {
         };
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         let command = settle_fingerprint(settle, operation);
-        match self.remembered(&gate, settle.key, command)? {
+        let before = self.remembered(&gate, settle.key, command);
+        match before.inspect_err(|conflict| self.tell_settle_refusal(settle, operation, conflict, at))? {
             Some(Remembered::Settled(settled)) => return Ok(settled),
             Some(Remembered::Refusal(refusal)) => return Err(refusal),
             Some(Remembered::Grant(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
@@ -59,12 +77,14 @@ impl<T: Trace> Engine<T> {
         if settle.key.is_some() {
             match decided {
                 Ok(settled) => {
-                    let details = u64::from(settled.sequence.0) | u64::from(settled.changed) << 32;
-                    let packed = (settled.booking.get(), details);
-                    Self::remember(&mut gate, settle.key, command, EntryKind::Settled, packed);
+                    Self::remember_settled(&mut gate, settle.patient, settle.key, operation, &settled);
+                    if !settled.changed {
+                        self.trace.repeated(settle, &settled, at);
+                    }
                 }
                 Err(refusal) if refusal.code != Code::ConcurrentRequest => {
                     Self::remember(&mut gate, settle.key, command, EntryKind::Refused, pack_refusal(refusal));
+                    self.tell_settle_refusal(settle, operation, &refusal, at);
                 }
                 Err(_) => {}
             }
@@ -116,19 +136,7 @@ impl<T: Trace> Engine<T> {
         let ended = block
             .release(booking.seat().get(), booking.sequence(), at, check, gone)?
             .ok_or_else(|| Refusal::plain(Code::UnknownBooking))?;
-        if gate.first() == Some(booking) {
-            gate.set_first_cancelled(booking);
-        } else {
-            let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Live && e.booking == booking.get());
-            if let Some((place, entry)) = found {
-                bury(gate, place, &Entry { details: entry.details | CANCELLED, ..entry });
-                trim(gate);
-            }
-            // The latest cancellation is remembered in the record, unless a live booking is kept there.
-            if gate.first().is_none() {
-                gate.set_first_cancelled(booking);
-            }
-        }
+        Self::forget_cancelled(gate, booking);
         self.record_end(booking.block(), &ended, Change::Cancelled, at, settle.key);
         Ok(Settled { booking, sequence: ended.sequence, changed: true })
     }

@@ -1,5 +1,10 @@
 //! A slot that was asked for: its block, its tree, and the block's rules over a view.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a refusal is one pass through registers; calls return structs through memory"
+)]
+
 use crate::block::{Block, View};
 use crate::sessions::SessionRow;
 use haoyuan_core::ids::{BlockId, NodeIndex};
@@ -23,7 +28,7 @@ pub(crate) struct Target<'a> {
 
 impl Target<'_> {
     /// The block's rules alone, over a view.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decide(
         &self,
         view: &View,
@@ -45,6 +50,7 @@ impl Target<'_> {
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn refuse(&self, view: &View, denial: Denial, at: Instant) -> Refusal {
         // In a whole-session block the slot can be full before the session is.
@@ -55,14 +61,14 @@ impl Target<'_> {
         if denial.code != Code::NotAdmitted {
             refusal.binding = Binding::Node(denial.node);
         }
-        if let Some(offset) = denial.loosens {
+        if let Some(offset) = self.tree.loosens(denial, self.row.offset(at)) {
             refusal.retry = Retry::From(self.row.day().midnight().plus(offset));
         }
         refusal
     }
 
     /// Whether the block would accept a claim; reads only.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn probe(
         &self,
         class: Class,

@@ -36,8 +36,9 @@ impl<T: Trace> Engine<T> {
         let (command, details) = pack_ticket(ticket);
         let fresh = Entry { kind: EntryKind::Ticket, booking: 0, fingerprint: print, command, details };
         let known = gate.entries().find(|(_, e)| e.kind == EntryKind::Ticket && e.fingerprint == print);
-        if let Some((at, entry)) = known {
-            gate.set(at, &Entry { booking: entry.booking, ..fresh });
+        if let Some((place, entry)) = known {
+            gate.set(place, &Entry { booking: entry.booking, ..fresh });
+            self.trace.ticket(ticket, at);
             return Ok(());
         }
         let mut tickets = gate.entries().filter(|(_, e)| e.kind == EntryKind::Ticket).count();
@@ -56,6 +57,7 @@ impl<T: Trace> Engine<T> {
         }
         let cell = gate.reserve().and_then(Reserved::take);
         gate.push(cell.ok_or(Refusal::plain(Code::EngineFull))?, &fresh);
+        self.trace.ticket(ticket, at);
         Ok(())
     }
 

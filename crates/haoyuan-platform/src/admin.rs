@@ -90,7 +90,9 @@ impl Admin {
                 let presets = Policy::presets().collect::<Vec<_>>().join("`, `");
                 Malformed::field("preset", format!("there is no such preset; the presets are `{presets}`"))
             })?,
-            (None, Some(toml)) => Policy::parse("toml", toml).map_err(|error| Malformed::file("toml", error))?,
+            (None, Some(toml)) => {
+                Policy::parse("toml", toml).map_err(|error| Malformed::file("toml", error))?
+            }
             _ => return Err(Malformed::field("preset", "give the policy either as `preset` or as `toml`")),
         };
         let name = policy.name().to_owned();
@@ -132,7 +134,8 @@ impl Admin {
         csv: &str,
         at: Instant,
     ) -> Result<(usize, u32), Malformed> {
-        let sessions = Roster::parse(csv.as_bytes(), directory, []).map_err(|rows| Malformed::rows("csv", rows))?;
+        let sessions =
+            Roster::parse(csv.as_bytes(), directory, []).map_err(|rows| Malformed::rows("csv", rows))?;
         match self.publish_all(engine, directory, sessions, From::Table, at) {
             Ok(plans) => Ok((plans.len(), plans.iter().map(|plan| plan.session.seats()).sum())),
             Err(error) => {
@@ -164,7 +167,8 @@ impl Admin {
         let mut plans: Vec<Plan> = Vec::with_capacity(sessions.len());
         for session in sessions {
             if engine.find(&session.code).is_some() {
-                let reason = format!("session `{}` is published already; give this one another code", session.code);
+                let reason =
+                    format!("session `{}` is published already; give this one another code", session.code);
                 return Err(from.wrong("code", reason));
             }
             check_practitioner(directory, &session).map_err(|reason| from.wrong("practitioner", reason))?;
@@ -172,7 +176,8 @@ impl Admin {
                 .entry(session.practitioner)
                 .or_insert_with(|| self.diaries.get(&session.practitioner).cloned().unwrap_or_default());
             enter(diary, &session).map_err(|other| {
-                let reason = format!("the practitioner is in two places at once: it overlaps session `{other}`");
+                let reason =
+                    format!("the practitioner is in two places at once: it overlaps session `{other}`");
                 from.wrong("from", reason)
             })?;
             let tier = directory.get(session.institution).tier;
@@ -187,14 +192,18 @@ impl Admin {
             })?;
             room.take(&plan).map_err(|limit| {
                 let code = &plan.session.code;
-                from.wrong("", format!("the engine has no room for session `{code}`; open it with more `{limit}`"))
+                from.wrong(
+                    "",
+                    format!("the engine has no room for session `{code}`; open it with more `{limit}`"),
+                )
             })?;
             plans.push(plan);
         }
         for (plan, done) in plans.iter().zip(0..) {
             engine.publish(plan, at).map_err(|error| {
                 // All that the engine checks was checked above, so this is a foreign publisher's doing.
-                let before = if done == 0 { String::new() } else { format!(" ({done} sessions were published)") };
+                let before =
+                    if done == 0 { String::new() } else { format!(" ({done} sessions were published)") };
                 from.wrong("", format!("session `{}`: {error}{before}", plan.session.code))
             })?;
         }
@@ -217,7 +226,9 @@ fn enter(diary: &mut Diary, session: &Session) -> Result<(), Arc<str>> {
 }
 
 fn check_practitioner(directory: &Directory, session: &Session) -> Result<(), String> {
-    let Some(practitioner) = directory.practitioners().get(session.practitioner.index()) else { return Ok(()) };
+    let Some(practitioner) = directory.practitioners().get(session.practitioner.index()) else {
+        return Ok(());
+    };
     if !practitioner.sites.contains(&session.institution) {
         return Err(format!(
             "practitioner `{}` is not registered for institution `{}`; add the site to the directory",
@@ -227,7 +238,10 @@ fn check_practitioner(directory: &Directory, session: &Session) -> Result<(), St
     }
     let (first, last) = (session.day(), session.time.to.plus(-1).day());
     if !practitioner.is_valid_on(first) || !practitioner.is_valid_on(last) {
-        return Err(format!("the credential of practitioner `{}` is not valid on that day", practitioner.code));
+        return Err(format!(
+            "the credential of practitioner `{}` is not valid on that day",
+            practitioner.code
+        ));
     }
     Ok(())
 }

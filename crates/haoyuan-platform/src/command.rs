@@ -515,9 +515,13 @@ fn read<'de, T: Deserialize<'de>>(line: &'de str, ignored: Option<&'static str>)
     let mut track = serde_path_to_error::Track::new();
     let inner = serde_path_to_error::Deserializer::new(&mut json, &mut track);
     let value = T::deserialize(text::Object { inner, ignored });
-    let value = value.map_err(|error| Malformed::from_json(&serde_path_to_error::Error::new(track.path(), error)))?;
+    let value =
+        value.map_err(|error| Malformed::from_json(&serde_path_to_error::Error::new(track.path(), error)))?;
     json.end().map_err(|error| {
-        Malformed::from_json(&serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error))
+        Malformed::from_json(&serde_path_to_error::Error::new(
+            serde_path_to_error::Track::new().path(),
+            error,
+        ))
     })?;
     Ok(value)
 }

@@ -30,20 +30,20 @@
 //! ```
 //!
 //! # The commands
-//! | command | keys beside `command` and `at`; optional ones in brackets | answered with |
+//! | command | keys beside `command` and `at`; optional ones in parentheses | answered with |
 //! |---|---|---|
-//! | `open` | [`for_seats`, `blocks`, `seats`, `sessions`, `shapes`, `patients`, `entries`] | the sizes in force |
+//! | `open` | (`for_seats`, `blocks`, `seats`, `sessions`, `shapes`, `patients`, `entries`) | the sizes in force |
 //! | `directory` | `toml` or `entries` | how much is registered |
-//! | `policy` | `preset` or `toml` [`institution`] | the policy's name |
+//! | `policy` | `preset` or `toml` (`institution`) | the policy's name |
 //! | `publish` | `session` (an object) | slots, seats, reserves |
 //! | `roster` | `csv` | how many sessions and seats |
-//! | `ticket` | `patient`, `ticket`, `class`, `institution`, `expires` [`department`, `issuer`] | the ticket |
+//! | `ticket` | `patient`, `ticket`, `class`, `institution`, `expires` (`department`, `issuer`) | the ticket |
 //! | `availability` | `session`, `slot`, `class`, `channel` | seats this class could get now, or why none |
-//! | `hold`, `book` | `patient`, `session`, `slot`, `class`, `channel` [`ticket`, `key`] | `granted` or `refused` |
-//! | `confirm`, `cancel` | `patient`, `booking` [`key`] | whether anything changed, or `refused` |
+//! | `hold`, `book` | `patient`, `session`, `slot`, `class`, `channel` (`ticket`, `key`) | `granted` or `refused` |
+//! | `confirm`, `cancel` | `patient`, `booking` (`key`) | whether anything changed, or `refused` |
 //! | `tick` | | how many due holds were swept |
-//! | `search` | `class`, `channel`, `from`, `to` [`institution`, `department`, `practitioner`, `grade`, `order`, `most`] | slots the decision would grant |
-//! | `load` | `day` [`institution`, `department`] | seats and live seats by time |
+//! | `search` | `class`, `channel`, `from`, `to` (`institution`, `department`, `practitioner`, `grade`, `order`, `most`) | slots the decision would grant |
+//! | `load` | `day` (`institution`, `department`) | seats and live seats by time |
 //! | `bookings` | `patient` | live holds and bookings |
 //! | `session` | `session` | the session, its slots and pools |
 //! | `audit` | | whether a recount of every seat agrees |
@@ -65,11 +65,11 @@
 //!
 //! *Architecture invariant:* no threads, no I/O, no clock, no randomness; no rule of booking is decided here.
 
-pub mod command;
-pub mod answer;
-mod platform;
 mod admin;
+pub mod answer;
+pub mod command;
 mod malformed;
+mod platform;
 mod text;
 
 pub use answer::Answer;

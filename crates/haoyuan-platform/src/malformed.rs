@@ -21,7 +21,7 @@ pub struct Malformed {
     pub column: Option<usize>,
     /// Where in the TOML text of the field, if the error is there.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// The rows of the CSV text that are wrong, at most [`ROWS_MAX`].
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<Row>,
@@ -72,7 +72,13 @@ impl Malformed {
 
     /// One field is wrong.
     pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
-        Self { field: Some(field.to_owned()), reason: reason.into(), column: None, place: None, rows: Vec::new() }
+        Self {
+            field: Some(field.to_owned()),
+            reason: reason.into(),
+            column: None,
+            place: None,
+            rows: Vec::new(),
+        }
     }
 
     /// The same, of a field inside `outer`.
@@ -97,7 +103,7 @@ impl Malformed {
         let FileError { file, line, column, key, reason } = error;
         // An error may lie in the preset that the text extends.
         let reason = if file == field { reason } else { format!("{file}: {reason}") };
-        let place = (line > 0).then_some(Place { line, column, key });
+        let place = (line > 0).then(|| Box::new(Place { line, column, key }));
         Self { place, ..Self::field(field, reason) }
     }
 
@@ -109,7 +115,13 @@ impl Malformed {
         let column = (inner.line() == 1 && inner.column() > 0).then(|| inner.column());
         let mut path: Vec<String> = error.path().iter().filter_map(segment).collect();
         if !inner.is_data() {
-            return Self { field: joined(&path), reason: format!("this is not JSON: {text}"), column, place: None, rows: Vec::new() };
+            return Self {
+                field: joined(&path),
+                reason: format!("this is not JSON: {text}"),
+                column,
+                place: None,
+                rows: Vec::new(),
+            };
         }
         let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
         let reason = if let Some(field) = named("missing field `") {
@@ -125,12 +137,18 @@ impl Malformed {
                 path.push(if repeatable(&field) { field } else { "?".to_owned() });
             }
             match text.rfind("`, expected ") {
-                Some(at) => format!("there is no such field here; write {}", &text[at + "`, expected ".len()..]),
+                Some(at) => {
+                    format!("there is no such field here; write {}", &text[at + "`, expected ".len()..])
+                }
                 None => "there is no such field here".to_owned(),
             }
         } else if let Some(at) = text.rfind(", expected ") {
             // "invalid type: string "…", expected …": what was expected comes last, whatever the value contains.
-            format!("expected {}", &text[at + ", expected ".len()..])
+            match &text[at + ", expected ".len()..] {
+                "u8" => format!("expected a whole number, 0 to {}", u8::MAX),
+                "u32" => format!("expected a whole number, 0 to {}", u32::MAX),
+                expected => format!("expected {expected}"),
+            }
         } else {
             text.to_owned()
         };

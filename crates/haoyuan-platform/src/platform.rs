@@ -6,7 +6,9 @@ use crate::command::{self, Command};
 use crate::malformed::Malformed;
 use crate::text::Slot;
 use haoyuan_core::directory::Directory;
-use haoyuan_core::ids::{DepartmentId, InstitutionId, NodeIndex, PractitionerId, SessionId, SlotIndex, SlotRef};
+use haoyuan_core::ids::{
+    DepartmentId, InstitutionId, NodeIndex, PractitionerId, SessionId, SlotIndex, SlotRef,
+};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
@@ -60,7 +62,8 @@ impl<T: Trace> Platform<T> {
     #[must_use]
     pub fn with_trace(trace: T) -> Self {
         // What `open` may ask for: a province, or what fits beside the rest in 32 bits of address space.
-        let ceiling = Limits::for_seats(if cfg!(target_pointer_width = "64") { 16_000_000 } else { 2_000_000 });
+        let ceiling =
+            Limits::for_seats(if cfg!(target_pointer_width = "64") { 16_000_000 } else { 2_000_000 });
         Self {
             engine: OnceLock::new(),
             trace: Mutex::new(Some(trace)),
@@ -186,7 +189,11 @@ impl<T: Trace> Platform<T> {
             }
         }
         if !self.open(limits).1 {
-            return Err(Malformed::field("command", "the engine is already open; `open` comes first or never").into());
+            return Err(Malformed::field(
+                "command",
+                "the engine is already open; `open` comes first or never",
+            )
+            .into());
         }
         Ok(Answer::Done(Done::Open {
             limits: answer::Sizes {
@@ -211,7 +218,11 @@ impl<T: Trace> Platform<T> {
             (None, Some(entries)) => directory
                 .extend(entries)
                 .map_err(|error| Malformed::field(&format!("entries.{}", error.key), error.reason))?,
-            _ => return Err(Malformed::field("toml", "give the directory either as `toml` or as `entries`").into()),
+            _ => {
+                return Err(
+                    Malformed::field("toml", "give the directory either as `toml` or as `entries`").into()
+                );
+            }
         }
         let done = Done::Directory {
             institutions: directory.institutions().len(),
@@ -224,7 +235,8 @@ impl<T: Trace> Platform<T> {
     }
 
     fn set_policy(&self, set: &command::Policy) -> Decided {
-        let institution = set.institution.as_deref().map(|code| self.directory().need_institution(code)).transpose()?;
+        let institution =
+            set.institution.as_deref().map(|code| self.directory().need_institution(code)).transpose()?;
         let policy = self.admin.lock().set_policy(institution, set)?;
         Ok(Answer::Done(Done::Policy { institution: set.institution.clone(), policy }))
     }
@@ -354,7 +366,8 @@ impl<T: Trace> Platform<T> {
         done: impl Fn(answer::Settled) -> Done,
     ) -> Decided {
         let asked = Settle { patient: settle.patient, booking: settle.booking, key: settle.key };
-        let settled = decide(self.engine(), &asked, settle.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
+        let settled =
+            decide(self.engine(), &asked, settle.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
         Ok(Answer::Done(done(answer::Settled {
             booking: settled.booking,
             block: settled.booking.block().get(),
@@ -367,14 +380,16 @@ impl<T: Trace> Platform<T> {
 
     fn search(&self, search: &command::Search) -> Decided {
         let directory = self.directory();
-        let (institution, department) = directory.place(search.institution.as_ref(), search.department.as_ref())?;
+        let (institution, department) =
+            directory.place(search.institution.as_ref(), search.department.as_ref())?;
         let practitioner = search
             .practitioner
             .as_ref()
             .map(|code| directory.practitioner(code).ok_or_else(|| unknown("practitioner", "practitioner")))
             .transpose()?;
         if search.to < search.from || search.to.0 - search.from.0 >= command::Search::DAYS_MAX {
-            let reason = format!("the last day is the first or up to {} days later", command::Search::DAYS_MAX - 1);
+            let reason =
+                format!("the last day is the first or up to {} days later", command::Search::DAYS_MAX - 1);
             return Err(Malformed::field("to", reason).into());
         }
         let most = search.most.unwrap_or(command::Search::MOST_DEFAULT);
@@ -414,7 +429,8 @@ impl<T: Trace> Platform<T> {
 
     fn load(&self, load: &command::Load) -> Decided {
         let directory = self.directory();
-        let (institution, department) = directory.place(load.institution.as_ref(), load.department.as_ref())?;
+        let (institution, department) =
+            directory.place(load.institution.as_ref(), load.department.as_ref())?;
         let slots = self.engine().load(load.day, institution, department, load.at).into_iter().map(|slot| {
             answer::SlotLoad { time: slot.time.into(), capacity: slot.capacity, live: slot.live }
         });
@@ -474,7 +490,11 @@ impl<T: Trace> Platform<T> {
         Ok(Answer::Done(Done::Session(Box::new(answer::Described {
             institution: self.institution_code(view.institution),
             department: directory.departments().get(view.department.index()).map_or("", |d| &d.code).into(),
-            practitioner: directory.practitioners().get(view.practitioner.index()).map_or("", |p| &p.code).into(),
+            practitioner: directory
+                .practitioners()
+                .get(view.practitioner.index())
+                .map_or("", |p| &p.code)
+                .into(),
             grade: view.grade,
             kind: view.kind,
             day: view.time.from.day(),
@@ -490,7 +510,12 @@ impl<T: Trace> Platform<T> {
     // ---- from numbers to names ------------------------------------------------------------------------------------
 
     fn institution_code(&self, id: InstitutionId) -> Arc<str> {
-        self.directory.read().institutions().get(id.index()).map_or("", |institution| &institution.code).into()
+        self.directory
+            .read()
+            .institutions()
+            .get(id.index())
+            .map_or("", |institution| &institution.code)
+            .into()
     }
 
     fn session_code(&self, id: SessionId) -> Arc<str> {
@@ -499,7 +524,8 @@ impl<T: Trace> Platform<T> {
 
     fn pool_name(&self, slot: SlotRef, node: NodeIndex) -> String {
         let tree = self.engine().tree(slot);
-        tree.and_then(|tree| tree.nodes().get(node.index())).map_or_else(String::new, |node| node.name.clone())
+        tree.and_then(|tree| tree.nodes().get(node.index()))
+            .map_or_else(String::new, |node| node.name.clone())
     }
 
     fn reason(&self, refusal: &Refusal, slot: Option<SlotRef>) -> Reason {
@@ -539,7 +565,10 @@ const fn standing(standing: Standing) -> (answer::Standing, Option<Instant>) {
 }
 
 fn unknown(field: &str, what: &str) -> Malformed {
-    Malformed::field(field, format!("the directory has no {what} with this code; register it or correct the code"))
+    Malformed::field(
+        field,
+        format!("the directory has no {what} with this code; register it or correct the code"),
+    )
 }
 
 /// Looking up what must be there.
@@ -561,7 +590,8 @@ impl Lookup for Directory {
     }
 
     fn need_department(&self, institution: InstitutionId, code: &str) -> Result<DepartmentId, Malformed> {
-        self.department(institution, code).ok_or_else(|| unknown("department", "department of this institution"))
+        self.department(institution, code)
+            .ok_or_else(|| unknown("department", "department of this institution"))
     }
 
     fn need_practitioner(&self, code: &str) -> Result<PractitionerId, Malformed> {
@@ -575,9 +605,10 @@ impl Lookup for Directory {
     ) -> Result<(Option<InstitutionId>, Option<DepartmentId>), Malformed> {
         match (institution, department) {
             (None, None) => Ok((None, None)),
-            (None, Some(_)) => {
-                Err(Malformed::field("institution", "a department is known within its institution; name both"))
-            }
+            (None, Some(_)) => Err(Malformed::field(
+                "institution",
+                "a department is known within its institution; name both",
+            )),
             (Some(institution), None) => Ok((Some(self.need_institution(institution)?), None)),
             (Some(institution), Some(department)) => {
                 let institution = self.need_institution(institution)?;

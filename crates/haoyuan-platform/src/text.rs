@@ -45,25 +45,21 @@ impl Written for Instant {
             return None;
         }
         // Finer than a millisecond is cut off, never rounded up: one nanosecond before the release is before it.
-        Self::new(text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000).try_into().ok()?)
+        Self::new(
+            text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000).try_into().ok()?,
+        )
     }
 
     fn write(&self) -> String {
         let Ok(local) = jiff::Timestamp::from_millisecond(self.ms() + OFFSET) else { return String::new() };
         let local = jiff::tz::Offset::UTC.to_datetime(local);
-        let mut text = format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-            local.year(),
-            local.month(),
-            local.day(),
-            local.hour(),
-            local.minute(),
-            local.second()
-        );
-        if local.millisecond() != 0 {
-            text += &format!(".{:03}", local.millisecond());
+        let date = local.date();
+        let (hour, minute, second, ms) = (local.hour(), local.minute(), local.second(), local.millisecond());
+        if ms == 0 {
+            format!("{date}T{hour:02}:{minute:02}:{second:02}+08:00")
+        } else {
+            format!("{date}T{hour:02}:{minute:02}:{second:02}.{ms:03}+08:00")
         }
-        text + "+08:00"
     }
 }
 
@@ -234,6 +230,7 @@ pub(crate) mod required {
 pub(crate) mod optional {
     use super::{Deserialize, Deserializer, Form, Serializer, Written};
 
+    #[expect(clippy::ref_option, reason = "serde hands a field over by reference")]
     pub(crate) fn serialize<T: Written, S: Serializer>(
         value: &Option<T>,
         serializer: S,
@@ -273,7 +270,9 @@ pub(crate) mod code {
 pub(crate) mod optional_code {
     use super::{Deserializer, Name, optional};
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<String>, D::Error> {
         Ok(optional::deserialize::<Name, D>(deserializer)?.map(|name| name.0))
     }
 }

@@ -20,7 +20,8 @@ fn schema(name: &str) -> Validator {
 #[track_caller]
 fn valid(schema: &Validator, text: &str, place: &str) {
     let value: Value = serde_json::from_str(text).unwrap();
-    let errors: Vec<String> = schema.iter_errors(&value).map(|e| format!("{e} at {}", e.instance_path())).collect();
+    let errors: Vec<String> =
+        schema.iter_errors(&value).map(|e| format!("{e} at {}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{place}: {text}\n{}", errors.join("\n"));
 }
 
@@ -32,7 +33,8 @@ fn scripts() -> Vec<(String, Vec<String>)> {
         .filter_map(|name| name.strip_suffix(".jsonl").map(str::to_owned))
         .filter(|name| !name.ends_with(".expected"))
         .map(|name| {
-            let text = std::fs::read_to_string(house("../haoyuan-cli/examples/run").join(format!("{name}.jsonl")));
+            let text =
+                std::fs::read_to_string(house("../haoyuan-cli/examples/run").join(format!("{name}.jsonl")));
             (name, text.unwrap().lines().map(str::to_owned).collect())
         })
         .collect();
@@ -102,11 +104,18 @@ fn the_schema_lists_every_command_and_every_code() {
     let text = |name: &str| std::fs::read_to_string(house("schema").join(name)).unwrap();
     let (commands, answers) = (text("command.schema.json"), text("answer.schema.json"));
     for word in Command::WORDS {
-        assert!(commands.contains(&format!("\"{word}\"")) && answers.contains(&format!("\"{word}\"")), "{word}");
+        assert!(
+            commands.contains(&format!("\"{word}\"")) && answers.contains(&format!("\"{word}\"")),
+            "{word}"
+        );
     }
     let schema: Value = serde_json::from_str(&answers).unwrap();
-    let listed: Vec<&str> =
-        schema["$defs"]["refusal_code"]["enum"].as_array().unwrap().iter().map(|c| c.as_str().unwrap()).collect();
+    let listed: Vec<&str> = schema["$defs"]["refusal_code"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c.as_str().unwrap())
+        .collect();
     let codes: Vec<&str> = haoyuan_core::refusal::Code::ALL.iter().map(|code| code.text()).collect();
     assert_eq!(listed, codes);
 }

@@ -67,7 +67,11 @@ fn every_field_is_checked_and_named() {
         Some("session.slot_minutes"),
         "expected",
     );
-    refused(r#"{"command":"publish","at":"2026-03-03T07:00:00Z","session":["A"]}"#, Some("session"), "object");
+    refused(
+        r#"{"command":"publish","at":"2026-03-03T07:00:00Z","session":["A"]}"#,
+        Some("session"),
+        "object",
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 const EARLY: &str = "2026-02-01T09:00:00+08:00";
 const OPEN: &str = "2026-03-03T07:00:00+08:00";
 
+#[expect(clippy::needless_pass_by_value, reason = "commands are written in place")]
 fn tell(platform: &Platform, command: Value) -> Value {
     serde_json::from_str(&platform.execute(&command.to_string())).unwrap()
 }
@@ -60,7 +61,10 @@ fn a_host_can_bound_what_open_may_ask_for() {
     let platform = Platform::new().with_ceiling(haoyuan_engine::Limits::for_seats(100));
     let answer = tell(&platform, json!({"command": "open", "at": EARLY, "for_seats": 101}));
     assert_eq!(answer["field"], "for_seats");
-    let answer = tell(&platform, json!({"command": "open", "at": EARLY, "for_seats": 100, "patients": 4_000_000_000u32}));
+    let answer = tell(
+        &platform,
+        json!({"command": "open", "at": EARLY, "for_seats": 100, "patients": 4_000_000_000u32}),
+    );
     assert_eq!(answer["field"], "patients");
     done(&platform, json!({"command": "open", "at": EARLY, "for_seats": 100}));
 }
@@ -81,16 +85,20 @@ fn a_refused_roster_changes_nothing() {
     let header = "code,institution,department,practitioner,date,from,to,grade,slot_minutes,seats_per_slot\n";
     let good = "B,T1,CARD,D1,2026-03-11,08:00,12:00,expert,30,5\n";
     for (bad, place) in [
-        ("C,T1,CARD,D1,2026-03-11,11:30,12:30,expert,30,5\n", 3),  // overlaps the row before
-        ("C,T1,CARD,D1,2026-03-10,11:30,12:30,expert,30,5\n", 3),  // overlaps what is published
+        ("C,T1,CARD,D1,2026-03-11,11:30,12:30,expert,30,5\n", 3), // overlaps the row before
+        ("C,T1,CARD,D1,2026-03-10,11:30,12:30,expert,30,5\n", 3), // overlaps what is published
         ("AM,T1,CARD,D1,2026-03-12,08:00,12:00,expert,30,5\n", 3), // the code is published
-        ("C,T1,CARD,D1,2026-04-01,08:00,12:00,expert,30,5\n", 3),  // the credential has run out
-        ("C,T1,CARD,D1,2026-03-12,08:00,12:00,expert,30\n", 3),    // a cell is missing
+        ("C,T1,CARD,D1,2026-04-01,08:00,12:00,expert,30,5\n", 3), // the credential has run out
+        ("C,T1,CARD,D1,2026-03-12,08:00,12:00,expert,30\n", 3),   // a cell is missing
     ] {
-        let answer = tell(&platform, json!({"command": "roster", "at": EARLY, "csv": format!("{header}{good}{bad}")}));
+        let answer =
+            tell(&platform, json!({"command": "roster", "at": EARLY, "csv": format!("{header}{good}{bad}")}));
         assert_eq!((&answer["outcome"], &answer["field"]), (&json!("error"), &json!("csv")), "{answer}");
         assert_eq!(answer["rows"][0]["line"], place, "{answer}");
-        assert_eq!(tell(&platform, json!({"command": "session", "at": EARLY, "session": "B"}))["code"], "UNKNOWN_SESSION");
+        assert_eq!(
+            tell(&platform, json!({"command": "session", "at": EARLY, "session": "B"}))["code"],
+            "UNKNOWN_SESSION"
+        );
     }
     let answer = done(&platform, json!({"command": "roster", "at": EARLY, "csv": format!("{header}{good}")}));
     assert_eq!((&answer["sessions"], &answer["seats"]), (&json!(1), &json!(40)));
@@ -154,10 +162,14 @@ fn a_slot_is_named_by_index_or_by_the_instant_at_which_it_starts() {
     for good in [json!(0), json!(7), json!("2026-03-10T08:00:00+08:00"), json!("2026-03-10T03:30:00Z")] {
         assert_eq!(at(good.clone()), "done", "{good}");
     }
-    for unknown in
-        [json!(8), json!(u64::MAX), json!("2026-03-10T12:00:00+08:00"), json!("2026-03-10T08:00:00.001+08:00"),
-         json!("2026-03-10T07:30:00+08:00"), json!("2026-03-11T08:00:00+08:00")]
-    {
+    for unknown in [
+        json!(8),
+        json!(u64::MAX),
+        json!("2026-03-10T12:00:00+08:00"),
+        json!("2026-03-10T08:00:00.001+08:00"),
+        json!("2026-03-10T07:30:00+08:00"),
+        json!("2026-03-11T08:00:00+08:00"),
+    ] {
         assert_eq!(at(unknown.clone()), "UNKNOWN_SLOT", "{unknown}");
     }
 }
@@ -185,8 +197,10 @@ fn several_threads_share_a_platform_and_no_seat_is_given_twice() {
             let platform = &platform;
             move || {
                 let wishes = (0..50).map(|n| hold(1 + thread * 50 + n).to_string());
-                let answers = wishes.map(|wish| serde_json::from_str::<Value>(&platform.execute(&wish)).unwrap());
-                answers.filter_map(|answer| answer["number"].as_u64().filter(|_| answer["outcome"] == "granted"))
+                let answers =
+                    wishes.map(|wish| serde_json::from_str::<Value>(&platform.execute(&wish)).unwrap());
+                answers
+                    .filter_map(|answer| answer["number"].as_u64().filter(|_| answer["outcome"] == "granted"))
                     .collect::<Vec<_>>()
             }
         };
@@ -212,7 +226,11 @@ static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let query = json!({"class": "public", "channel": "app"});
     let with = |command: &str, more: Value| {
         let mut line = json!({"command": command, "at": OPEN});
-        for part in [&query, &more].into_iter().filter(|_| !matches!(command, "load" | "tick" | "audit")).chain([&more]) {
+        for part in [&query, &more]
+            .into_iter()
+            .filter(|_| !matches!(command, "load" | "tick" | "audit"))
+            .chain([&more])
+        {
             line.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
         }
         if !matches!(command, "availability" | "hold" | "book" | "search" | "ticket") {
@@ -225,20 +243,38 @@ static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
         line.to_string()
     };
     vec![
-        with("directory", json!({"entries": {"institution": [{"code": "N", "name": "新", "tier": "primary"}]}})),
-        with("directory", json!({"toml": "[[institution]]\ncode = \"M\"\nname = \"新\"\ntier = \"primary\"\n"})),
+        with(
+            "directory",
+            json!({"entries": {"institution": [{"code": "N", "name": "新", "tier": "primary"}]}}),
+        ),
+        with(
+            "directory",
+            json!({"toml": "[[institution]]\ncode = \"M\"\nname = \"新\"\ntier = \"primary\"\n"}),
+        ),
         with("policy", json!({"institution": "T1", "preset": "beijing-2015"})),
         with("policy", json!({"toml": "name = \"x\"\nextends = \"default\"\n[hold]\nall = \"5min\"\n"})),
         with("publish", json!({"session": session("PM", 3)})),
-        with("roster", json!({"csv": "机构,科室,医生,日期,开始,结束,号别,时段分钟,每时段号数\nT1,CARD,D1,2026-03-12,08:00,12:00,expert,30,5\n"})),
-        with("ticket", json!({"patient": patient, "ticket": "1", "class": "contract", "institution": "T1", "expires": "2026-04-01T00:00:00Z"})),
+        with(
+            "roster",
+            json!({"csv": "机构,科室,医生,日期,开始,结束,号别,时段分钟,每时段号数\nT1,CARD,D1,2026-03-12,08:00,12:00,expert,30,5\n"}),
+        ),
+        with(
+            "ticket",
+            json!({"patient": patient, "ticket": "1", "class": "contract", "institution": "T1", "expires": "2026-04-01T00:00:00Z"}),
+        ),
         with("availability", json!({"session": "AM", "slot": 0})),
         with("hold", json!({"patient": patient, "session": "AM", "slot": 0, "key": "1"})),
-        with("book", json!({"patient": patient, "session": "AM", "slot": "2026-03-10T08:30:00+08:00", "ticket": "1"})),
+        with(
+            "book",
+            json!({"patient": patient, "session": "AM", "slot": "2026-03-10T08:30:00+08:00", "ticket": "1"}),
+        ),
         with("confirm", json!({"patient": patient, "booking": "0000000000000001"})),
         with("cancel", json!({"patient": patient, "booking": "0000000000000001", "key": "2"})),
         with("tick", json!({})),
-        with("search", json!({"from": "2026-03-10", "to": "2026-03-12", "institution": "T1", "order": "least_loaded", "most": 5})),
+        with(
+            "search",
+            json!({"from": "2026-03-10", "to": "2026-03-12", "institution": "T1", "order": "least_loaded", "most": 5}),
+        ),
         with("load", json!({"day": "2026-03-10"})),
         with("bookings", json!({"patient": patient})),
         with("session", json!({"session": "AM"})),

@@ -817,3 +817,558 @@ fn period(window: Window, day: Day) -> jiff::civil::Date {
         Window::Year => date.first_of_year(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use haoyuan_core::ids::{DepartmentId, InstitutionId, PractitionerId, SeatIndex, Sequence, SlotIndex};
+    use haoyuan_core::instant::{DAY, HOUR, MINUTE};
+    use haoyuan_core::pool::{Fence, Route, Routes};
+    use haoyuan_core::rules::Rules;
+    use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+
+    const ROOT: u8 = 0;
+    const REFERRAL: u8 = 1;
+    const PUBLIC: u8 = 2;
+    const APP: u8 = 3;
+    const GREEN: u8 = 4;
+
+    /// Seven days before, at seven.
+    const OPENS: i64 = -7 * DAY + 7 * HOUR;
+    /// 24 hours before the session begins.
+    const FENCE: i64 = 8 * HOUR - DAY;
+    const HOLD: i64 = 15 * MINUTE;
+
+    fn node(index: u8) -> NodeIndex {
+        NodeIndex::new(index).unwrap()
+    }
+
+    /// Five seats a slot: two for referrals until the fence, one more over and above for green, at most two by app.
+    fn tree() -> PoolTree {
+        let plain = |name, parent: u8| Node::plain(name, node(parent));
+        let nodes = vec![
+            plain("ROOT", ROOT),
+            Node { guarantee: 2, fences: vec![Fence { from: FENCE, seats: 0 }], ..plain("REFERRAL", ROOT) },
+            Node { opens: OPENS, closes: 7 * HOUR, ..plain("PUBLIC", ROOT) },
+            Node { cap: Some(2), ..plain("APP", PUBLIC) },
+            Node { guarantee: 1, protection: Protection::Extra, ..plain("GREEN", ROOT) },
+        ];
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(node(PUBLIC)));
+        routes.set(Class::Public, Channel::App, Route::one(node(APP)));
+        routes.set_all(Class::ReferralSecondary, Route::one(node(REFERRAL)));
+        routes.set_all(Class::Green, Route::one(node(GREEN)));
+        PoolTree::new(5, nodes, routes).unwrap()
+    }
+
+    /// A session of two slots on one day; department and hour differ, so that a patient may have several.
+    fn plan(department: u32, hour: i64) -> Plan {
+        let day = Day(20_521);
+        let from = day.midnight().plus(hour * HOUR);
+        let session = haoyuan_core::plan::Session {
+            code: format!("S{department}-{hour}"),
+            institution: InstitutionId::new(1).unwrap(),
+            department: DepartmentId::new(department).unwrap(),
+            practitioner: PractitionerId::new(department).unwrap(),
+            grade: Grade::Expert,
+            kind: Kind::Clinic,
+            time: Interval { from, to: from.plus(HOUR) },
+            slot_ms: 30 * 60_000,
+            capacity: vec![5, 5],
+        };
+        Plan { session, blocks: Blocks::PerSlot(vec![tree(), tree()]), rules: Rules::default() }
+    }
+
+    /// A history to forge: block `2 n + slot` belongs to plan `n`.
+    struct History {
+        plans: Vec<Plan>,
+        told: Vec<Told>,
+        phase: u8,
+    }
+
+    /// A grant to write down.
+    #[derive(Clone, Copy)]
+    struct Take {
+        patient: u128,
+        plan: u32,
+        slot: u16,
+        seat: u8,
+        sequence: u32,
+        /// Offset from midnight.
+        at: i64,
+        class: Class,
+        channel: Channel,
+        node: u8,
+        deed: Deed,
+        ticket: Option<u128>,
+        key: Option<u128>,
+    }
+
+    const TAKE: Take = Take {
+        patient: 1,
+        plan: 0,
+        slot: 0,
+        seat: 0,
+        sequence: 1,
+        at: OPENS,
+        class: Class::Public,
+        channel: Channel::Web,
+        node: PUBLIC,
+        deed: Deed::Book,
+        ticket: None,
+        key: None,
+    };
+
+    impl History {
+        fn new() -> Self {
+            Self { plans: vec![plan(1, 8), plan(2, 8), plan(3, 10), plan(1, 14)], told: Vec::new(), phase: 0 }
+        }
+
+        fn at(offset: i64) -> Instant {
+            Day(20_521).midnight().plus(offset)
+        }
+
+        fn booking(take: &Take) -> BookingId {
+            let block = BlockId::new(take.plan * 2 + u32::from(take.slot)).unwrap();
+            BookingId::pack(block, SeatIndex::new(take.seat).unwrap(), Sequence(take.sequence))
+        }
+
+        fn wish(take: &Take) -> Wish {
+            Wish {
+                patient: PatientKey::new(take.patient).unwrap(),
+                slot: SlotRef {
+                    session: SessionId::new(take.plan).unwrap(),
+                    slot: SlotIndex::new(take.slot).unwrap(),
+                },
+                class: take.class,
+                channel: take.channel,
+                ticket: take.ticket.and_then(TicketId::new),
+                key: take.key.and_then(IdempotencyKey::new),
+            }
+        }
+
+        fn grant(&self, take: &Take) -> Grant {
+            let session = &self.plans[take.plan as usize].session;
+            let wish = Self::wish(take);
+            let at = Self::at(take.at);
+            Grant {
+                booking: Self::booking(take),
+                institution: session.institution,
+                slot: wish.slot,
+                number: take.slot * 5 + u16::from(take.seat) + 1,
+                time: session.slot_time(wish.slot.slot),
+                node: node(take.node),
+                spill: false,
+                standing: match take.deed {
+                    Deed::Hold => Standing::HeldUntil(at.plus(HOLD)),
+                    Deed::Book => Standing::Booked,
+                },
+            }
+        }
+
+        fn take(&mut self, take: Take) -> &mut Self {
+            let grant = self.grant(&take);
+            self.say(take.at, Asked::Seat(take.deed, Self::wish(&take)), Answer::Granted(grant))
+        }
+
+        fn say(&mut self, at: i64, asked: Asked, answer: Answer) -> &mut Self {
+            self.told.push(Told { phase: self.phase, at: Self::at(at), asked, answer });
+            self
+        }
+
+        fn settle(&mut self, take: &Take, confirm: bool, sequence: u32, at: i64) -> &mut Self {
+            let booking = Self::booking(take);
+            let settle = Settle { patient: PatientKey::new(take.patient).unwrap(), booking, key: None };
+            let asked = if confirm { Asked::Confirm(settle) } else { Asked::Cancel(settle) };
+            let settled = Settled { booking, sequence: Sequence(sequence), changed: true };
+            self.say(at, asked, Answer::Settled(settled))
+        }
+
+        fn confirm(&mut self, take: &Take, sequence: u32, at: i64) -> &mut Self {
+            self.settle(take, true, sequence, at)
+        }
+
+        fn cancel(&mut self, take: &Take, sequence: u32, at: i64) -> &mut Self {
+            self.settle(take, false, sequence, at)
+        }
+
+        fn next_phase(&mut self) -> &mut Self {
+            self.phase += 1;
+            self
+        }
+
+        fn recount(&self) -> Recount {
+            let plans = self.plans.iter().zip(0..).map(|(p, n)| (SessionId::new(n).unwrap(), p)).collect();
+            recount(&plans, self.told.iter().copied())
+        }
+
+        /// Exactly these violations, each once unless it is named more often.
+        #[track_caller]
+        fn check(&self, expected: &[Check]) {
+            let mut found: Vec<Check> = self.recount().violations.iter().map(|v| v.check).collect();
+            let mut expected = expected.to_vec();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn an_honest_morning_passes_every_check() {
+        let mut history = History::new();
+        let held = Take { deed: Deed::Hold, channel: Channel::App, node: APP, ..TAKE };
+        let forgotten = Take { patient: 2, seat: 1, sequence: 2, ..held };
+        let referred =
+            Take { patient: 3, seat: 2, sequence: 3, class: Class::ReferralSecondary, node: REFERRAL, ..TAKE };
+        history.take(held).take(forgotten).take(referred).next_phase();
+        history.confirm(&held, 4, OPENS + HOLD - 1).next_phase();
+        // 5 is the release of the forgotten hold, swept by whoever takes its seat.
+        history.take(Take { patient: 4, seat: 1, sequence: 6, at: OPENS + HOLD, ..TAKE }).next_phase();
+        history.cancel(&held, 7, OPENS + HOUR);
+        history.take(Take { patient: 5, seat: 0, sequence: 8, at: OPENS + HOUR, ..TAKE });
+        history.check(&[]);
+        let recount = history.recount();
+        assert_eq!((recount.grants, recount.live.len()), (5, 3));
+    }
+
+    #[test]
+    fn a_seat_with_two_owners_is_oversold() {
+        let mut history = History::new();
+        history.take(TAKE).take(Take { patient: 2, sequence: 2, ..TAKE });
+        history.check(&[Check::Oversold]);
+    }
+
+    #[test]
+    fn a_held_seat_is_oversold_before_its_hold_ends_and_free_after() {
+        let held = Take { deed: Deed::Hold, ..TAKE };
+        let mut early = History::new();
+        early.take(held).take(Take { patient: 2, sequence: 3, at: OPENS + HOLD - 1, ..TAKE });
+        // Nothing can have released the hold either, so the missing 2 is a gap as well.
+        early.check(&[Check::Oversold, Check::SequenceGap]);
+        let mut late = History::new();
+        late.take(held).take(Take { patient: 2, sequence: 3, at: OPENS + HOLD, ..TAKE });
+        late.check(&[]);
+    }
+
+    #[test]
+    fn a_hold_that_is_paid_after_its_seat_went_to_another_is_oversold() {
+        let mut history = History::new();
+        let held = Take { deed: Deed::Hold, ..TAKE };
+        history.take(held).take(Take { patient: 2, sequence: 3, at: OPENS + HOLD, ..TAKE });
+        history.confirm(&held, 4, OPENS + HOLD - 1);
+        let found = history.recount();
+        assert!(found.count(Check::Oversold) >= 1, "{found:?}");
+    }
+
+    #[test]
+    fn more_seats_than_a_slot_has_are_oversold() {
+        let mut history = History::new();
+        for seat in 0..6u8 {
+            // After the fence, and by a window that no cap binds.
+            let take = Take { patient: 10 + u128::from(seat), seat, sequence: u32::from(seat) + 1, ..TAKE };
+            history.take(Take { at: FENCE, ..take });
+        }
+        let found = history.recount();
+        // The sixth seat does not exist, and no fold would give it.
+        assert_eq!(found.count(Check::Oversold), 1, "{found:?}");
+        assert_eq!(found.count(Check::Misplaced), 1, "{found:?}");
+    }
+
+    #[test]
+    fn a_reserved_seat_given_to_the_public_is_a_breach_until_the_fence() {
+        let public = |n: u8, at| Take { patient: u128::from(n) + 10, seat: n, sequence: u32::from(n) + 1, at, ..TAKE };
+        let mut history = History::new();
+        // Two referral seats and one of the green channel leave two of five.
+        history.take(public(0, OPENS)).take(public(1, OPENS));
+        history.check(&[]);
+        history.take(public(2, OPENS));
+        history.check(&[Check::ReserveBreach]);
+        let mut history = History::new();
+        for n in 0..4 {
+            history.take(public(n, FENCE));
+        }
+        history.check(&[]);
+        // The fifth is the one over and above.
+        history.take(public(4, FENCE));
+        history.check(&[Check::ReserveBreach]);
+    }
+
+    #[test]
+    fn a_reserve_shrinks_as_its_own_class_books() {
+        let mut history = History::new();
+        let referred = Take { class: Class::ReferralSecondary, node: REFERRAL, ..TAKE };
+        history.take(referred).take(Take { patient: 2, seat: 1, sequence: 2, ..referred });
+        history.take(Take { patient: 3, seat: 2, sequence: 3, ..TAKE });
+        history.take(Take { patient: 4, seat: 3, sequence: 4, ..TAKE });
+        history.check(&[]);
+    }
+
+    #[test]
+    fn a_forgotten_hold_protects_nothing_any_more() {
+        let mut history = History::new();
+        let held = |n: u8| Take {
+            patient: u128::from(n) + 10,
+            seat: n,
+            sequence: u32::from(n) + 1,
+            deed: Deed::Hold,
+            ..TAKE
+        };
+        history.take(held(0)).take(held(1)).next_phase();
+        let later = OPENS + HOLD;
+        history.take(Take { patient: 3, seat: 0, sequence: 4, at: later, ..TAKE });
+        history.take(Take { patient: 4, seat: 1, sequence: 6, at: later, ..TAKE });
+        history.check(&[]);
+    }
+
+    #[test]
+    fn a_grant_over_a_cap_is_a_breach_of_it() {
+        let mut history = History::new();
+        let app = |n: u8| Take {
+            patient: u128::from(n) + 10,
+            seat: n,
+            sequence: u32::from(n) + 1,
+            channel: Channel::App,
+            node: APP,
+            at: FENCE,
+            ..TAKE
+        };
+        history.take(app(0)).take(app(1));
+        history.check(&[]);
+        history.take(app(2));
+        history.check(&[Check::CapBreach]);
+    }
+
+    #[test]
+    fn a_millisecond_early_or_late_is_seen() {
+        let mut history = History::new();
+        history.take(Take { at: OPENS - 1, ..TAKE });
+        history.check(&[Check::EarlyGrant]);
+        let mut history = History::new();
+        history.take(Take { at: 7 * HOUR, ..TAKE });
+        history.check(&[Check::LateGrant]);
+        let mut history = History::new();
+        // Referrals have no opening time here, the pool of the app has that of the public above it.
+        history.take(Take { at: OPENS - 1, class: Class::ReferralSecondary, node: REFERRAL, ..TAKE });
+        history.check(&[]);
+        history.take(Take { at: OPENS - 1, patient: 2, seat: 1, sequence: 2, channel: Channel::App, node: APP, ..TAKE });
+        history.check(&[Check::EarlyGrant]);
+    }
+
+    #[test]
+    fn overlapping_and_too_many_bookings_of_one_patient_are_seen() {
+        let mut history = History::new();
+        // Another department at the same hour.
+        history.take(TAKE).take(Take { plan: 1, ..TAKE });
+        history.check(&[Check::DoubleBooking]);
+        let mut history = History::new();
+        // The same department in the afternoon: one a day.
+        history.take(TAKE).take(Take { plan: 3, ..TAKE });
+        history.check(&[Check::DoubleBooking, Check::DoubleBooking]);
+        let mut history = History::new();
+        // Another department two hours later is allowed.
+        history.take(TAKE).take(Take { plan: 2, ..TAKE });
+        history.check(&[]);
+        let mut history = History::new();
+        // After giving the first one back, so is everything.
+        history.take(TAKE).cancel(&TAKE, 2, OPENS + 1).next_phase().take(Take { plan: 1, at: OPENS + 2, ..TAKE });
+        history.check(&[]);
+    }
+
+    #[test]
+    fn limits_over_several_days_and_periods_are_recounted() {
+        let visit = |day: i32| {
+            let mut plan = plan(1, 8);
+            let shift = i64::from(day) * DAY;
+            plan.session.time =
+                Interval { from: plan.session.time.from.plus(shift), to: plan.session.time.to.plus(shift) };
+            plan
+        };
+        #[track_caller]
+        fn check(plans: &[Plan], limit: Limit, expected: usize) {
+            let visits: Vec<Visited<'_>> = plans
+                .iter()
+                .map(|plan| Visited { plan, day: plan.session.day(), time: plan.session.time })
+                .collect();
+            let most = visits.iter().map(|v| v.most_within(limit, visits.iter())).max().unwrap();
+            assert_eq!(most, expected);
+        }
+        // 20,521 is 2026-03-09, a Monday.
+        let plans: Vec<Plan> = [0, 1, 2, 6, 7, 22, 23].into_iter().map(visit).collect();
+        let limit = |window| Limit { scope: Scope::Platform, window, most: 1 };
+        check(&plans, limit(Window::Days(1)), 1);
+        check(&plans, limit(Window::Days(3)), 3);
+        check(&plans, limit(Window::Days(7)), 4);
+        check(&plans, limit(Window::Week), 4);
+        check(&plans, limit(Window::Month), 6);
+        check(&plans, limit(Window::Quarter), 6);
+        check(&plans, limit(Window::Year), 7);
+    }
+
+    #[test]
+    fn a_missing_transition_and_one_that_is_there_twice_are_gaps() {
+        let mut history = History::new();
+        history.take(TAKE).take(Take { patient: 2, seat: 1, sequence: 3, ..TAKE });
+        history.check(&[Check::SequenceGap]);
+        let mut history = History::new();
+        history.take(TAKE).take(Take { patient: 2, seat: 1, sequence: 1, ..TAKE });
+        history.check(&[Check::SequenceGap]);
+        let mut history = History::new();
+        // The first transition is 1.
+        history.take(Take { sequence: 2, ..TAKE });
+        history.check(&[Check::SequenceGap]);
+        let mut history = History::new();
+        // A hold that ran out explains one missing number and not two.
+        let held = Take { deed: Deed::Hold, ..TAKE };
+        history.take(held).next_phase();
+        history.take(Take { patient: 2, seat: 1, sequence: 4, at: OPENS + HOLD, ..TAKE });
+        history.check(&[Check::SequenceGap]);
+        let mut history = History::new();
+        // The seat of a hold that ran out went on without a release.
+        history.take(held).next_phase().take(Take { patient: 2, sequence: 2, at: OPENS + HOLD, ..TAKE });
+        history.check(&[Check::SequenceGap]);
+    }
+
+    #[test]
+    fn a_grant_told_twice_is_one_only_under_one_key() {
+        let keyed = Take { key: Some(7), deed: Deed::Hold, ..TAKE };
+        let mut history = History::new();
+        let grant = history.grant(&keyed);
+        history.take(keyed);
+        history.say(OPENS + 500, Asked::Seat(Deed::Hold, History::wish(&keyed)), Answer::Granted(grant));
+        history.check(&[]);
+        assert_eq!(history.recount().grants, 1);
+        let mut history = History::new();
+        history.take(TAKE).take(TAKE);
+        history.check(&[Check::SequenceGap]);
+    }
+
+    #[test]
+    fn the_repetition_may_be_heard_before_the_command_that_took_the_seat() {
+        let keyed = Take { key: Some(7), deed: Deed::Hold, at: OPENS + 400, ..TAKE };
+        let mut history = History::new();
+        let grant = history.grant(&keyed);
+        // Decided second, but the first one's time is before the pool opens.
+        history.say(OPENS - 1, Asked::Seat(Deed::Hold, History::wish(&keyed)), Answer::Granted(grant));
+        history.take(keyed);
+        history.check(&[]);
+    }
+
+    #[test]
+    fn a_different_answer_under_one_key_is_seen() {
+        let keyed = Take { key: Some(7), ..TAKE };
+        let asked = Asked::Seat(Deed::Book, History::wish(&keyed));
+        let refused = |code| Answer::Refused(Refusal::plain(code));
+        let mut history = History::new();
+        history.take(keyed).say(OPENS + 1, asked, refused(Code::SlotFull));
+        history.check(&[Check::ReplayDiffers]);
+        let mut history = History::new();
+        history.say(OPENS, asked, refused(Code::SlotFull)).say(OPENS + 1, asked, refused(Code::Protected));
+        history.check(&[Check::ReplayDiffers]);
+        let mut history = History::new();
+        // Told to come again is no answer yet.
+        history.take(keyed).say(OPENS + 1, asked, refused(Code::ConcurrentRequest));
+        history.check(&[]);
+    }
+
+    #[test]
+    fn a_hold_paid_at_its_end_is_dead() {
+        let held = Take { deed: Deed::Hold, ..TAKE };
+        let mut history = History::new();
+        history.take(held).confirm(&held, 2, OPENS + HOLD);
+        history.check(&[Check::DeadConfirm]);
+        let mut history = History::new();
+        history.plans[0].rules.late_confirm = LateConfirm::Retest;
+        history.take(held).confirm(&held, 2, OPENS + HOLD);
+        history.check(&[]);
+        let mut history = History::new();
+        history.take(held).cancel(&held, 2, OPENS + 1).confirm(&held, 3, OPENS + 2);
+        assert!(history.recount().count(Check::DeadConfirm) == 1);
+    }
+
+    #[test]
+    fn a_ticket_in_two_live_bookings_is_seen() {
+        let referred = Take { class: Class::ReferralSecondary, node: REFERRAL, ticket: Some(9), ..TAKE };
+        let mut history = History::new();
+        history.take(referred).take(Take { plan: 2, ..referred });
+        history.check(&[Check::TicketReuse]);
+        let mut history = History::new();
+        history.take(referred).take(Take { plan: 2, ticket: Some(10), ..referred });
+        history.check(&[]);
+    }
+
+    #[test]
+    fn a_grant_that_does_not_fit_the_plan_is_misplaced() {
+        let wrong: [&dyn Fn(&mut Grant); 6] = [
+            &|grant| grant.number += 1,
+            &|grant| grant.node = node(GREEN),
+            &|grant| grant.time.to = grant.time.to.plus(1),
+            &|grant| grant.institution = InstitutionId::new(2).unwrap(),
+            &|grant| grant.slot.slot = SlotIndex::new(1).unwrap(),
+            &|grant| grant.standing = Standing::HeldUntil(History::at(OPENS + HOLD + 1)),
+        ];
+        for change in wrong {
+            let mut history = History::new();
+            let mut grant = history.grant(&TAKE);
+            change(&mut grant);
+            history.say(OPENS, Asked::Seat(Deed::Book, History::wish(&TAKE)), Answer::Granted(grant));
+            let found = history.recount();
+            assert_eq!(found.count(Check::Misplaced), 1, "{found:?}");
+        }
+        // One block for two slots.
+        let mut history = History::new();
+        let other = Take { patient: 2, slot: 1, ..TAKE };
+        let stolen = BookingId::pack(BlockId::new(0).unwrap(), SeatIndex::new(0).unwrap(), Sequence(2));
+        let grant = Grant { booking: stolen, ..history.grant(&other) };
+        history.take(TAKE);
+        history.say(OPENS, Asked::Seat(Deed::Book, History::wish(&other)), Answer::Granted(grant));
+        assert!(history.recount().count(Check::Misplaced) >= 1);
+    }
+
+    #[test]
+    fn somebody_elses_booking_cannot_be_settled() {
+        let mut history = History::new();
+        history.take(TAKE).cancel(&Take { patient: 2, ..TAKE }, 2, OPENS + 1);
+        assert_eq!(history.recount().count(Check::Misplaced), 1);
+    }
+
+    #[test]
+    fn what_the_answers_leave_open_is_not_held_against_anybody() {
+        // Two threads in one phase: a command at a later time was decided first and swept the hold; the next grant of
+        // the seat carries an earlier time.
+        let held = Take { deed: Deed::Hold, ..TAKE };
+        let mut history = History::new();
+        history.take(held);
+        history.take(Take { patient: 2, seat: 1, sequence: 3, at: OPENS + HOLD, ..TAKE });
+        history.take(Take { patient: 3, seat: 0, sequence: 4, at: OPENS + HOLD - 1, ..TAKE });
+        history.check(&[]);
+    }
+
+    #[test]
+    fn a_whole_session_in_one_block_is_recounted_as_one() {
+        let mut history = History::new();
+        let nodes = vec![
+            Node::plain("ROOT", node(ROOT)),
+            Node { guarantee: 4, ..Node::plain("REFERRAL", node(ROOT)) },
+            Node::plain("PUBLIC", node(ROOT)),
+        ];
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(node(PUBLIC)));
+        let tree = PoolTree::new(10, nodes, routes).unwrap();
+        history.plans[0].blocks = Blocks::WholeSession(tree);
+        let take = |n: u8| Take {
+            patient: u128::from(n) + 10,
+            seat: n,
+            slot: u16::from(n / 5),
+            sequence: u32::from(n) + 1,
+            ..TAKE
+        };
+        for n in 0..7 {
+            let take = take(n);
+            let booking = BookingId::pack(BlockId::new(0).unwrap(), SeatIndex::new(n).unwrap(), Sequence(take.sequence));
+            let number = u16::from(n) + 1;
+            let grant = Grant { booking, number, ..history.grant(&take) };
+            history.say(OPENS, Asked::Seat(Deed::Book, History::wish(&take)), Answer::Granted(grant));
+            history.check(if n < 6 { &[] } else { &[Check::ReserveBreach] });
+        }
+    }
+}

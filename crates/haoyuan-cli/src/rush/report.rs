@@ -345,7 +345,7 @@ impl Report {
             }
             let mut codes: Vec<(u64, &str)> = pool.tally.refused.iter().map(|(code, n)| (*n, *code)).collect();
             codes.sort_unstable_by(|a, b| b.cmp(a));
-            let why = codes.iter().take(2).map(|(n, code)| format!("{code} {}", short(*n))).collect::<Vec<_>>();
+            let why = codes.iter().take(2).map(|(n, code)| format!("{code} {}", brief(*n))).collect::<Vec<_>>();
             table.add_row([
                 name.clone(),
                 short(pool.reserved),
@@ -358,7 +358,7 @@ impl Report {
         right_align(&mut table, 1);
         if let Some(why) = table.column_mut(5) {
             why.set_cell_alignment(CellAlignment::Left);
-            why.set_padding((2, 0));
+            why.set_padding((1, 0));
         }
         let _ = writeln!(out, "\n{}\n{table}", say!(lang, "table.by_pool"));
     }
@@ -485,10 +485,7 @@ fn reserved(world: &World) -> (BTreeMap<String, PoolTally>, Vec<String>) {
 
 /// The load of the day that opened last, from the recounted seats and the trace.
 fn load(world: &World, trace: &Trace, sessions: &[SessionId], recount: &Recount) -> Load {
-    let is_new = |place: usize| {
-        super::trace::opens(&world.plans[place], Class::Public, haoyuan_core::terms::Channel::App)
-            == Some(trace.release)
-    };
+    let is_new = |place: usize| super::trace::opens(&world.plans[place]) == Some(trace.release);
     let day: Day = (0..world.plans.len())
         .filter(|place| is_new(*place))
         .map(|place| world.plans[place].session.day())
@@ -537,10 +534,9 @@ fn plain_table() -> Table {
 fn right_align(table: &mut Table, from: usize) {
     for column in table.column_iter_mut().skip(from) {
         column.set_cell_alignment(CellAlignment::Right);
-        column.set_padding((1, 0));
     }
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 0));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 0));
     }
 }
 
@@ -552,6 +548,11 @@ fn short(number: u64) -> String {
         100_000..10_000_000 => format!("{}k", grouped((number + 500) / 1_000)),
         _ => format!("{}M", grouped((number + 500_000) / 1_000_000)),
     }
+}
+
+/// The same in at most four columns.
+fn brief(number: u64) -> String {
+    if (10_000..100_000).contains(&number) { format!("{}k", (number + 500) / 1_000) } else { short(number) }
 }
 
 /// The heading of a class's column.

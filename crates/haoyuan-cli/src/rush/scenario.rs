@@ -254,7 +254,7 @@ mod tests {
     fn a_wrong_scenario_is_told_where() {
         check("zipf =", "zapf =", "zapf");
         check("paid = ", "paid = 1", "requests.");
-        check("days = 7", "days = 0", "roster.days");
+        check("\ndays = 7\nhalf", "\ndays = 0\nhalf", "roster.days");
         check("grade = \"expert\"", "grade = \"wizard\"", "wizard");
         check("[classes.tertiary]", "[classes.quaternary]", "quaternary");
     }

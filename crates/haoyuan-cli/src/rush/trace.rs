@@ -174,22 +174,32 @@ pub(crate) fn tree(plan: &Plan, slot: usize) -> &PoolTree {
     }
 }
 
-/// When a class may first book a plan through a channel: the nodes of the route, and all that contain them, are open.
-pub(crate) fn opens(plan: &Plan, class: Class, channel: Channel) -> Option<Instant> {
+/// From when to when a class may book a plan through a channel: the nodes of the route, and all that contain them, are
+/// open. `None` if it is not admitted.
+pub(crate) fn window(plan: &Plan, class: Class, channel: Channel) -> Option<(Instant, Instant)> {
     let tree = tree(plan, 0);
     let nodes = tree.nodes();
-    let opening = |node: usize| {
+    let of_node = |node: usize| {
         let mut at = node;
-        let mut latest = nodes[at].opens;
+        let (mut opens, mut closes) = (nodes[at].opens, nodes[at].closes);
         while at != 0 {
             at = nodes[at].parent.index();
-            latest = latest.max(nodes[at].opens);
+            opens = opens.max(nodes[at].opens);
+            closes = closes.min(nodes[at].closes);
         }
-        latest
+        (opens, closes)
     };
     let route = tree.routes().get(class, channel);
-    let offset = route.nodes().iter().map(|node| opening(node.index())).min()?;
-    Some(Instant::saturating(plan.session.origin().ms().saturating_add(offset)))
+    let windows = || route.nodes().iter().map(|node| of_node(node.index()));
+    let opens = windows().map(|(opens, _)| opens).min()?;
+    let closes = windows().map(|(_, closes)| closes).max()?;
+    let instant = |offset: i64| Instant::saturating(plan.session.origin().ms().saturating_add(offset));
+    Some((instant(opens), instant(closes)))
+}
+
+/// When the public may first book a plan.
+pub(crate) fn opens(plan: &Plan) -> Option<Instant> {
+    window(plan, Class::Public, Channel::App).map(|(opens, _)| opens)
 }
 
 /// The instants at which a reserve of a plan falls.
@@ -226,6 +236,8 @@ struct Drawing<'a> {
     source: &'a Source<'a>,
     random: Random,
     release: Instant,
+    /// When the public can no longer book each plan.
+    closes: Vec<Instant>,
     /// Practitioners who have sessions on the day that opens, and all; most wanted first, each with plans.
     new_day: Crowd,
     all_days: Crowd,
@@ -251,11 +263,17 @@ impl Drawing<'_> {
         let release = source
             .plans
             .iter()
-            .filter_map(|plan| opens(plan, Class::Public, Channel::App))
+            .filter_map(opens)
             .max()
             .unwrap_or_default();
-        let is_new = |plan: &Plan| opens(plan, Class::Public, Channel::App) == Some(release);
+        let is_new = |plan: &Plan| opens(plan) == Some(release);
         let exponent = source.requests.zipf;
+        let never = (Instant::MIN, Instant::MIN);
+        let closes = source
+            .plans
+            .iter()
+            .map(|plan| window(plan, Class::Public, Channel::App).unwrap_or(never).1.min(plan.session.time.to))
+            .collect();
         let new_day = Crowd::gather(source.plans, exponent, &mut random, is_new);
         let all_days = Crowd::gather(source.plans, exponent, &mut random, |_| true);
         let classes = source
@@ -269,7 +287,8 @@ impl Drawing<'_> {
             .map(|(class, shares)| (*class, (shares.keys().copied().collect(), Shares::new(shares.values().copied()))))
             .collect();
         let people = share_out(source);
-        Drawing { source, random, release, new_day, all_days, classes, channels, people, tickets: Vec::new(), pockets: HashMap::new(), keys: 0 }
+        let (tickets, pockets) = (Vec::new(), HashMap::new());
+        Drawing { source, random, release, closes, new_day, all_days, classes, channels, people, tickets, pockets, keys: 0 }
     }
 
     fn draw(mut self, count: u32) -> Trace {
@@ -506,11 +525,11 @@ impl Drawing<'_> {
         steps
     }
 
-    /// A session that has not begun, as far as a few draws can tell; now and then somebody asks for one that has.
+    /// A session that can still be booked, as far as a few draws can tell; now and then somebody comes too late.
     fn plan_to_come(&mut self, new_day: bool, at: Instant) -> u32 {
         let mut plan = self.plan(new_day);
         for _ in 0..if self.random.below(50) == 0 { 0 } else { 12 } {
-            if self.source.plans[plan as usize].session.time.from > at {
+            if self.closes[plan as usize] > at {
                 break;
             }
             plan = self.plan(true);
@@ -582,9 +601,9 @@ impl Drawing<'_> {
     }
 
     fn second_wave(&mut self, count: u32, from: Instant) -> Vec<Step> {
-        let end = self.source.plans.iter().map(|plan| plan.session.time.to).max().unwrap_or(from);
+        let end = self.closes.iter().copied().max().unwrap_or(from);
         // A little beyond the end, so that closing is seen too; at least an hour where the roster is already past.
-        let length = (end.ms() - from.ms() + HOUR).max(HOUR);
+        let length = (end.ms() - from.ms() + 5 * MINUTE).max(HOUR);
         self.spread(count, from, length.min(i64::from(u32::MAX)))
     }
 }

@@ -1,0 +1,434 @@
+//! Replaying facts, and taking and restoring snapshots: the same state without deciding anything.
+//!
+//! INVARIANT (facts, not commands): replay runs no rule, reads no clock and sweeps nothing; a fact is applied exactly if it
+//! is the next of its block, and skipped if the block is already past it, so that replay over a snapshot is idempotent.
+//!
+//! These operations expect an engine that nobody else uses yet.
+
+use crate::Engine;
+use crate::fact::{Change, Command, Fact, Trace};
+use crate::memory::{
+    CANCELLED, Operation as Deed, pack_grant, pack_refusal, settle_fingerprint, trim, wish_fingerprint,
+};
+use crate::patients::{Entry, EntryKind, Gate, Reserved};
+use crate::portfolio::bury;
+use crate::seat::{Occupant, Seat, State};
+use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, PatientKey, Sequence, SessionId};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::plan::{Blocks, Plan, Session};
+use haoyuan_core::refusal::Refusal;
+use haoyuan_core::request::{Settle, Settled, Wish};
+use haoyuan_core::word::{Operation, Word};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a fact does not fit the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplayError {
+    /// No published session has this block.
+    UnknownBlock(BlockId),
+    /// A fact of this block is missing.
+    Gap {
+        /// The block.
+        block: BlockId,
+        /// The sequence that is missing.
+        expected: Sequence,
+        /// The sequence that came.
+        found: Sequence,
+    },
+    /// The seat is not in the state that the fact needs.
+    Conflict {
+        /// The booking of the fact.
+        booking: BookingId,
+        /// The place of the fact in its block.
+        sequence: Sequence,
+    },
+    /// The engine was opened with limits that are too small; the limit to raise is named.
+    Full(&'static str),
+    /// A session of a snapshot could not be published.
+    Session(String),
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownBlock(block) => write!(f, "block {block} belongs to no published session"),
+            Self::Gap { block, expected, found } => {
+                write!(f, "block {block} continues at {} although {} is missing", found.0, expected.0)
+            }
+            Self::Conflict { booking, sequence } => {
+                write!(f, "fact {} of booking {booking} does not fit its seat", sequence.0)
+            }
+            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
+            Self::Session(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// A part of a snapshot. Sessions come before blocks, blocks before patients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// A published session.
+    Session {
+        /// As it was published.
+        plan: Box<Plan>,
+        /// When it was published.
+        at: Instant,
+    },
+    /// A block that has had transitions.
+    Block {
+        /// Which.
+        block: u32,
+        /// Its word.
+        word: u128,
+        /// The records of its seats; those of live seats with the patient's key.
+        seats: Vec<(u128, Option<u128>)>,
+    },
+    /// What is kept of a patient: the booking in the record, and the entries, oldest first.
+    Patient {
+        /// Whose.
+        key: u128,
+        /// The booking in the record, with its mark.
+        first: u64,
+        /// Kind, booking, fingerprint, command, details.
+        entries: Vec<(u8, u64, u64, u32, u64)>,
+    },
+}
+
+impl<T: Trace> Engine<T> {
+    /// Applies a fact. `Ok(false)` if the block is already past it.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; nothing was changed.
+    pub fn replay(&self, fact: &Fact) -> Result<bool, ReplayError> {
+        let id = fact.booking.block();
+        let conflict = || ReplayError::Conflict { booking: fact.booking, sequence: fact.sequence };
+        let (_, row, block, tree) = self.place(id).ok_or(ReplayError::UnknownBlock(id))?;
+        let word = block.word();
+        if fact.sequence <= word.sequence() {
+            return Ok(false);
+        }
+        let expected = Sequence(word.sequence().0 + 1);
+        if fact.sequence != expected {
+            return Err(ReplayError::Gap { block: id, expected, found: fact.sequence });
+        }
+        let seat = fact.booking.seat().get();
+        let record = block.record(seat).ok_or_else(conflict)?;
+        let claims = matches!(fact.change, Change::Held | Change::Booked);
+        let is_its_grant = record.sequence() == fact.booking.sequence();
+        let fits = match (fact.change, record.state()) {
+            (Change::Held | Change::Booked, State::Free) => fact.booking.sequence() == fact.sequence,
+            (Change::Confirmed | Change::Expired | Change::Cancelled, State::Held)
+            | (Change::Cancelled, State::Booked) => is_its_grant,
+            _ => false,
+        };
+        if !fits {
+            return Err(conflict());
+        }
+        let number = self.patients.enter(fact.patient).ok_or(ReplayError::Full("patients"))?;
+        let mut gate = self.patients.lock(number).ok_or_else(conflict)?;
+        if claims {
+            let counter = tree.counter(fact.node).ok_or_else(conflict)?;
+            let live = word.live().plus(counter).ok_or_else(conflict)?;
+            let occupant = Occupant {
+                patient: number,
+                expires: fact.expires,
+                node: fact.node,
+                counter,
+                class: fact.class,
+                channel: fact.channel,
+                spill: fact.spill,
+                booked: fact.change == Change::Booked,
+            };
+            // Room for the entry is made first, so that nothing is half applied.
+            let reserved = gate.reserve();
+            let record = Seat::live(fact.sequence, &occupant);
+            if reserved.is_none() && fact.key.is_some() {
+                return Err(ReplayError::Full("entries"));
+            }
+            if !block.replay(word, live, Operation::Claim, seat, record) {
+                return Err(conflict());
+            }
+            self.remember_claim(&mut gate, fact, reserved);
+            if self.rules_of(&row).needs_ticket(fact.class) {
+                Self::use_ticket(&gate, fact);
+            }
+            return Ok(true);
+        }
+        let (live, operation, next) = match fact.change {
+            Change::Confirmed => (Some(word.live()), Operation::Confirm, record.booked()),
+            _ => (word.live().minus(record.counter()), Operation::Release, Seat::free(fact.sequence)),
+        };
+        if !block.replay(word, live.ok_or_else(conflict)?, operation, seat, next) {
+            return Err(conflict());
+        }
+        if fact.change == Change::Cancelled {
+            Self::forget_cancelled(&mut gate, fact.booking);
+        }
+        if fact.change != Change::Expired {
+            let deed = if fact.change == Change::Confirmed { Deed::Confirm } else { Deed::Cancel };
+            let settled = Settled { booking: fact.booking, sequence: fact.sequence, changed: true };
+            Self::remember_settled(&mut gate, fact.patient, fact.key, deed, &settled);
+        }
+        Ok(true)
+    }
+
+    /// Remembers an answer that belongs to the state because its command carried a key.
+    ///
+    /// # Errors
+    /// [`ReplayError::Full`].
+    pub fn replay_refused(&self, command: &Command, refusal: &Refusal) -> Result<(), ReplayError> {
+        let (patient, key, print) = match command {
+            Command::Hold(wish) => (wish.patient, wish.key, wish_fingerprint(wish, Deed::Hold)),
+            Command::Book(wish) => (wish.patient, wish.key, wish_fingerprint(wish, Deed::Book)),
+            Command::Confirm(settle) => {
+                (settle.patient, settle.key, settle_fingerprint(settle, Deed::Confirm))
+            }
+            Command::Cancel(settle) => (settle.patient, settle.key, settle_fingerprint(settle, Deed::Cancel)),
+        };
+        if key.is_none() {
+            return Ok(());
+        }
+        let number = self.patients.enter(patient).ok_or(ReplayError::Full("patients"))?;
+        let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
+        // A conflict is refused without being remembered: the key keeps its first command.
+        if refusal.code != haoyuan_core::refusal::Code::IdempotencyConflict {
+            Self::remember(&mut gate, key, print, EntryKind::Refused, pack_refusal(*refusal));
+        }
+        Ok(())
+    }
+
+    /// Remembers a keyed confirmation of what was confirmed before.
+    ///
+    /// # Errors
+    /// [`ReplayError::Full`].
+    pub fn replay_repeated(&self, settle: &Settle, settled: &Settled) -> Result<(), ReplayError> {
+        let number = self.patients.enter(settle.patient).ok_or(ReplayError::Full("patients"))?;
+        let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
+        Self::remember_settled(&mut gate, settle.patient, settle.key, Deed::Confirm, settled);
+        Ok(())
+    }
+
+    fn remember_claim(&self, gate: &mut Gate<'_>, fact: &Fact, reserved: Option<Reserved<'_>>) {
+        let live_first = gate.first().is_some_and(|first| {
+            self.place(first.block())
+                .and_then(|(_, _, block, _)| block.record(first.seat().get()))
+                .is_some_and(|r| {
+                    !r.is_free() && r.sequence() == first.sequence() && r.patient() == gate.number()
+                })
+        });
+        if fact.key.is_none() && !live_first {
+            gate.set_first(Some(fact.booking));
+            return;
+        }
+        let Some(cell) = reserved.and_then(Reserved::take) else { return };
+        let booked = fact.change == Change::Booked;
+        let wish = Wish {
+            patient: fact.patient,
+            slot: fact.slot,
+            class: fact.class,
+            channel: fact.channel,
+            ticket: fact.ticket,
+            key: None,
+        };
+        let print = if fact.key.is_some() {
+            wish_fingerprint(&wish, if booked { Deed::Book } else { Deed::Hold })
+        } else {
+            0
+        };
+        let entry = Entry {
+            kind: EntryKind::Live,
+            booking: fact.booking.get(),
+            fingerprint: fact.key.map_or(0, crate::memory::key_fingerprint),
+            command: print,
+            details: pack_grant(fact.expires, fact.node, fact.spill, booked),
+        };
+        gate.push(cell, &entry);
+    }
+
+    fn use_ticket(gate: &Gate<'_>, fact: &Fact) {
+        let Some(ticket) = fact.ticket else { return };
+        let print = crate::patients::fingerprint(ticket.get());
+        let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Ticket && e.fingerprint == print);
+        if let Some((place, entry)) = found {
+            gate.set(place, &Entry { booking: fact.booking.get(), ..entry });
+        }
+    }
+
+    /// Keeps the fate of a cancelled booking: in its keyed entry, or as the record's latest cancellation.
+    pub(crate) fn forget_cancelled(gate: &mut Gate<'_>, booking: BookingId) {
+        if gate.first() == Some(booking) {
+            gate.set_first_cancelled(booking);
+            return;
+        }
+        let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Live && e.booking == booking.get());
+        if let Some((place, entry)) = found {
+            bury(gate, place, &Entry { details: entry.details | CANCELLED, ..entry });
+            trim(gate);
+        }
+        // The latest cancellation is remembered in the record, unless a live booking is kept there.
+        if gate.first().is_none() {
+            gate.set_first_cancelled(booking);
+        }
+    }
+
+    pub(crate) fn remember_settled(
+        gate: &mut Gate<'_>,
+        patient: PatientKey,
+        key: Option<IdempotencyKey>,
+        deed: Deed,
+        settled: &Settled,
+    ) {
+        if key.is_none() {
+            return;
+        }
+        let print = settle_fingerprint(&Settle { patient, booking: settled.booking, key: None }, deed);
+        let details = u64::from(settled.sequence.0) | u64::from(settled.changed) << 32;
+        Self::remember(gate, key, print, EntryKind::Settled, (settled.booking.get(), details));
+    }
+
+    // ---- snapshots
+
+    /// The plan a session was published with.
+    #[must_use]
+    pub fn plan(&self, id: SessionId) -> Option<Plan> {
+        let view = self.session(id)?;
+        let row = self.sessions[id.index()].read()?;
+        let blocks = if row.whole { 1 } else { u32::from(row.slots) };
+        let trees: Vec<_> = (row.first_block..row.first_block + blocks)
+            .filter_map(|place| Some(self.block(BlockId::new(place)?, &row)?.1.clone()))
+            .collect();
+        let (capacity, blocks) = if row.whole {
+            (vec![row.stride; usize::from(row.slots)], Blocks::WholeSession(trees.into_iter().next()?))
+        } else {
+            (trees.iter().map(haoyuan_core::pool::PoolTree::capacity).collect(), Blocks::PerSlot(trees))
+        };
+        let session = Session {
+            code: view.code.to_string(),
+            institution: view.institution,
+            department: view.department,
+            practitioner: view.practitioner,
+            grade: view.grade,
+            kind: view.kind,
+            time: view.time,
+            slot_ms: view.slot_ms,
+            capacity,
+        };
+        Some(Plan { session, blocks, rules: self.rules_of(&row).clone() })
+    }
+
+    /// Every part of the state, in an order in which [`Engine::restore`] takes them. Expects that no command is under way.
+    pub fn snapshot(&self, mut sink: impl FnMut(Part)) {
+        let sessions = self.session_count();
+        for id in (0..sessions).filter_map(SessionId::new) {
+            if let (Some(plan), Some(view)) = (self.plan(id), self.session(id)) {
+                sink(Part::Session { plan: Box::new(plan), at: view.published });
+            }
+        }
+        self.visit_blocks(|block, word, records| {
+            if word.sequence().0 > 0 {
+                let seats = records.iter().map(|r| (r.bits(), self.owner(*r))).collect();
+                sink(Part::Block { block: block.get(), word: word.bits(), seats });
+            }
+        });
+        self.patients.visit(|key, first, mut entries| {
+            entries.reverse();
+            let entries = entries
+                .iter()
+                .map(|e| (e.kind as u8, e.booking, e.fingerprint, e.command, e.details))
+                .collect();
+            sink(Part::Patient { key: key.get(), first, entries });
+        });
+    }
+
+    /// Takes one part of a snapshot into an engine that nobody else uses yet.
+    ///
+    /// # Errors
+    /// [`ReplayError`].
+    pub fn restore(&self, part: Part) -> Result<(), ReplayError> {
+        match part {
+            Part::Session { plan, at } => {
+                self.publish(&plan, at).map_err(|error| ReplayError::Session(error.to_string()))?;
+            }
+            Part::Block { block, word, seats } => {
+                let id = BlockId::new(block).ok_or(ReplayError::UnknownBlock(BlockId::default()))?;
+                let (_, _, place, _) = self.place(id).ok_or(ReplayError::UnknownBlock(id))?;
+                let records = seats
+                    .into_iter()
+                    .map(|(bits, owner)| {
+                        let record = Seat::from_bits(bits);
+                        let Some(key) = owner.and_then(PatientKey::new) else { return Ok(record) };
+                        let number = self.patients.enter(key).ok_or(ReplayError::Full("patients"))?;
+                        Ok(record.of(number))
+                    })
+                    .collect::<Result<Vec<_>, ReplayError>>()?;
+                place.restore(Word::from_bits(word), &records);
+            }
+            Part::Patient { key, first, entries } => {
+                let key = PatientKey::new(key).ok_or(ReplayError::Full("patients"))?;
+                let number = self.patients.enter(key).ok_or(ReplayError::Full("patients"))?;
+                let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
+                gate.set_first_bits(first);
+                for (kind, booking, fingerprint, command, details) in entries {
+                    let cell = gate.reserve().and_then(Reserved::take).ok_or(ReplayError::Full("entries"))?;
+                    let kind = EntryKind::from_number(kind.into());
+                    gate.push(cell, &Entry { kind, booking, fingerprint, command, details });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The state as canonical bytes, for a state hash: sessions, words, seats with their owners' keys, and tickets. The same
+    /// live, after replay and after a snapshot; independent of the order in which patients came. Expects that no command
+    /// is under way.
+    pub fn canonical(&self, mut sink: impl FnMut(&[u8])) {
+        for id in (0..self.session_count()).filter_map(SessionId::new) {
+            let Some(view) = self.session(id) else { continue };
+            sink(&(view.code.len() as u64).to_le_bytes());
+            sink(view.code.as_bytes());
+            sink(&view.time.from.ms().to_le_bytes());
+            sink(&view.time.to.ms().to_le_bytes());
+        }
+        self.visit_blocks(|block, word, records| {
+            sink(&block.get().to_le_bytes());
+            sink(&word.bits().to_le_bytes());
+            for record in records {
+                sink(&record.of(0).bits().to_le_bytes());
+                sink(&self.owner(*record).unwrap_or(0).to_le_bytes());
+            }
+        });
+        let mut tickets = Vec::new();
+        self.patients.visit(|key, _, entries| {
+            for entry in entries.iter().filter(|e| e.kind == EntryKind::Ticket) {
+                tickets.push((key.get(), entry.fingerprint, entry.command, entry.details, entry.booking));
+            }
+        });
+        tickets.sort_unstable();
+        for (key, fingerprint, command, details, booking) in tickets {
+            sink(&key.to_le_bytes());
+            sink(&fingerprint.to_le_bytes());
+            sink(&command.to_le_bytes());
+            sink(&details.to_le_bytes());
+            sink(&booking.to_le_bytes());
+        }
+    }
+
+    fn owner(&self, record: Seat) -> Option<u128> {
+        if record.is_free() { None } else { self.patients.key(record.patient()).map(PatientKey::get) }
+    }
+
+    fn visit_blocks(&self, mut visit: impl FnMut(BlockId, Word, &[Seat])) {
+        for row in self.sessions.iter().map_while(crate::sessions::SessionCell::read) {
+            let blocks = if row.whole { 1 } else { u32::from(row.slots) };
+            for id in (row.first_block..row.first_block + blocks).filter_map(BlockId::new) {
+                if let Some((block, _)) = self.block(id, &row) {
+                    let (word, records) = block.records();
+                    visit(id, word, &records);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Replaying facts, and snapshots, give the state that the decisions gave.
+
+use haoyuan_core::ids::{
+    DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SlotIndex,
+    SlotRef, TicketId,
+};
+use haoyuan_core::instant::{HOUR, Instant};
+use haoyuan_core::plan::{Blocks, Plan, Session};
+use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
+use haoyuan_core::refusal::Refusal;
+use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
+use haoyuan_core::rules::Rules;
+use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+use haoyuan_engine::{Command, Engine, Fact, Limits, Part, ReplayError, Trace};
+use std::sync::Mutex;
+
+#[derive(Clone, Debug)]
+enum Line {
+    Fact(Fact),
+    Refused(Command, Refusal),
+    Repeated(Settle, Settled),
+    Ticket(Ticket, Instant),
+    Published(Box<Plan>, Instant),
+}
+
+#[derive(Default)]
+struct Log(Mutex<Vec<Line>>);
+
+impl Log {
+    fn push(&self, line: Line) {
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+impl Trace for Log {
+    fn record(&self, fact: &Fact) {
+        self.push(Line::Fact(*fact));
+    }
+
+    fn refused(&self, command: &Command, refusal: &Refusal, _: Instant) {
+        self.push(Line::Refused(*command, *refusal));
+    }
+
+    fn repeated(&self, settle: &Settle, settled: &Settled, _: Instant) {
+        self.push(Line::Repeated(*settle, *settled));
+    }
+
+    fn ticket(&self, ticket: &Ticket, at: Instant) {
+        self.push(Line::Ticket(*ticket, at));
+    }
+
+    fn published(&self, plan: &Plan, _: haoyuan_core::ids::SessionId, at: Instant) {
+        self.push(Line::Published(Box::new(plan.clone()), at));
+    }
+}
+
+const EIGHT: i64 = 1_772_409_600_000;
+
+fn at(ms: i64) -> Instant {
+    Instant::new(EIGHT + ms).unwrap()
+}
+
+fn plan(number: u32) -> Plan {
+    let node = |n| NodeIndex::new(n).unwrap();
+    let mut routes = Routes::default();
+    routes.set_all(Class::Public, Route::one(node(2)));
+    routes.set_all(Class::ReferralSecondary, Route::two(node(1), node(2)));
+    let nodes = vec![
+        Node::plain("ROOT", NodeIndex::ROOT),
+        Node { guarantee: 1, ..Node::plain("REFERRAL", NodeIndex::ROOT) },
+        Node::plain("PUBLIC", NodeIndex::ROOT),
+    ];
+    let tree = PoolTree::new(3, nodes, routes).unwrap();
+    let from = at(i64::from(number) * 24 * HOUR);
+    let session = Session {
+        code: format!("session-{number}"),
+        institution: InstitutionId::new(1).unwrap(),
+        department: DepartmentId::new(number).unwrap(),
+        practitioner: PractitionerId::new(number).unwrap(),
+        grade: Grade::Expert,
+        kind: Kind::Clinic,
+        time: Interval { from, to: from.plus(HOUR) },
+        slot_ms: 1_800_000,
+        capacity: vec![3, 3],
+    };
+    Plan { session, blocks: Blocks::PerSlot(vec![tree.clone(), tree]), rules: Rules::default() }
+}
+
+fn canonical<T: Trace>(engine: &Engine<T>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    engine.canonical(|part| bytes.extend_from_slice(part));
+    bytes
+}
+
+/// A seeded morning: holds, bookings, confirmations, cancellations, expiries, tickets and repeated commands.
+fn morning(engine: &Engine<Log>) {
+    let mut state = 7_u64;
+    let mut draw = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let sessions: Vec<_> = (0..3).map(|n| engine.publish(&plan(n), at(-9 * HOUR)).unwrap()).collect();
+    for patient in 1..=6_u32 {
+        let ticket = Ticket {
+            id: TicketId::new(u128::from(patient) + 100).unwrap(),
+            patient: PatientKey::new(u128::from(patient)).unwrap(),
+            class: Class::ReferralSecondary,
+            institution: InstitutionId::new(1).unwrap(),
+            department: None,
+            expires: at(0),
+        };
+        engine.issue_ticket(&ticket, at(-9 * HOUR)).unwrap();
+    }
+    let mut bookings = Vec::new();
+    for step in 0..4_000_i64 {
+        let now = at(-8 * HOUR + step * 5_000);
+        let number = u128::from(draw(12)) + 1;
+        let patient = PatientKey::new(number).unwrap();
+        let key = if draw(3) == 0 { IdempotencyKey::new(u128::from(draw(400))) } else { None };
+        match draw(4) {
+            0 | 1 => {
+                let class = if draw(2) == 0 { Class::Public } else { Class::ReferralSecondary };
+                let slot = SlotRef {
+                    session: sessions[usize::try_from(draw(3)).unwrap()],
+                    slot: SlotIndex::new(u16::try_from(draw(2)).unwrap()).unwrap(),
+                };
+                let ticket = TicketId::new(number + 100);
+                let wish = Wish { patient, slot, class, channel: Channel::App, ticket, key };
+                let granted = if draw(2) == 0 { engine.hold(&wish, now) } else { engine.book(&wish, now) };
+                bookings.extend(granted.map(|grant| (patient, grant.booking)));
+            }
+            deed if !bookings.is_empty() => {
+                let recent = bookings.len().min(12);
+                let back = usize::try_from(draw(recent as u64)).unwrap();
+                let (patient, booking) = bookings[bookings.len() - 1 - back];
+                let settle = Settle { patient, booking, key };
+                let _ = if deed == 2 { engine.confirm(&settle, now) } else { engine.cancel(&settle, now) };
+            }
+            _ => {}
+        }
+    }
+}
+
+fn replayed(lines: &[Line]) -> Engine {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    for line in lines {
+        match line {
+            Line::Fact(fact) => assert_eq!(engine.replay(fact), Ok(true)),
+            Line::Refused(command, refusal) => engine.replay_refused(command, refusal).unwrap(),
+            Line::Repeated(settle, settled) => engine.replay_repeated(settle, settled).unwrap(),
+            Line::Ticket(ticket, at) => engine.issue_ticket(ticket, *at).unwrap(),
+            Line::Published(plan, at) => {
+                engine.publish(plan, *at).unwrap();
+            }
+        }
+    }
+    engine
+}
+
+#[test]
+fn replay_rebuilds_the_state_byte_for_byte() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    morning(&engine);
+    let lines = engine.trace().0.lock().unwrap().clone();
+    assert!(lines.iter().filter(|l| matches!(l, Line::Fact(_))).count() > 500, "a morning with transitions");
+    let again = replayed(&lines);
+    assert_eq!(canonical(&engine), canonical(&again));
+    assert_eq!(engine.audit(), again.audit());
+
+    // What was remembered answers the same, too: both engines go on alike.
+    let later = at(-HOUR);
+    for number in 1..=12_u128 {
+        for key in 1..40_u128 {
+            let slot =
+                SlotRef { session: engine.find("session-0").unwrap(), slot: SlotIndex::new(0).unwrap() };
+            let wish = Wish {
+                patient: PatientKey::new(number).unwrap(),
+                slot,
+                class: Class::Public,
+                channel: Channel::App,
+                ticket: TicketId::new(number + 100),
+                key: IdempotencyKey::new(key),
+            };
+            assert_eq!(engine.hold(&wish, later), again.hold(&wish, later));
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_and_what_came_after_it_give_the_same_state() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    morning(&engine);
+    let lines = engine.trace().0.lock().unwrap().clone();
+    for cut in [0, 9, lines.len() / 3, lines.len() / 2, lines.len()] {
+        let before = replayed(&lines[..cut]);
+        let mut parts: Vec<Part> = Vec::new();
+        before.snapshot(|part| parts.push(part));
+        let restored = Engine::new(Limits::for_seats(1_000));
+        for part in parts {
+            restored.restore(part).unwrap();
+        }
+        assert_eq!(canonical(&before), canonical(&restored));
+        for line in &lines[..] {
+            // From the very first fact: those that the snapshot has are skipped.
+            if let Line::Fact(fact) = line {
+                let place = lines.iter().position(|l| matches!(l, Line::Fact(f) if f == fact)).unwrap();
+                if place < cut {
+                    assert_eq!(restored.replay(fact), Ok(false));
+                    continue;
+                }
+            }
+            let place = lines.iter().position(|l| std::ptr::eq(l, line)).unwrap();
+            if place < cut {
+                continue;
+            }
+            match line {
+                Line::Fact(fact) => assert_eq!(restored.replay(fact), Ok(true)),
+                Line::Refused(command, refusal) => restored.replay_refused(command, refusal).unwrap(),
+                Line::Repeated(settle, settled) => restored.replay_repeated(settle, settled).unwrap(),
+                Line::Ticket(ticket, at) => restored.issue_ticket(ticket, *at).unwrap(),
+                Line::Published(plan, at) => {
+                    restored.publish(plan, *at).unwrap();
+                }
+            }
+        }
+        assert_eq!(canonical(&engine), canonical(&restored));
+    }
+}
+
+#[test]
+fn a_gap_and_a_fact_that_does_not_fit_are_told_and_change_nothing() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    morning(&engine);
+    let lines = engine.trace().0.lock().unwrap().clone();
+    let first = lines.iter().position(|l| matches!(l, Line::Fact(_))).unwrap();
+    let again = replayed(&lines[..first]);
+    let facts: Vec<Fact> =
+        lines.iter().filter_map(|l| if let Line::Fact(f) = l { Some(*f) } else { None }).collect();
+    let second = facts.iter().find(|f| f.sequence.0 == 2).unwrap();
+    let before = canonical(&again);
+    assert!(matches!(again.replay(second), Err(ReplayError::Gap { .. })));
+    let mut wrong = facts[0];
+    wrong.change = haoyuan_engine::Change::Confirmed;
+    assert!(matches!(again.replay(&wrong), Err(ReplayError::Conflict { .. })));
+    assert_eq!(canonical(&again), before);
+}

@@ -1,0 +1,51 @@
+//! Chain heads that leave the house: signed, printed or deposited, they show later that nothing was rewritten.
+
+use crate::error::Error;
+use crate::hash::Head;
+use crate::reader::Position;
+use std::fmt;
+use std::str::FromStr;
+
+/// The chain head after so many records of a segment.
+///
+/// Displayed as one line, `00000003 1234 9f86…`: segment, records, head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentHead {
+    /// The segment.
+    pub segment: u32,
+    /// How many records of the whole journal it covers, up to a commit block of this segment.
+    pub records: u64,
+    /// The head.
+    pub head: Head,
+}
+
+impl SegmentHead {
+    pub(crate) fn at(position: &Position) -> Self {
+        Self { segment: position.segment, records: position.record, head: position.head }
+    }
+}
+
+impl fmt::Display for SegmentHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08} {} {}", self.segment, self.records, self.head)
+    }
+}
+
+impl FromStr for SegmentHead {
+    type Err = Error;
+
+    fn from_str(line: &str) -> Result<Self, Error> {
+        let wrong = |reason| Error::HeadText { line: line.to_owned(), reason };
+        let mut words = line.split_whitespace();
+        let (Some(segment), Some(records), Some(head), None) =
+            (words.next(), words.next(), words.next(), words.next())
+        else {
+            return Err(wrong("a line has a segment, a number of records and a head"));
+        };
+        Ok(Self {
+            segment: segment.parse().map_err(|_| wrong("the segment is no number"))?,
+            records: records.parse().map_err(|_| wrong("the number of records is none"))?,
+            head: head.parse().map_err(|_| wrong("a head has 64 hexadecimal digits"))?,
+        })
+    }
+}

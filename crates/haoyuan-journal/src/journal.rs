@@ -1,0 +1,1167 @@
+//! The writer: entries go in from any thread, groups of them go to disk, receipts come true.
+//!
+//! Invariant: a receipt says durable only after the sync that covered its record returned; after the first failure no
+//! further receipt does, and nothing is ever synced again.
+//!
+//! Two locks make a relay. Whoever holds the *keeper* takes entries from the queue, orders and encodes them into a
+//! group; whoever holds the *tail* writes and syncs a group. A group is handed from the one to the other with both
+//! locks held for a moment, so groups reach the disk in the order in which they were sealed, and the next one is being
+//! encoded while the last is being synced. The journal's two threads run the relay; a caller that waits for its
+//! receipt runs it itself when nobody else does, so that one caller alone pays for no change of threads.
+
+use crate::disk::{Disk, File, Lock, write_all};
+use crate::entry::{Entry, Place};
+use crate::error::Error;
+use crate::format::{self, COMMIT, Commit, GROUP_MAX, HEADER, RECORD_MAX, SegmentHeader, encode_record, segment_name};
+use crate::hash::{HashKind, Head};
+use crate::heads::SegmentHead;
+use crate::order::{Item, Order};
+use crate::reader::Position;
+use crate::recovery::{Access, Finished, From, Recovery};
+use crate::snapshot;
+use crossbeam_queue::ArrayQueue;
+use crossbeam_utils::{Backoff, CachePadded};
+use parking_lot::{Mutex, MutexGuard};
+use std::collections::{BinaryHeap, VecDeque};
+use std::cmp::Reverse;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// When records are synced. The third mode, no journal at all, is the host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The host acknowledges when the entry is queued. What a crash can cost is bounded: entries of the last `window`
+    /// (plus the time of one sync), and no more than `records` of them (plus one for each thread that appends).
+    Async {
+        /// The loss window in time.
+        window: Duration,
+        /// The loss window in records.
+        records: u32,
+    },
+    /// The host acknowledges when the receipt says durable.
+    Synced {
+        /// How long an entry whose receipt nobody waits for may stay in memory for company. A receipt that is waited
+        /// for, or has a callback, never waits for company.
+        max_delay: Duration,
+    },
+}
+
+/// How a journal is written. Nothing of it changes what can be read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When records are synced.
+    pub mode: Mode,
+    /// The hash of the chain. Another one than that of the last segment begins a new segment.
+    pub hash: HashKind,
+    /// The shard, written into every segment.
+    pub shard: u64,
+    /// A segment is closed before it grows beyond this.
+    pub segment_bytes: u64,
+    /// How far ahead of the last group a segment is filled with zeros, so that a commit changes no metadata.
+    pub preallocate: u64,
+    /// A group is closed when its records take this many bytes.
+    pub group_bytes: usize,
+    /// How many entries the queue takes before callers wait.
+    pub queue: usize,
+    /// How many entries may be held back before callers wait.
+    pub held_back: usize,
+    /// How long a record may wait for its block's predecessor. A predecessor that never comes means that a thread died
+    /// between deciding and appending: the journal fails rather than wait for ever.
+    pub predecessor_wait: Duration,
+    /// Whether the journal has threads of its own. Without, groups are written by whoever waits or flushes: for tests
+    /// that must repeat exactly, and for targets without threads.
+    pub threads: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Synced { max_delay: Duration::from_millis(2) },
+            hash: HashKind::Blake3,
+            shard: 0,
+            segment_bytes: 64 << 20,
+            preallocate: 1 << 20,
+            group_bytes: 512 << 10,
+            queue: 1 << 14,
+            held_back: 1 << 16,
+            predecessor_wait: Duration::from_secs(10),
+            threads: true,
+        }
+    }
+}
+
+impl Options {
+    fn check(&self) -> Result<(), Error> {
+        let wrong = |name, reason| Err(Error::Option { name, reason });
+        if self.segment_bytes < (HEADER + COMMIT + format::PREFIX) as u64 {
+            return wrong("segment_bytes", "is too small for a single record");
+        }
+        if self.group_bytes == 0 || self.group_bytes > GROUP_MAX - RECORD_MAX - COMMIT {
+            return wrong("group_bytes", "must be between 1 and 16 MiB less one record");
+        }
+        if self.queue == 0 || self.queue > 1 << 24 {
+            return wrong("queue", "must be between 1 and 16,777,216");
+        }
+        if let Mode::Async { window, records } = self.mode {
+            if records < 16 {
+                return wrong("mode", "needs a loss window of at least 16 records");
+            }
+            if window.is_zero() {
+                return wrong("mode", "needs a loss window of more than no time; choose `Synced` for that");
+            }
+        }
+        Ok(())
+    }
+
+    fn queue_capacity(&self) -> usize {
+        match self.mode {
+            Mode::Async { records, .. } => self.queue.min(records as usize / 2),
+            Mode::Synced { .. } => self.queue,
+        }
+    }
+
+    fn held_back_capacity(&self) -> usize {
+        match self.mode {
+            Mode::Async { records, .. } => self.held_back.min(records as usize / 4),
+            Mode::Synced { .. } => self.held_back,
+        }
+    }
+
+    /// Two groups can be on their way at once.
+    fn group_records(&self) -> usize {
+        match self.mode {
+            Mode::Async { records, .. } => records as usize / 8,
+            Mode::Synced { .. } => u32::MAX as usize,
+        }
+    }
+
+    /// How long a record may lie in a group that nobody waits for.
+    fn delay(&self) -> Duration {
+        match self.mode {
+            Mode::Async { window, .. } => window / 2,
+            Mode::Synced { max_delay } => max_delay,
+        }
+    }
+
+    /// How often the threads look by themselves.
+    fn tick(&self) -> Duration {
+        self.delay().clamp(Duration::from_micros(500), Duration::from_millis(50))
+    }
+}
+
+/// What the journal did so far, and what is on its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Durable records written since the start.
+    pub records: u64,
+    /// Groups they were written in.
+    pub groups: u64,
+    /// Bytes of these groups, commit blocks included.
+    pub bytes: u64,
+    /// Syncs of data.
+    pub syncs: u64,
+    /// Segments begun since the start.
+    pub segments: u64,
+    /// Entries held back now.
+    pub held_back: u64,
+    /// The most that were ever held back.
+    pub held_back_max: u64,
+    /// Entries in the queue now.
+    pub queued: u64,
+}
+
+const OPEN: u8 = 0;
+const CLOSED: u8 = 1;
+const POISONED: u8 = 2;
+
+/// A ticket that never comes true: the entry was not taken.
+const NO_TICKET: u64 = u64::MAX;
+
+/// Records, sealed or being collected.
+struct Group {
+    bytes: Vec<u8>,
+    tickets: Vec<u64>,
+    opened: Option<Instant>,
+    /// The segment that begins with this group.
+    begins: Option<SegmentHeader>,
+    /// Where in its segment it goes.
+    offset: u64,
+    /// Where the next group begins.
+    after: Position,
+}
+
+impl Group {
+    fn new(after: Position) -> Self {
+        Self { bytes: Vec::new(), tickets: Vec::new(), opened: None, begins: None, offset: 0, after }
+    }
+}
+
+/// Takes entries from the queue, orders them, seals groups.
+struct Keeper {
+    order: Order,
+    group: Group,
+    /// Released, but the group was full.
+    ready: VecDeque<Item>,
+    /// Where the next group begins.
+    position: Position,
+    salt: u32,
+    group_bytes: usize,
+    group_records: usize,
+    segment_bytes: u64,
+    hash: HashKind,
+    shard: u64,
+}
+
+impl Keeper {
+    fn is_full(&self) -> bool {
+        is_full(&self.group, self.group_bytes, self.group_records)
+    }
+
+    /// Takes what is in the queue, until the group is full.
+    fn fill(&mut self, shared: &Shared) -> Result<(), Error> {
+        while !self.is_full() {
+            let Some(item) = self.ready.pop_front() else { break };
+            put(&mut self.group, &item);
+        }
+        while !self.is_full() {
+            let Some(item) = shared.queue.pop() else { break };
+            let Self { order, group, ready, group_bytes, group_records, .. } = self;
+            order.admit(item, &mut |item: Item| {
+                if ready.is_empty() && !is_full(group, *group_bytes, *group_records) {
+                    put(group, &item);
+                } else {
+                    ready.push_back(item);
+                }
+            })?;
+        }
+        shared.held_back.store(self.order.held(), Ordering::Relaxed);
+        shared.held_back_max.store(self.order.held_max(), Ordering::Relaxed);
+        // Relaxed: a caller that reads the old value appends one entry more or less before it waits.
+        let crowded = self.order.held() + self.ready.len() >= shared.held_back_limit;
+        if shared.crowded.load(Ordering::Relaxed) != crowded {
+            shared.crowded.store(crowded, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Closes the group with its commit block.
+    fn seal(&mut self, spare: Option<Group>) -> Group {
+        let next = spare.unwrap_or_else(|| Group::new(self.position));
+        let mut group = std::mem::replace(&mut self.group, next);
+        let length = (group.bytes.len() + COMMIT) as u64;
+        if self.position.offset > HEADER as u64 && self.position.offset + length > self.segment_bytes {
+            group.begins = Some(self.next_segment());
+        }
+        let mut commit = Commit {
+            first_record: self.position.record,
+            count: u32::try_from(group.tickets.len()).expect("a group is closed before it has so many records"),
+            bytes: u32::try_from(group.bytes.len()).expect("a group is no longer than `GROUP_MAX`"),
+            group: self.position.group,
+            head: Head::default(),
+        };
+        commit.head = commit.chain(self.hash, &self.position.head, &group.bytes);
+        group.bytes.extend_from_slice(&commit.encode(self.salt));
+        group.offset = self.position.offset;
+        self.position.offset += length;
+        self.position.record += u64::from(commit.count);
+        self.position.group += 1;
+        self.position.head = commit.head;
+        group.after = self.position;
+        group
+    }
+
+    /// Moves the position into a new segment.
+    fn next_segment(&mut self) -> SegmentHeader {
+        let header = SegmentHeader {
+            hash: self.hash,
+            shard: self.shard,
+            segment: self.position.segment.checked_add(1).expect("four thousand million segments are never reached"),
+            first_record: self.position.record,
+            first_group: self.position.group,
+            previous: self.position.head,
+        };
+        self.position.segment = header.segment;
+        self.position.offset = HEADER as u64;
+        self.position.head = header.head();
+        self.salt = format::salt(&self.position.head);
+        header
+    }
+}
+
+fn is_full(group: &Group, bytes: usize, records: usize) -> bool {
+    group.bytes.len() >= bytes || group.tickets.len() >= records
+}
+
+#[inline]
+fn put(group: &mut Group, item: &Item) {
+    if group.tickets.is_empty() {
+        group.opened = Some(Instant::now());
+    }
+    encode_record(&mut group.bytes, item.entry());
+    group.tickets.push(item.ticket);
+}
+
+/// Writes and syncs groups.
+struct Tail {
+    disk: Arc<dyn Disk>,
+    lock: Option<Box<dyn Lock>>,
+    file: Option<Box<dyn File>>,
+    name: String,
+    /// Up to where the file is written, zeros included.
+    allocated: u64,
+    preallocate: u64,
+    segment_bytes: u64,
+    /// Up to where the journal is durable.
+    durable: Position,
+    /// Tickets that came true before an earlier one did.
+    early: BinaryHeap<Reverse<u64>>,
+    /// Groups whose memory can be used again.
+    spare: Vec<Group>,
+}
+
+impl Tail {
+    /// One data write and one sync. After an error nothing may be believed, and the tail is not used again.
+    fn commit(&mut self, group: &Group) -> Result<(), Error> {
+        if let Some(header) = &group.begins {
+            self.begin(header)?;
+        }
+        let end = group.offset + group.bytes.len() as u64;
+        let file = self.file.as_mut().expect("a segment is open while the journal is");
+        if end > self.allocated {
+            let to = (self.allocated + self.preallocate).min(self.segment_bytes).max(end);
+            if to > end {
+                file.preallocate(self.allocated, to).map_err(Error::medium("preallocate", &self.name))?;
+            }
+            self.allocated = to;
+        }
+        write_all(&mut **file, group.offset, &group.bytes).map_err(Error::medium("write", &self.name))?;
+        file.sync_data().map_err(Error::medium("sync", &self.name))?;
+        self.durable = group.after;
+        Ok(())
+    }
+
+    /// A new segment: it gets its name only when its header is durable, and is used only when its name is.
+    fn begin(&mut self, header: &SegmentHeader) -> Result<(), Error> {
+        self.trim()?;
+        let name = segment_name(header.segment);
+        let temporary = format!("{name}.tmp");
+        let mut file = self.disk.create(&temporary).map_err(Error::medium("create", &temporary))?;
+        write_all(&mut *file, 0, &header.encode()).map_err(Error::medium("write", &temporary))?;
+        let allocated = (HEADER as u64 + self.preallocate).min(self.segment_bytes).max(HEADER as u64);
+        file.preallocate(HEADER as u64, allocated).map_err(Error::medium("preallocate", &temporary))?;
+        file.sync_data().map_err(Error::medium("sync", &temporary))?;
+        self.disk.rename(&temporary, &name).map_err(Error::medium("rename", &temporary))?;
+        self.disk.sync_dir().map_err(Error::medium("sync", &self.disk.name()))?;
+        self.file = Some(file);
+        self.name = name;
+        self.allocated = allocated;
+        Ok(())
+    }
+
+    /// Gives back what was preallocated and not used. It need not be durable: zeros at the end mean nothing.
+    fn trim(&mut self) -> Result<(), Error> {
+        if let Some(file) = &mut self.file {
+            if self.allocated > self.durable.offset {
+                file.truncate(self.durable.offset).map_err(Error::medium("truncate", &self.name))?;
+                self.allocated = self.durable.offset;
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Notify {
+    Thread(Thread),
+    Callback(Box<dyn FnOnce(Result<(), Error>) + Send>),
+}
+
+struct Waiter {
+    ticket: u64,
+    notify: Notify,
+}
+
+struct Shared {
+    queue: ArrayQueue<Item>,
+    /// Written by every append: the number of the last ticket given out.
+    tickets: CachePadded<AtomicU64>,
+    /// OPEN until closed or poisoned. Written under the lock of `waiters`; Release/Acquire with `cause`.
+    state: CachePadded<AtomicU8>,
+    /// So many entries are held back that callers should wait. Written by the keeper.
+    crowded: AtomicBool,
+    held_back_limit: usize,
+    /// Slot `ticket & mask` has the ticket that came true last there. Written by the holder of the tail, read by
+    /// receipts. A slot can be taken over by a later ticket; then `settled` answers for the earlier one.
+    done: Box<[AtomicU64]>,
+    mask: u64,
+    /// All tickets up to this one came true or were given back. Written by the holder of the tail.
+    settled: CachePadded<AtomicU64>,
+    /// Tickets that were taken for entries which the queue then refused.
+    returned: Mutex<Vec<u64>>,
+    cause: OnceLock<Arc<Error>>,
+    keeper: Mutex<Keeper>,
+    tail: Mutex<Tail>,
+    waiters: Mutex<Vec<Waiter>>,
+    /// How many there are: a hint for the keeper.
+    waiting: AtomicUsize,
+    /// The journal's threads, and whether each is asleep.
+    threads: OnceLock<[Thread; 2]>,
+    asleep: [AtomicBool; 2],
+    delay: Duration,
+    tick: Duration,
+    predecessor_wait: Duration,
+    records: AtomicU64,
+    groups: AtomicU64,
+    bytes: AtomicU64,
+    syncs: AtomicU64,
+    segments: AtomicU64,
+    held_back: AtomicUsize,
+    held_back_max: AtomicUsize,
+}
+
+/// What one turn of the relay did.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// A group became durable.
+    Committed,
+    /// There was nothing that had to be written yet.
+    Idle,
+    /// The journal failed, now or earlier.
+    Failed,
+}
+
+impl Shared {
+    /// `None` while it is open.
+    fn failure(&self) -> Option<Error> {
+        // Acquire: pairs with the Release of `poison`, so that the cause is there.
+        match self.state.load(Ordering::Acquire) {
+            OPEN => None,
+            CLOSED => Some(Error::Closed),
+            _ => Some(Error::Poisoned { cause: Arc::clone(self.cause.get().expect("set before the state")) }),
+        }
+    }
+
+    fn is_done(&self, ticket: u64) -> bool {
+        // Acquire: whoever sees the ticket sees what its holder of the tail did before.
+        let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
+        self.done[slot].load(Ordering::Acquire) == ticket
+            || (ticket != NO_TICKET && self.settled.load(Ordering::Acquire) >= ticket)
+    }
+
+    fn outcome(&self, ticket: u64) -> Option<Result<(), Error>> {
+        // The state first: a ticket that came true before the failure is true.
+        let failure = self.failure();
+        if self.is_done(ticket) { Some(Ok(())) } else { failure.map(Err) }
+    }
+
+    /// One turn: collect, and if it is time (or `now` says so) write and sync.
+    fn turn(&self, mut keeper: MutexGuard<'_, Keeper>, now: bool) -> Turn {
+        if self.failure().is_some() {
+            // Callers may be waiting for room.
+            while self.queue.pop().is_some() {}
+            return Turn::Failed;
+        }
+        if let Err(error) = keeper.fill(self).and_then(|()| self.check_held_back(&keeper)) {
+            drop(keeper);
+            self.poison(error);
+            return Turn::Failed;
+        }
+        if keeper.group.tickets.is_empty() {
+            return Turn::Idle;
+        }
+        let waited_for = now || self.waiting.load(Ordering::Relaxed) > 0;
+        let old = keeper.group.opened.is_none_or(|opened| opened.elapsed() >= self.delay);
+        if !(waited_for || old || keeper.is_full()) {
+            return Turn::Idle;
+        }
+        // While another group is being synced, this one grows.
+        let mut tail = loop {
+            if keeper.is_full() {
+                break self.tail.lock();
+            }
+            if let Some(tail) = self.tail.try_lock_for(Duration::from_micros(30)) {
+                break tail;
+            }
+            if let Err(error) = keeper.fill(self) {
+                drop(keeper);
+                self.poison(error);
+                return Turn::Failed;
+            }
+        };
+        if self.failure().is_some() {
+            return Turn::Failed;
+        }
+        let group = keeper.seal(tail.spare.pop());
+        drop(keeper);
+        if !self.queue.is_empty() {
+            self.wake(1);
+        }
+        if let Err(error) = tail.commit(&group) {
+            // Poisoned before the tail is let go: the next group is never written.
+            self.poison(error);
+            return Turn::Failed;
+        }
+        let callbacks = self.complete(&mut tail, group);
+        drop(tail);
+        for callback in callbacks {
+            callback(Ok(()));
+        }
+        Turn::Committed
+    }
+
+    /// Marks the tickets of a durable group and tells whoever waits for them.
+    fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<Box<dyn FnOnce(Result<(), Error>) + Send>> {
+        let mut settled = self.settled.load(Ordering::Relaxed);
+        for ticket in &group.tickets {
+            let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
+            // Release: pairs with the Acquire of `is_done`.
+            self.done[slot].store(*ticket, Ordering::Release);
+            if *ticket == settled + 1 {
+                settled += 1;
+            } else {
+                tail.early.push(Reverse(*ticket));
+            }
+        }
+        tail.early.extend(self.returned.lock().drain(..).map(Reverse));
+        while tail.early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
+            tail.early.pop();
+            settled += 1;
+        }
+        self.settled.store(settled, Ordering::Release);
+        // Statistics: Relaxed, they order nothing.
+        self.records.fetch_add(group.tickets.len() as u64, Ordering::Relaxed);
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(group.bytes.len() as u64, Ordering::Relaxed);
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.segments.fetch_add(u64::from(group.begins.is_some()), Ordering::Relaxed);
+        group.bytes.clear();
+        group.tickets.clear();
+        group.begins = None;
+        group.opened = None;
+        if tail.spare.len() < 2 {
+            tail.spare.push(group);
+        }
+        self.notify(|waiter| self.is_done(waiter.ticket))
+    }
+
+    /// Takes out the waiters that are `due`: threads are woken, callbacks are given back to be called without a lock.
+    fn notify(&self, due: impl Fn(&Waiter) -> bool) -> Vec<Box<dyn FnOnce(Result<(), Error>) + Send>> {
+        let mut callbacks = Vec::new();
+        let mut waiters = self.waiters.lock();
+        let mut index = 0;
+        while index < waiters.len() {
+            if due(&waiters[index]) {
+                match waiters.swap_remove(index).notify {
+                    Notify::Thread(thread) => thread.unpark(),
+                    Notify::Callback(callback) => callbacks.push(callback),
+                }
+            } else {
+                index += 1;
+            }
+        }
+        self.waiting.store(waiters.len(), Ordering::Relaxed);
+        callbacks
+    }
+
+    /// The first failure is the last thing that happens.
+    fn poison(&self, error: Error) {
+        let cause = Arc::clone(self.cause.get_or_init(|| Arc::new(error)));
+        {
+            let _waiters = self.waiters.lock();
+            if self.state.load(Ordering::Relaxed) == OPEN {
+                // Release: pairs with the Acquire of `failure`.
+                self.state.store(POISONED, Ordering::Release);
+            }
+        }
+        for callback in self.notify(|_| true) {
+            callback(Err(Error::Poisoned { cause: Arc::clone(&cause) }));
+        }
+        self.wake(0);
+        self.wake(1);
+    }
+
+    fn check_held_back(&self, keeper: &Keeper) -> Result<(), Error> {
+        if keeper.order.held() == 0 {
+            return Ok(());
+        }
+        match keeper.order.awaited() {
+            Some((place, since)) if since.elapsed() > self.predecessor_wait => Err(Error::PredecessorMissing {
+                block: place.block,
+                sequence: place.sequence,
+                held_back: keeper.order.held(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a turn if nobody else does.
+    fn lead(&self) -> Turn {
+        match self.keeper.try_lock() {
+            Some(keeper) => {
+                let turn = self.turn(keeper, true);
+                // Whoever came while this thread had the locks found nobody to wait for.
+                if self.waiting.load(Ordering::Relaxed) > 0 || !self.queue.is_empty() {
+                    self.wake(0);
+                }
+                turn
+            }
+            None => Turn::Idle,
+        }
+    }
+
+    fn wake(&self, thread: usize) {
+        // Relaxed: the flag saves a system call, and a thread that is missed wakes by itself at its next tick.
+        if self.asleep[thread].load(Ordering::Relaxed) && self.asleep[thread].swap(false, Ordering::AcqRel) {
+            if let Some(threads) = self.threads.get() {
+                threads[thread].unpark();
+            }
+        }
+    }
+
+    /// A thread of the journal.
+    fn run(&self, number: usize) {
+        // The second only helps while the first is busy, so it has nothing to look for by itself.
+        let tick = if number == 0 { self.tick } else { Duration::from_millis(200) };
+        loop {
+            let turn = self.turn(self.keeper.lock(), false);
+            match turn {
+                Turn::Failed => return,
+                Turn::Committed => {}
+                Turn::Idle => {
+                    self.asleep[number].store(true, Ordering::Release);
+                    thread::park_timeout(tick);
+                    self.asleep[number].store(false, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn give_ticket(&self) -> u64 {
+        // Relaxed: a ticket is a name; the queue orders.
+        self.tickets.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    #[cold]
+    fn append_slow(&self, mut item: Item) -> u64 {
+        let ticket = item.ticket;
+        let backoff = Backoff::new();
+        loop {
+            if self.failure().is_some() {
+                return ticket;
+            }
+            match self.queue.push(item) {
+                Ok(()) => return ticket,
+                Err(back) => item = back,
+            }
+            self.wait_a_little(&backoff);
+        }
+    }
+
+    /// Entries are held back beyond the bound: this entry is in, the caller brings no other until there is room.
+    #[cold]
+    fn wait_for_room(&self) {
+        let backoff = Backoff::new();
+        while self.crowded.load(Ordering::Relaxed) && self.failure().is_none() {
+            self.wait_a_little(&backoff);
+        }
+    }
+
+    fn wait_a_little(&self, backoff: &Backoff) {
+        self.wake(0);
+        if self.threads.get().is_none() {
+            self.lead();
+        }
+        if backoff.is_completed() {
+            thread::park_timeout(Duration::from_micros(50));
+        } else {
+            backoff.snooze();
+        }
+    }
+
+    /// Leads or waits until `reached` says so.
+    fn until(&self, reached: impl Fn() -> bool) -> Result<(), Error> {
+        loop {
+            if reached() {
+                return Ok(());
+            }
+            if let Some(failure) = self.failure() {
+                return Err(failure);
+            }
+            if self.lead() == Turn::Idle {
+                thread::park_timeout(Duration::from_micros(100));
+            }
+        }
+    }
+}
+
+/// An append-only journal that keeps the order of every block and every patient. Shared by reference between threads.
+pub struct Journal {
+    shared: Arc<Shared>,
+    disk: Arc<dyn Disk>,
+    hash: HashKind,
+    shard: u64,
+    is_async: bool,
+    wake_every: u64,
+    handles: Mutex<Vec<thread::JoinHandle<()>>>,
+    /// One snapshot at a time.
+    snapshots: Mutex<()>,
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("folder", &self.disk.name()).field("stats", &self.stats()).finish()
+    }
+}
+
+/// The queue has no room now; the entry comes back.
+#[derive(Debug)]
+pub struct Full(pub Entry);
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the journal's queue is full; try again later")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// A position before which everything is durable and, by the host's word, applied. See [`Journal::mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(Position);
+
+/// The journal's promise about one entry. Costs nothing to drop.
+#[derive(Clone, Copy)]
+#[must_use = "an entry is durable only when its receipt says so"]
+pub struct Receipt<'a> {
+    shared: &'a Arc<Shared>,
+    ticket: u64,
+}
+
+impl fmt::Debug for Receipt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Receipt({})", self.ticket)
+    }
+}
+
+impl Receipt<'_> {
+    /// A number by which [`Journal::receipt`] gives the receipt back, for callers that cannot keep a borrow.
+    #[must_use]
+    pub fn ticket(&self) -> u64 {
+        self.ticket
+    }
+
+    /// Whether the entry and all its history are on disk.
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.shared.is_done(self.ticket)
+    }
+
+    /// `None` while it is open; then `Ok` if durable, or why it never will be.
+    #[must_use]
+    pub fn poll(&self) -> Option<Result<(), Error>> {
+        self.shared.outcome(self.ticket)
+    }
+
+    /// Waits until the entry is durable, or never will be. If nobody writes, the caller does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] or [`Error::Closed`] if the entry was not durable before.
+    pub fn wait(&self) -> Result<(), Error> {
+        let shared = self.shared;
+        let mut registered = false;
+        loop {
+            if let Some(outcome) = shared.outcome(self.ticket) {
+                return outcome;
+            }
+            match shared.lead() {
+                Turn::Committed => continue,
+                Turn::Failed | Turn::Idle => {}
+            }
+            if registered {
+                thread::park_timeout(Duration::from_millis(20));
+            } else {
+                let mut waiters = shared.waiters.lock();
+                if shared.outcome(self.ticket).is_none() {
+                    waiters.push(Waiter { ticket: self.ticket, notify: Notify::Thread(thread::current()) });
+                    shared.waiting.store(waiters.len(), Ordering::Relaxed);
+                    registered = true;
+                }
+            }
+        }
+    }
+
+    /// Calls back once, when the entry is durable or never will be: from the thread that synced it, or at once from
+    /// this one. The callback must not wait for the journal.
+    pub fn on_durable(&self, callback: impl FnOnce(Result<(), Error>) + Send + 'static) {
+        let shared = self.shared;
+        let mut waiters = shared.waiters.lock();
+        // Under the lock: a ticket is marked before the waiters are looked through.
+        if let Some(outcome) = shared.outcome(self.ticket) {
+            drop(waiters);
+            callback(outcome);
+            return;
+        }
+        waiters.push(Waiter { ticket: self.ticket, notify: Notify::Callback(Box::new(callback)) });
+        shared.waiting.store(waiters.len(), Ordering::Relaxed);
+        drop(waiters);
+        shared.wake(0);
+    }
+}
+
+impl Journal {
+    /// Goes on where a recovery ended: cuts a torn tail, makes sure of the last group, and opens for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ReadOnly`] if the recovery took no lock, [`Error::Shard`] and [`Error::Option`] if the options do not
+    /// fit, and what the medium says.
+    pub fn start(finished: Finished, options: Options) -> Result<Self, Error> {
+        options.check()?;
+        let Finished { disk, lock, position, frontier, last_group, hash, shard, .. } = finished;
+        let lock = lock.ok_or(Error::ReadOnly)?;
+        if let Some(found) = shard.filter(|found| *found != options.shard) {
+            return Err(Error::Shard { file: segment_name(position.segment), found, wanted: options.shard });
+        }
+        remove_temporaries(&*disk)?;
+        let mut keeper = Keeper {
+            order: Order::new(frontier),
+            group: Group::new(position),
+            ready: VecDeque::new(),
+            position,
+            salt: 0,
+            group_bytes: options.group_bytes,
+            group_records: options.group_records(),
+            segment_bytes: options.segment_bytes,
+            hash: options.hash,
+            shard: options.shard,
+        };
+        let mut tail = Tail {
+            disk: Arc::clone(&disk),
+            lock: Some(lock),
+            file: None,
+            name: String::new(),
+            allocated: position.offset,
+            preallocate: options.preallocate,
+            segment_bytes: options.segment_bytes,
+            durable: position,
+            early: BinaryHeap::new(),
+            spare: Vec::new(),
+        };
+        if position.segment > 0 {
+            keeper.salt = reopen(&mut tail, &position, last_group)?;
+        }
+        if position.segment == 0 || hash != options.hash {
+            let header = keeper.next_segment();
+            tail.begin(&header)?;
+            tail.durable = keeper.position;
+        }
+        let capacity = options.queue_capacity();
+        let slots = (capacity * 2).next_power_of_two();
+        let shared = Arc::new(Shared {
+            queue: ArrayQueue::new(capacity),
+            tickets: CachePadded::new(AtomicU64::new(0)),
+            state: CachePadded::new(AtomicU8::new(OPEN)),
+            crowded: AtomicBool::new(false),
+            held_back_limit: options.held_back_capacity().max(1),
+            done: (0..slots).map(|_| AtomicU64::new(0)).collect(),
+            mask: slots as u64 - 1,
+            settled: CachePadded::new(AtomicU64::new(0)),
+            returned: Mutex::new(Vec::new()),
+            cause: OnceLock::new(),
+            keeper: Mutex::new(keeper),
+            tail: Mutex::new(tail),
+            waiters: Mutex::new(Vec::new()),
+            waiting: AtomicUsize::new(0),
+            threads: OnceLock::new(),
+            asleep: [AtomicBool::new(false), AtomicBool::new(false)],
+            delay: options.delay(),
+            tick: options.tick(),
+            predecessor_wait: options.predecessor_wait,
+            records: AtomicU64::new(0),
+            groups: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            syncs: AtomicU64::new(0),
+            segments: AtomicU64::new(0),
+            held_back: AtomicUsize::new(0),
+            held_back_max: AtomicUsize::new(0),
+        });
+        let mut handles = Vec::new();
+        if options.threads {
+            for number in 0..2 {
+                let shared = Arc::clone(&shared);
+                let handle = thread::Builder::new()
+                    .name(format!("journal-{number}"))
+                    .spawn(move || shared.run(number))
+                    .map_err(Error::medium("start a thread for", &disk.name()))?;
+                handles.push(handle);
+            }
+            let threads = [handles[0].thread().clone(), handles[1].thread().clone()];
+            shared.threads.set(threads).expect("set once");
+        }
+        Ok(Self {
+            shared,
+            disk,
+            hash: options.hash,
+            shard: options.shard,
+            is_async: matches!(options.mode, Mode::Async { .. }),
+            wake_every: (capacity as u64 / 4).next_power_of_two().max(1),
+            handles: Mutex::new(handles),
+            snapshots: Mutex::new(()),
+        })
+    }
+
+    /// Recovers the folder without looking at the entries, and starts. For a journal whose entries were read before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recovery::begin`], [`Recovery::finish`] and [`Journal::start`].
+    pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, Error> {
+        Self::start(Recovery::begin(disk, From::Snapshot, Access::Write)?.finish()?, options)
+    }
+
+    /// Queues an entry. Waits if the queue is full or too much is held back; nothing is dropped.
+    ///
+    /// The entry must be applied already, and entries of one patient must be appended in the order in which they were
+    /// decided. If the journal has failed or is closed, the receipt says so.
+    #[inline]
+    pub fn append(&self, entry: Entry) -> Receipt<'_> {
+        let shared = &self.shared;
+        // Relaxed: whoever misses a failure that happens now learns of it from the receipt.
+        if shared.state.load(Ordering::Relaxed) != OPEN {
+            return Receipt { shared, ticket: NO_TICKET };
+        }
+        let Entry { place, patient, kind, payload } = entry;
+        let ticket = shared.give_ticket();
+        let item = Item { patient, payload, ticket, place, kind };
+        if let Err(item) = shared.queue.push(item) {
+            shared.append_slow(item);
+        }
+        if ticket & (self.wake_every - 1) == 0 {
+            shared.wake(0);
+        }
+        if shared.crowded.load(Ordering::Relaxed) {
+            shared.wait_for_room();
+        }
+        Receipt { shared, ticket }
+    }
+
+    /// Queues an entry if there is room at once. Meant for entries that may be left out, such as records of refusals:
+    /// an accepted transition that is left out leaves its block waiting for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] gives the entry back.
+    pub fn try_append(&self, entry: Entry) -> Result<Receipt<'_>, Full> {
+        let shared = &self.shared;
+        if shared.state.load(Ordering::Relaxed) != OPEN {
+            return Ok(Receipt { shared, ticket: NO_TICKET });
+        }
+        // An entry with a place may be the very one that the held back wait for.
+        if shared.queue.is_full() || (entry.place.is_none() && shared.crowded.load(Ordering::Relaxed)) {
+            shared.wake(0);
+            return Err(Full(entry));
+        }
+        let Entry { place, patient, kind, payload } = entry;
+        let ticket = shared.give_ticket();
+        if let Err(item) = shared.queue.push(Item { patient, payload, ticket, place, kind }) {
+            shared.returned.lock().push(ticket);
+            shared.wake(0);
+            let Item { patient, payload, place, kind, .. } = item;
+            return Err(Full(Entry { place, patient, kind, payload }));
+        }
+        Ok(Receipt { shared, ticket })
+    }
+
+    /// The receipt with this ticket. A ticket that was never given out never comes true.
+    pub fn receipt(&self, ticket: u64) -> Receipt<'_> {
+        Receipt { shared: &self.shared, ticket }
+    }
+
+    /// Waits until everything appended before is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] or [`Error::Closed`].
+    pub fn flush(&self) -> Result<(), Error> {
+        let shared = &self.shared;
+        // Acquire: appends that happened before this call are counted.
+        let last = shared.tickets.load(Ordering::Acquire);
+        shared.until(|| {
+            if shared.settled.load(Ordering::Acquire) >= last {
+                return true;
+            }
+            // Tickets given back are settled with the next group; without one they are settled here.
+            let mut tail = shared.tail.lock();
+            let mut settled = shared.settled.load(Ordering::Relaxed);
+            tail.early.extend(shared.returned.lock().drain(..).map(Reverse));
+            while tail.early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
+                tail.early.pop();
+                settled += 1;
+            }
+            shared.settled.store(settled, Ordering::Release);
+            settled >= last
+        })
+    }
+
+    /// Why nothing is acknowledged any more; `None` while all is well.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.shared.failure()
+    }
+
+    /// Whether the host acknowledges when an entry is queued.
+    #[must_use]
+    pub fn is_async(&self) -> bool {
+        self.is_async
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let shared = &self.shared;
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            records: get(&shared.records),
+            groups: get(&shared.groups),
+            bytes: get(&shared.bytes),
+            syncs: get(&shared.syncs),
+            segments: get(&shared.segments),
+            held_back: shared.held_back.load(Ordering::Relaxed) as u64,
+            held_back_max: shared.held_back_max.load(Ordering::Relaxed) as u64,
+            queued: shared.queue.len() as u64,
+        }
+    }
+
+    /// The head of the chain as it is durable now, to be signed or deposited.
+    #[must_use]
+    pub fn head(&self) -> SegmentHead {
+        let tail = self.shared.tail.lock();
+        SegmentHead::at(&tail.durable)
+    }
+
+    /// First step of a snapshot: where the journal stands. Then dump the state, which may go on changing meanwhile,
+    /// and give both to [`Journal::snapshot`].
+    ///
+    /// The dump must contain every entry that was appended before the mark; it does if entries are applied before they
+    /// are appended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] or [`Error::Closed`].
+    pub fn mark(&self) -> Result<Mark, Error> {
+        let tail = self.shared.tail.lock();
+        match self.shared.failure() {
+            None => Ok(Mark(tail.durable)),
+            Some(failure) => Err(failure),
+        }
+    }
+
+    /// Second step: `state` is the dump, and `vector` says up to which sequence each block is in it. Waits until all of
+    /// that is durable in the journal, so that a snapshot never knows more than the journal; then writes it beside the
+    /// segments and switches atomically. Entries without a place that are in the dump must have been appended before
+    /// this call. Returns the name of the file.
+    ///
+    /// A failure here leaves the journal as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`], [`Error::Closed`], or what the medium says about the snapshot.
+    pub fn snapshot(&self, mark: Mark, vector: &[Place], state: &[u8]) -> Result<String, Error> {
+        let _one = self.snapshots.lock();
+        self.flush()?;
+        let shared = &self.shared;
+        shared.until(|| group_of(shared, vector).is_some_and(|all| shared.tail.lock().durable.group >= all))?;
+        snapshot::write(&*self.disk, self.hash, self.shard, &mark.0, vector, state)
+    }
+
+    /// Writes what is queued, then lets the folder go. Receipts of entries appended later say [`Error::Closed`].
+    /// Closing again does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Poisoned`] if not everything could be written.
+    pub fn close(&self) -> Result<(), Error> {
+        let shared = &self.shared;
+        let flushed = match self.flush() {
+            Err(Error::Closed) => return Ok(()),
+            flushed => flushed,
+        };
+        let mut tail = {
+            // Both locks: no turn is under way, and none begins before the state is set.
+            let _keeper = shared.keeper.lock();
+            let tail = shared.tail.lock();
+            let _waiters = shared.waiters.lock();
+            if shared.state.load(Ordering::Relaxed) == OPEN {
+                shared.state.store(CLOSED, Ordering::Release);
+            }
+            tail
+        };
+        let trimmed = if flushed.is_ok() { tail.trim() } else { Ok(()) };
+        tail.file = None;
+        tail.lock = None;
+        drop(tail);
+        for callback in shared.notify(|_| true) {
+            callback(Err(Error::Closed));
+        }
+        for handle in self.handles.lock().drain(..) {
+            handle.thread().unpark();
+            if handle.join().is_err() {
+                // The panic was reported by the thread itself; what it leaves is an unflushed journal.
+                return Err(Error::Closed);
+            }
+        }
+        flushed.and(trimmed)
+    }
+}
+
+/// The first group that is not needed for the vector to be durable; `None` while part of it has not been collected.
+fn group_of(shared: &Shared, vector: &[Place]) -> Option<u64> {
+    let keeper = shared.keeper.lock();
+    let frontier = keeper.order.frontier();
+    let collected =
+        keeper.ready.is_empty() && vector.iter().all(|place| frontier.get(place.block) >= place.sequence);
+    collected.then(|| keeper.position.group + u64::from(!keeper.group.tickets.is_empty()))
+}
+
+impl Drop for Journal {
+    /// As [`Journal::close`], for what it is worth: an error has nobody to go to.
+    fn drop(&mut self) {
+        drop(self.close());
+    }
+}
+
+/// Files that were being made when the journal stopped.
+fn remove_temporaries(disk: &dyn Disk) -> Result<(), Error> {
+    let names = disk.list().map_err(Error::medium("list", &disk.name()))?;
+    for name in names {
+        if name.ends_with(".hyj.tmp") || name.ends_with(".hys.tmp") {
+            disk.remove(&name).map_err(Error::medium("remove", &name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Opens the last segment for writing; its salt.
+fn reopen(tail: &mut Tail, position: &Position, last_group: Option<(u64, Vec<u8>)>) -> Result<u32, Error> {
+    let name = segment_name(position.segment);
+    let walker = crate::reader::Walker::open(&*tail.disk, position.segment)?;
+    let salt = walker.salt();
+    drop(walker);
+    let mut file = tail.disk.open(&name, true).map_err(Error::medium("open", &name))?;
+    // Cut what is torn, and make that durable before anything is written there.
+    if file.len().map_err(Error::medium("measure", &name))? > position.offset {
+        file.truncate(position.offset).map_err(Error::medium("truncate", &name))?;
+    }
+    // The last group may have been read from memory only: written by a process that died before its sync, or after a
+    // sync that failed, after which the system believes its pages clean. Written again, they are dirty.
+    if let Some((offset, bytes)) = last_group {
+        write_all(&mut *file, offset, &bytes).map_err(Error::medium("write", &name))?;
+    }
+    file.sync_data().map_err(Error::medium("sync", &name))?;
+    tail.file = Some(file);
+    tail.name = name;
+    Ok(salt)
+}
