@@ -187,6 +187,10 @@ fn table() {
     println!("one patient over a bare compare-and-swap, 1 thread   {:.2}", patient.over(cas_one));
     println!("hot slot over a bare compare-and-swap, 1 thread      {:.2}", hot_one.over(cas_one));
     println!("hot slot over a bare compare-and-swap, 2 threads     {:.2}", hot_two.over(cas_two));
+    println!(
+        "the same by time on processors, 1 thread             {:.2}",
+        hot_one.on_cpu() / cas_one.on_cpu()
+    );
     println!("throughput of two threads over one                   {:.2}", hot_one.over(hot_two));
 }
 

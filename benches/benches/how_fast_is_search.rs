@@ -22,13 +22,14 @@ fn practitioners() -> u32 {
     if smoke() { 50 } else { 5_000 }
 }
 
-/// Books every seat that each of these classes can get. Any number of patients will do: the figure is that of a search.
+/// Small slots with these seats booked.
 fn open(seats: &[(Class, u8)]) -> Hospital {
     let small = Slots { seats: 2, reserves: [1, 0, 0] };
     let hospital = Hospital::open(small, practitioners(), HALF_HOURS, Tickets::NotNeeded, &[]);
     for practitioner in 0..practitioners() {
         for half_hour in 0..HALF_HOURS {
-            let mut number = practitioner % 1_000 * HALF_HOURS + half_hour;
+            // A patient of its own for each booking: nobody is in two places at a time.
+            let mut number = 2 * (practitioner * HALF_HOURS + half_hour);
             for (class, count) in seats {
                 for _ in 0..*count {
                     let request = Request {
@@ -37,10 +38,9 @@ fn open(seats: &[(Class, u8)]) -> Hospital {
                         class: *class,
                         referral: 0,
                     };
-                    // A patient is in one place at a time: one number per practitioner, half-hour and class.
                     let answer = hospital.engine.book(&request.wish(), release());
                     assert!(answer.is_ok(), "{request:?} was refused: {answer:?}");
-                    number += 20_000;
+                    number += 1;
                 }
             }
         }

@@ -101,7 +101,8 @@ fn table(trace: &[Request], slots: &[Refusing]) {
             base.add(spent, loads);
             for (slot, figures) in slots.iter().zip(&mut figures) {
                 for (figure, keyed) in figures.iter_mut().zip([false, true]) {
-                    let (spent, decisions) = refuse(slot, trace, threads, count, keyed);
+                    let (spent, decisions) =
+                        refuse(slot, trace, threads, if keyed { count / 8 } else { count }, keyed);
                     figure.add(spent, decisions);
                 }
             }

@@ -141,7 +141,7 @@ impl Hospital {
             seats,
             sessions: practitioners,
             shapes: 16,
-            patients: crate::trace::PATIENTS,
+            patients: crate::trace::PATIENTS.max(2 * blocks),
             // A booking after the patient's first and two kinds of ticket.
             entries: seats + 4 * crate::trace::PATIENTS,
         };

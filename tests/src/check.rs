@@ -360,6 +360,8 @@ pub struct Visit<'a> {
     pub booking: BookingId,
     /// Where and when.
     pub place: (u16, u32),
+    /// With whom.
+    pub practitioner: u32,
     /// The day the session counts for.
     pub day: Day,
     /// The time of the slot.
@@ -388,6 +390,7 @@ pub fn i19_patient(live: &[Visit<'_>]) -> Finding {
             let days: Vec<Day> = live
                 .iter()
                 .filter(|b| match limit.scope {
+                    Scope::Practitioner => a.practitioner == b.practitioner,
                     Scope::Department => a.place == b.place,
                     Scope::Institution => a.place.0 == b.place.0,
                     Scope::Platform => true,
@@ -445,6 +448,7 @@ fn visit(model: &Model, booking: BookingId, slot: SlotRef) -> Visit<'_> {
     Visit {
         booking,
         place: (plan.session.institution.get(), plan.session.department.get()),
+        practitioner: plan.session.practitioner.get(),
         day: plan.session.day(),
         time: plan.session.slot_time(slot.slot),
         rules: &plan.rules,
@@ -1069,6 +1073,7 @@ fn explained_by_patient(model: &Model, event: &Event, refusal: &Refusal, lives: 
                     .iter()
                     .map(|life| visit(model, life.booking, life.slot))
                     .filter(|other| match limit.scope {
+                        Scope::Practitioner => other.practitioner == wanted.practitioner,
                         Scope::Department => other.place == wanted.place,
                         Scope::Institution => other.place.0 == wanted.place.0,
                         Scope::Platform => true,

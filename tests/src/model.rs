@@ -857,6 +857,7 @@ impl Model {
                         (other.institution, other.department)
                             == (plan.session.institution, plan.session.department)
                     }
+                    Scope::Practitioner => other.practitioner == plan.session.practitioner,
                     Scope::Institution => other.institution == plan.session.institution,
                     Scope::Platform => true,
                 })
@@ -997,7 +998,7 @@ pub fn limit_code(limit: &Limit) -> Code {
     match limit.scope {
         Scope::Department => Code::DepartmentDayLimit,
         Scope::Platform => Code::DayLimit,
-        Scope::Institution => Code::PeriodLimit,
+        Scope::Institution | Scope::Practitioner => Code::PeriodLimit,
     }
 }
 

@@ -119,11 +119,14 @@ pub(crate) enum Roster {
 
 /// The most threads: more than this is surely a slip of the finger.
 pub(crate) const THREADS_MAX: usize = 1024;
-/// The most requests: a trace that still fits the memory of a small machine.
-pub(crate) const REQUESTS_MAX: u32 = 50_000_000;
+/// The most requests: some 2 GB for the trace and the answers.
+pub(crate) const REQUESTS_MAX: u32 = 10_000_000;
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= THREADS_MAX).ok_or_else(|| format!("1–{THREADS_MAX}"))
+    text.parse()
+        .ok()
+        .filter(|n: &NonZeroUsize| n.get() <= THREADS_MAX)
+        .ok_or_else(|| format!("1–{THREADS_MAX}"))
 }
 
 /// A count that people may write as `1_000_000` or `200k`.
@@ -158,6 +161,7 @@ fn localise(command: clap::Command, path: &str, lang: Lang) -> clap::Command {
     let template = format!("{{about-with-newline}}\n{usage} {{usage}}\n\n{{all-args}}{{after-help}}");
     let mut command = command
         .about(text(format!("help.{path}")).unwrap_or_default())
+        .max_term_width(80)
         .override_usage(text(format!("usage.{path}")).unwrap_or_default())
         .help_template(template)
         .subcommand_help_heading(entry("help.commands").text(lang))
@@ -224,7 +228,13 @@ fn refuse(error: clap::Error, lang: Lang) -> Refused {
         }
         ErrorKind::InvalidValue if given.is_empty() => say!(lang, "args.value_missing", arg = arg),
         ErrorKind::InvalidValue => {
-            say!(lang, "args.value_not_one_of", arg = arg, value = given, values = value(ContextKind::ValidValue))
+            say!(
+                lang,
+                "args.value_not_one_of",
+                arg = arg,
+                value = given,
+                values = value(ContextKind::ValidValue)
+            )
         }
         ErrorKind::ValueValidation => {
             let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
@@ -243,7 +253,8 @@ fn refuse(error: clap::Error, lang: Lang) -> Refused {
         .into_iter()
         .map(value)
         .find(|hint| !hint.is_empty());
-    let hint = hint.map_or_else(String::new, |hint| format!("\n{}", say!(lang, "args.did_you_mean", hint = hint)));
+    let hint =
+        hint.map_or_else(String::new, |hint| format!("\n{}", say!(lang, "args.did_you_mean", hint = hint)));
     Refused::Wrong(format!("{what}{hint}\n{}", say!(lang, "args.see_help")))
 }
 
@@ -268,7 +279,9 @@ mod tests {
         for key in &keys {
             assert!(find(key).is_some(), "`{key}` is not in the catalogue");
         }
-        for entry in TABLE.iter().filter(|e| e.key.starts_with("help.haoyuan") || e.key.starts_with("usage.haoyuan")) {
+        for entry in
+            TABLE.iter().filter(|e| e.key.starts_with("help.haoyuan") || e.key.starts_with("usage.haoyuan"))
+        {
             assert!(keys.iter().any(|key| key == entry.key), "`{}` describes nothing", entry.key);
         }
     }
@@ -287,7 +300,7 @@ mod tests {
         assert_eq!(value("1_000_000"), Some(1_000_000));
         assert_eq!(value("200k"), Some(200_000));
         assert_eq!(value("2M"), Some(2_000_000));
-        for wrong in ["", "0", "-1", "k", "1.5k", "50000001", "99999999999", "5000M"] {
+        for wrong in ["", "0", "-1", "k", "1.5k", "10000001", "99999999999", "5000M"] {
             assert_eq!(value(wrong), None, "{wrong}");
         }
     }

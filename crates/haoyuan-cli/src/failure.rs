@@ -23,7 +23,11 @@ impl Failure {
 
     /// A file or stream that cannot be read or written.
     pub(crate) fn io(name: impl Display, error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe { Self::Gone } else { Self::Input(format!("{name}: {error}")) }
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::Gone
+        } else {
+            Self::Input(format!("{name}: {error}"))
+        }
     }
 
     /// The exit code: 0 ok, 1 a check was violated, 2 bad usage or input.
@@ -41,4 +45,25 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     use io::Write;
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::io("stdout", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_to_end_has_its_exit_code() {
+        let code = |failure: Failure| format!("{:?}", failure.code());
+        assert_eq!(code(Failure::input("x")), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(code(Failure::Violated(String::new())), format!("{:?}", ExitCode::from(1)));
+        assert_eq!(code(Failure::Gone), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(
+            code(Failure::io("x", &io::ErrorKind::BrokenPipe.into())),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
+        assert_eq!(
+            code(Failure::io("x", &io::ErrorKind::PermissionDenied.into())),
+            format!("{:?}", ExitCode::from(2))
+        );
+    }
 }

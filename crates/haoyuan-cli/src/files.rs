@@ -13,7 +13,8 @@ const MOST: u64 = 256 << 20;
 /// A whole file.
 pub(crate) fn read_bytes(path: &Path, lang: Lang) -> Result<Vec<u8>, Failure> {
     let name = path.display();
-    let wrong = |error: &dyn Display| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
+    let wrong =
+        |error: &dyn Display| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
     let length = fs::metadata(path).map_err(|error| wrong(&error))?.len();
     if length > MOST {
         return Err(Failure::input(say!(lang, "file.too_long", file = name, most = MOST >> 20)));
@@ -25,7 +26,8 @@ pub(crate) fn read_bytes(path: &Path, lang: Lang) -> Result<Vec<u8>, Failure> {
 pub(crate) fn read(path: &Path, lang: Lang) -> Result<String, Failure> {
     let name = path.display();
     String::from_utf8(read_bytes(path, lang)?).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = valid.split(|byte| *byte == b'\n').count();
         Failure::input(say!(lang, "file.not_utf8", file = name, line = line))
     })
 }

@@ -135,7 +135,8 @@ fn from_args(args: &[OsString]) -> Option<Lang> {
 
 /// POSIX: the first of the three variables that is set and not empty decides.
 fn from_locale(variable: impl Fn(&str) -> Option<OsString>) -> Lang {
-    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
+    let locale =
+        ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| variable(name).filter(|v| !v.is_empty()));
     match locale.as_deref().and_then(OsStr::to_str) {
         Some(name) if name.to_ascii_lowercase().starts_with("zh") => Lang::Zh,
         _ => Lang::En,

@@ -5,16 +5,16 @@
 //!
 //! Exit codes: 0 ok, 1 a check was violated, 2 bad usage or input.
 
-mod lang;
-mod messages;
 mod args;
 mod failure;
 mod files;
-mod text;
-mod rush;
-mod run;
+mod lang;
+mod messages;
 mod policies;
 mod rosters;
+mod run;
+mod rush;
+mod text;
 
 use args::{Command, Refused};
 use failure::{Failure, print};
@@ -74,7 +74,9 @@ fn help(path: &[String], lang: Lang) -> Result<(), Failure> {
         })?;
     }
     let help = command.render_long_help();
-    if std::io::IsTerminal::is_terminal(&std::io::stdout()) && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) {
+    if std::io::IsTerminal::is_terminal(&std::io::stdout())
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    {
         print(&help.ansi().to_string())
     } else {
         print(&help.to_string())

@@ -92,8 +92,8 @@ Environment
         "场景文件(TOML);默认使用内置的吉林早晨";
     "help.haoyuan.rush:threads": "Threads that decide at the same time, 1–1024; by default the cores, at most 8",
         "同时裁决的线程数,1–1024;默认取核数,最多 8";
-    "help.haoyuan.rush:requests": "Requests for a seat, 1–50M, also written 200k or 2M; by default the scenario's",
-        "挂号请求数,1–50M,可写作 200k 或 2M;默认取自场景";
+    "help.haoyuan.rush:requests": "Requests for a seat, 1–10M, also written 200k or 2M; by default the scenario's",
+        "挂号请求数,1–10M,可写作 200k 或 2M;默认取自场景";
     "help.haoyuan.rush:seed": "Seed of everything that is drawn; the same seed gives the same requests",
         "随机种子;相同的种子产生相同的请求";
     "help.haoyuan.rush:policy": "Preset or policy file in place of the scenario's policy",
@@ -104,11 +104,11 @@ Environment
     "help.haoyuan.rush:json": "Print one JSON object instead of the report", "输出一个 JSON 对象而不是报告";
     "help.haoyuan.rush:print_scenario": "Print the embedded scenario, to copy from, and stop",
         "打印内置场景以供参考,然后结束";
-    "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00 the last
-of them opens, and everybody asks at once: the public, referred patients and
-contract residents with their tickets, revisits, the window, the green channel;
-with double clicks, repeated commands and some who come a millisecond early.
-Then holds are paid or run out, some cancel, reserves pass their fences.
+    "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00
+the last of them opens, and everybody asks at once: the public, referred patients
+and contract residents with their tickets, revisits, the window, the green
+channel; with double clicks, repeated commands and some who come a millisecond
+early. Then holds are paid or run out, some cancel, reserves pass their fences.
 
 All requests are drawn before the clock starts; only decisions are timed. Then
 every answer is recounted without asking the engine: nothing oversold, no
@@ -122,12 +122,12 @@ Examples
   haoyuan rush --json | jq '.decisions_per_second, .oversold'
   haoyuan rush --print-scenario > mine.toml && haoyuan rush --scenario mine.toml
 ",
-        "一家三级医院及其医联体发布七天的排班。07:00:00 最后一天放号,所有人同时来约:公众、
-持凭证的转诊患者与签约居民、复诊、窗口、绿色通道;有人重复点击,有程序重发命令,有人早到一毫秒。
-随后锁号被支付或过期,有人退号,预留号源到时释放。
+        "一家三级医院及其医联体发布七天的排班。07:00:00 最后一天放号,所有人同时来约:
+公众、持凭证的转诊患者与签约居民、复诊、窗口、绿色通道;有人重复点击,有程序重发
+命令,有人早到一毫秒。随后锁号被支付或过期,有人退号,预留号源到时释放。
 
-所有请求在计时之前生成,只对裁决计时。之后不询问引擎,仅凭答复逐一复核:不超售、不侵占预留、
-不提前放号、不重复预约。任何一项被违反,退出码为 1。
+所有请求在计时之前生成,只对裁决计时。之后不询问引擎,仅凭答复逐一复核:不超售、
+不侵占预留、不提前放号、不重复预约。任何一项被违反,退出码为 1。
 
 示例
   haoyuan rush
@@ -144,17 +144,18 @@ Examples
         "命令文件(JSON Lines);- 或省略表示标准输入";
     "help.haoyuan.run:strict": "Stop with exit code 2 at the first line that is not a valid command",
         "遇到第一行无效命令即停止,退出码为 2";
-    "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer begins
-with the number of its line; blank lines have none. A line that is no command is
-answered with an error naming line, field and reason, and the next one goes on.
-A refusal is a normal answer, not an error.
+    "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer
+begins with the number of its line; blank lines have none. A line that is no
+command is answered with an error naming line, field and reason, and the next one
+goes on. A refusal is a normal answer, not an error.
 
 Examples
   haoyuan run morning.jsonl > answers.jsonl
   haoyuan run --strict < morning.jsonl
 ",
         "每条命令自带时间(`at`,RFC 3339),不读取时钟。每个结果以行号开头,空行没有结果。
-无效的行得到一个错误结果,指明行号、字段与原因,然后继续下一行。拒绝是正常的答复,不是错误。
+无效的行得到一个错误结果,指明行号、字段与原因,然后继续下一行。
+拒绝是正常的答复,不是错误。
 
 示例
   haoyuan run morning.jsonl > answers.jsonl
@@ -207,7 +208,8 @@ A hospital's file names the preset it extends and says only what differs:
     "help.haoyuan.roster.check:policy": "Preset or policy file by which every session is then planned",
         "随后按此预置政策或政策文件编排每个班次";
     "help.haoyuan.roster.check:json": "Print JSON", "输出 JSON";
-    "more.haoyuan.roster.check": "Every bad row is reported with line, column and reason, and the whole file is refused.
+    "more.haoyuan.roster.check": "Every bad row is reported with line, column and reason, and the whole file is
+refused.
 
 Example
   haoyuan roster check roster.csv --directory hospital.toml --policy jilin-2018

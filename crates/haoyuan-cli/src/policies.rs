@@ -77,7 +77,7 @@ fn show(name: &str, json: bool, lang: Lang) -> Result<(), Failure> {
     for shown in policy.shown() {
         let first = shown.key.split('.').next().unwrap_or_default();
         if first != section {
-            section = first.to_owned();
+            first.clone_into(&mut section);
             text.push('\n');
         }
         let carried = if shown.carried { say!(lang, "policy.carried") } else { String::new() };
@@ -92,15 +92,21 @@ fn check(path: &Path, json: bool, lang: Lang) -> Result<(), Failure> {
     let text = files::read(path, lang)?;
     let name = path.display().to_string();
     match Policy::parse(&name, &text) {
-        Ok(policy) if json => print_json(&json!({ "ok": true, "file": name, "name": policy.name(), "errors": [] })),
+        Ok(policy) if json => {
+            print_json(&json!({ "ok": true, "file": name, "name": policy.name(), "errors": [] }))
+        }
         Ok(policy) => {
             let count = grouped(policy.shown().len() as u64);
-            print(&format!("{}\n", say!(lang, "policy.good", file = name, name = policy.name(), count = count)))
+            print(&format!(
+                "{}\n",
+                say!(lang, "policy.good", file = name, name = policy.name(), count = count)
+            ))
         }
         Err(error) => {
             if json {
                 let FileError { file, line, column, key, reason } = &error;
-                let row = json!({ "file": file, "line": line, "column": column, "key": key, "reason": reason });
+                let row =
+                    json!({ "file": file, "line": line, "column": column, "key": key, "reason": reason });
                 print_json(&json!({ "ok": false, "file": name, "errors": [row] }))?;
             }
             Err(Failure::input(error.to_string()))
@@ -143,7 +149,10 @@ pub(crate) fn roster(command: &args::Roster, lang: Lang) -> Result<(), Failure> 
         }));
     }
     let seats = grouped(seats);
-    print(&format!("{}\n", say!(lang, "roster.good", file = name, sessions = grouped(count as u64), seats = seats)))
+    print(&format!(
+        "{}\n",
+        say!(lang, "roster.good", file = name, sessions = grouped(count as u64), seats = seats)
+    ))
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Failure> {

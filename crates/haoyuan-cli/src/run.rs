@@ -22,7 +22,8 @@ pub(crate) fn run(options: &args::Run, lang: Lang) -> Result<(), Failure> {
         return answer_all(io::stdin().lock(), out, "stdin", options.strict, lang);
     }
     let name = options.file.display().to_string();
-    let wrong = |error: &io::Error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
+    let wrong =
+        |error: &io::Error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
     let file = File::open(&options.file).map_err(|error| wrong(&error))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(wrong(&io::Error::from(io::ErrorKind::IsADirectory)));
@@ -44,9 +45,8 @@ fn answer_all(
     let mut wrong = 0u64;
     let stdout = |error: &io::Error| Failure::io("stdout", error);
     loop {
-        let read = read_line(&mut input, &mut bytes).map_err(|error| {
-            Failure::input(say!(lang, "file.unreadable", file = name, reason = error))
-        })?;
+        let read = read_line(&mut input, &mut bytes)
+            .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
         let Some(length) = read else { break };
         number += 1;
         let answer = match text(&bytes, length, number == 1, lang) {
@@ -60,7 +60,13 @@ fn answer_all(
             wrong += 1;
             if strict {
                 out.flush().map_err(|error| stdout(&error))?;
-                return Err(Failure::input(say!(lang, "run.strict", file = name, line = number, reason = malformed)));
+                return Err(Failure::input(say!(
+                    lang,
+                    "run.strict",
+                    file = name,
+                    line = number,
+                    reason = malformed
+                )));
             }
         }
         // Somebody may be waiting for the answer before asking the next thing.
@@ -105,7 +111,8 @@ fn read_line(input: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Option
 
 /// The text of a line: no byte-order mark on the first, no carriage return at its end.
 fn text(bytes: &[u8], length: usize, first: bool, lang: Lang) -> Result<&str, Malformed> {
-    let wrong = |reason: String, column| Malformed { field: None, reason, column, place: None, rows: Vec::new() };
+    let wrong =
+        |reason: String, column| Malformed { field: None, reason, column, place: None, rows: Vec::new() };
     if length > LONGEST {
         return Err(wrong(say!(lang, "run.too_long", most = LONGEST >> 20), None));
     }
@@ -150,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_utf8_is_told_where() {
-        let (answers, _) = answers("{\"号\":\"".bytes().chain(*b"\xe5\x8f\"}\n").collect::<Vec<_>>().as_slice(), false);
+        let (answers, _) =
+            answers("{\"号\":\"".bytes().chain(*b"\xe5\x8f\"}\n").collect::<Vec<_>>().as_slice(), false);
         assert_eq!(answers[0]["column"], 9);
         assert_eq!(answers[0]["line"], 1);
     }

@@ -67,7 +67,9 @@ fn help_in_chinese_has_no_english_left_and_fits_eighty_columns() {
         &["help"],
     ];
     for command in commands {
-        for (lang, foreign) in [("zh", &["Usage", "Options", "Print", "default", "possible"][..]), ("en", &["用法"][..])] {
+        for (lang, foreign) in
+            [("zh", &["Usage", "Options", "Print", "default", "possible"][..]), ("en", &["用法"][..])]
+        {
             let output = run(&[command, &["--help", "--lang", lang]].concat());
             let text = stdout(&output);
             for word in foreign {
@@ -75,7 +77,7 @@ fn help_in_chinese_has_no_english_left_and_fits_eighty_columns() {
             }
             for line in text.lines() {
                 let wide = unicode_width::UnicodeWidthStr::width(line);
-                assert!(wide <= 100, "{command:?}: {wide} columns: {line}");
+                assert!(wide <= 81, "{command:?}: {wide} columns: {line}");
             }
         }
     }
@@ -103,7 +105,7 @@ fn bad_usage_says_what_to_do_and_exits_with_two() {
     check(&["rush", "--seed", "x"], 2, "", "`x` is not a value");
     check(&["rush", "--threads", "0"], 2, "", "1–1024");
     check(&["rush", "--threads", "1025"], 2, "", "1–1024");
-    check(&["rush", "--requests", "0"], 2, "", "1–50000000");
+    check(&["rush", "--requests", "0"], 2, "", "1–10000000");
     check(&["rush", "--requests", "-5", "--lang", "zh"], 2, "", "错误");
     check(&["--lang", "fr", "rush"], 2, "", "one of: en, zh");
     check(&["rush", "--seed", "1", "--seed", "2"], 2, "", "--seed");
@@ -145,9 +147,11 @@ fn a_rush_in_json_has_the_promised_keys_and_adds_up() {
     }
     let count = |key: &str| report[key].as_u64().unwrap();
     assert!(count("granted") > 0 && count("confirmed") > 0 && count("cancelled") > 0);
-    let answered = ["granted", "repeated", "confirmed", "cancelled", "unchanged"].map(count).iter().sum::<u64>();
+    let answered =
+        ["granted", "repeated", "confirmed", "cancelled", "unchanged"].map(count).iter().sum::<u64>();
     assert_eq!(answered + sum(&report["refused"]), count("decisions"));
-    let asked: u64 = report["by_class"].as_object().unwrap().values().map(|c| c["asked"].as_u64().unwrap()).sum();
+    let asked: u64 =
+        report["by_class"].as_object().unwrap().values().map(|c| c["asked"].as_u64().unwrap()).sum();
     assert_eq!(asked, 20_000);
     for code in ["NOT_OPEN", "SLOT_FULL", "PROTECTED", "TICKET_REQUIRED", "HOLD_EXPIRED"] {
         assert!(report["refused"][code].as_u64().is_some_and(|n| n > 0), "{code}: {}", report["refused"]);
@@ -158,7 +162,12 @@ fn a_rush_in_json_has_the_promised_keys_and_adds_up() {
 fn one_thread_and_one_seed_give_one_morning() {
     let morning = |seed: &str| {
         let report = rush(&["--requests", "5000", "--threads", "1", "--seed", seed]);
-        (report["granted"].clone(), report["refused"].clone(), report["load"].clone(), report["by_pool"].clone())
+        (
+            report["granted"].clone(),
+            report["refused"].clone(),
+            report["load"].clone(),
+            report["by_pool"].clone(),
+        )
     };
     let first = morning("7");
     assert_eq!(first, morning("7"));
@@ -167,7 +176,8 @@ fn one_thread_and_one_seed_give_one_morning() {
 
 #[test]
 fn every_preset_survives_the_rush_on_more_threads_than_cores() {
-    for preset in ["default", "jilin-2018", "liaoning-2018", "fujian-2018", "beijing-2015", "chongqing-2018"] {
+    for preset in ["default", "jilin-2018", "liaoning-2018", "fujian-2018", "beijing-2015", "chongqing-2018"]
+    {
         let report = rush(&["--requests", "8000", "--threads", "5", "--policy", preset]);
         assert_eq!(report["policy"], preset);
     }
@@ -175,13 +185,14 @@ fn every_preset_survives_the_rush_on_more_threads_than_cores() {
 
 #[test]
 fn the_report_fits_eighty_columns_in_both_languages() {
-    for (lang, words) in [("en", ["Requests by class", "decisions/s", "oversold"]), ("zh", ["按类别", "裁决", "oversold"])] {
-        let output = haoyuan(&["rush", "--requests", "20k", "--lang", lang]).env("NO_COLOR", "1").output().unwrap();
+    for (lang, words) in [("en", ["Requests by class", "latency p50"]), ("zh", ["按类别", "延迟 p50"])] {
+        let output =
+            haoyuan(&["rush", "--requests", "20k", "--lang", lang]).env("NO_COLOR", "1").output().unwrap();
         assert_eq!(output.status.code(), Some(0));
         let text = stdout(&output);
         assert!(stderr(&output).is_empty(), "no progress where nobody looks: {}", stderr(&output));
         assert!(!text.contains('\u{1b}'), "no colours where nobody looks");
-        for word in words.into_iter().filter(|word| *word != "decisions/s") {
+        for word in words {
             assert!(text.contains(word), "{word}: {text}");
         }
         for line in text.lines() {
@@ -211,7 +222,8 @@ fn the_printed_scenario_can_be_used_and_changed() {
     assert_eq!(report["oversold"], 0);
     let wrong = file("wrong.toml", text.replace("zipf = 1.0", "zipf = 1.0\nzapf = 2"));
     check(&["rush", "--scenario", wrong.to_str().unwrap()], 2, "", "zapf");
-    let wrong = file("wrong-policy.toml", text.replace("extends = \"jilin-2018\"", "extends = \"jilin-2019\""));
+    let wrong =
+        file("wrong-policy.toml", text.replace("extends = \"jilin-2018\"", "extends = \"jilin-2019\""));
     check(&["rush", "--scenario", wrong.to_str().unwrap()], 2, "", "jilin-2019");
     check(&["rush", "--scenario", "/nonexistent.toml"], 2, "", "cannot be read");
     check(&["rush", "--policy", "atlantis"], 2, "", "there is no preset and no file `atlantis`");
@@ -241,7 +253,8 @@ fn a_roster_takes_the_place_of_the_made_up_one() {
 // ---- run
 
 fn pipe(args: &[&str], input: &[u8]) -> Output {
-    let mut child = haoyuan(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        haoyuan(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The program may stop before it has read everything.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
@@ -259,7 +272,11 @@ fn lines_are_answered_in_order_whatever_they_are() {
     let answers = answers(&output);
     let lines: Vec<u64> = answers.iter().map(|a| a["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [1, 3, 4, 5, 6]);
-    assert!(answers.iter().all(|answer| answer["outcome"] == "error" && !answer["reason"].as_str().unwrap().is_empty()));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer["outcome"] == "error" && !answer["reason"].as_str().unwrap().is_empty())
+    );
     assert!(stderr(&output).contains("5 lines"));
     let output = pipe(&["run", "--lang", "zh"], input);
     assert!(stdout(&output).contains("此行不是 UTF-8") && stderr(&output).contains("不是有效命令"));
@@ -323,7 +340,9 @@ fn policies_are_listed_and_shown() {
     let output = run(&["policy", "show", "jilin-2018", "--json"]);
     let policy: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(policy["name"], "jilin-2018");
-    assert!(policy["values"].as_array().unwrap().iter().all(|v| v["key"].is_string() && v["source"].is_string()));
+    assert!(
+        policy["values"].as_array().unwrap().iter().all(|v| v["key"].is_string() && v["source"].is_string())
+    );
     check(&["policy", "show", "atlantis"], 2, "", "the presets are: default");
 }
 
@@ -332,7 +351,8 @@ fn a_policy_file_is_checked() {
     let good = file("good-policy.toml", "name = \"first\"\nextends = \"jilin-2018\"\n");
     check(&["policy", "check", good.to_str().unwrap()], 0, "policy `first`", "");
     check(&["policy", "check", good.to_str().unwrap(), "--lang", "zh"], 0, "无误", "");
-    let bad = file("bad-policy.toml", "name = \"first\"\nextends = \"jilin-2018\"\n[pools.PUBLIC]\nopnes = 1\n");
+    let bad =
+        file("bad-policy.toml", "name = \"first\"\nextends = \"jilin-2018\"\n[pools.PUBLIC]\nopnes = 1\n");
     let output = run(&["policy", "check", bad.to_str().unwrap(), "--json"]);
     assert_eq!(output.status.code(), Some(2));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -358,14 +378,23 @@ fn a_roster_is_checked_against_directory_and_policy() {
     let good = file("good-roster.csv", ROSTER);
     let good = good.to_str().unwrap();
     check(&["roster", "check", good, "--directory", directory], 0, "3 sessions", "");
-    check(&["roster", "check", good, "-d", directory, "--policy", "jilin-2018", "--lang", "zh"], 0, "115 个号", "");
-    let bad = file("bad-roster.csv", ROSTER.replace("JL-S1-INTM-O00", "NOBODY").replace("08:00,12:00,专家号", "8,12:00,专家号"));
+    check(
+        &["roster", "check", good, "-d", directory, "--policy", "jilin-2018", "--lang", "zh"],
+        0,
+        "115 个号",
+        "",
+    );
+    let bad = file(
+        "bad-roster.csv",
+        ROSTER.replace("JL-S1-INTM-O00", "NOBODY").replace("08:00,12:00,专家号", "8,12:00,专家号"),
+    );
     let bad = bad.to_str().unwrap();
     check(&["roster", "check", bad, "-d", directory], 2, "", "2 rows");
     let output = run(&["roster", "check", bad, "-d", directory, "--json"]);
     assert_eq!(output.status.code(), Some(2));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let lines: Vec<u64> = answer["errors"].as_array().unwrap().iter().map(|e| e["line"].as_u64().unwrap()).collect();
+    let lines: Vec<u64> =
+        answer["errors"].as_array().unwrap().iter().map(|e| e["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [2, 4]);
     check(&["roster", "check", good, "-d", "/nonexistent.toml"], 2, "", "cannot be read");
     let wrong = file("wrong-directory.toml", DIRECTORY.replace("tier = \"tertiary\"", "tier = \"best\""));

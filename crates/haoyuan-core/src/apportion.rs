@@ -196,6 +196,18 @@ impl CarryLedger {
         self.months.get(&(scope.clone(), month))
     }
 
+    /// The entries that are not as they were in `before`: what publishing a session has entered.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let months = self.months.iter().filter(|(place, state)| before.months.get(place) != Some(state));
+        Self { months: months.map(|(place, state)| (place.clone(), *state)).collect() }
+    }
+
+    /// Takes over entries as they stand, for replaying what was entered.
+    pub fn take_over(&mut self, entries: Self) {
+        self.months.extend(entries.months);
+    }
+
     /// Works out the seats to reserve in the next session of a scope. Changes nothing; see [`CarryLedger::enter`].
     pub fn work_out(&self, scope: CarryScope, month: Month, share: BasisPoints, seats: u32) -> Carry {
         let first = Month { year: i32::MIN, month: 0 };

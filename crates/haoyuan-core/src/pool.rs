@@ -390,8 +390,12 @@ impl PoolTree {
 
     #[inline(always)]
     fn phase(&self, at: i64) -> usize {
-        // The first phase begins at i64::MIN, so there is always one. Counting has no branch to mispredict.
-        self.starts[1..].iter().filter(|from| **from <= at).count()
+        // The first phase begins at i64::MIN, so there is always one. Few breakpoints, and early ones matter at a rush.
+        let mut phase = 0;
+        while self.starts.get(phase + 1).is_some_and(|from| *from <= at) {
+            phase += 1;
+        }
+        phase
     }
 
     /// Decides one claim of a class through a channel, at an offset from the origin.
@@ -403,16 +407,28 @@ impl PoolTree {
     /// came further in the order of codes.
     #[inline(always)]
     pub fn decide(&self, live: Live, class: Class, channel: Channel, at: i64) -> Result<Permit, Denial> {
-        let route = self.routes.get(class, channel);
-        let mut denial = Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT };
-        for (choice, node) in route.nodes().iter().enumerate() {
-            match self.decide_at(live, *node, at) {
-                Ok(permit) => return Ok(permit),
-                Err(next) if choice == 0 || next.code > denial.code => denial = next,
-                Err(_) => {}
-            }
+        let Route { nodes: [first, second], len } = self.routes.get(class, channel);
+        if len == 0 {
+            return Err(Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT });
         }
-        Err(denial)
+        let denial = match self.decide_at(live, first, at) {
+            Ok(permit) => return Ok(permit),
+            Err(denial) => denial,
+        };
+        // A full block is full by any route.
+        if len < 2 || denial.code == Code::SlotFull {
+            return Err(denial);
+        }
+        self.decide_second(live, second, at, denial)
+    }
+
+    #[inline(never)]
+    fn decide_second(&self, live: Live, node: NodeIndex, at: i64, first: Denial) -> Result<Permit, Denial> {
+        match self.decide_at(live, node, at) {
+            Ok(permit) => Ok(permit),
+            Err(next) if next.code > first.code => Err(next),
+            Err(_) => Err(first),
+        }
     }
 
     /// Decides one claim at one node: the fold.
@@ -471,13 +487,13 @@ impl PoolTree {
     /// falls at a fence.
     #[must_use]
     pub fn loosens(&self, denial: Denial, at: i64) -> Option<i64> {
-        let later = || self.starts.iter().copied().filter(|from| *from > at);
         match denial.code {
             // Windows are nested: the last to open at or above the node opens them all.
             Code::NotOpen => Some(self.nodes[denial.node.index()].opens),
             Code::Protected => {
-                let now = self.guarantee(denial.node, at);
-                later().find(|from| self.guarantee(denial.node, *from) < now)
+                let node = &self.nodes[denial.node.index()];
+                let now = guarantee_at(node, at);
+                node.fences.iter().find(|fence| fence.from > at && fence.seats < now).map(|fence| fence.from)
             }
             _ => None,
         }

@@ -3,7 +3,7 @@
 //! INVARIANT (patient rules): in every reachable state the live bookings of a patient keep every limit and do not
 //! overlap; a rule is checked and its place reserved before the block is asked.
 
-use crate::ids::{DepartmentId, InstitutionId, Interval};
+use crate::ids::{DepartmentId, InstitutionId, Interval, PractitionerId};
 use crate::instant::Day;
 use crate::refusal::Code;
 use crate::terms::{Channel, Class};
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
+    /// Bookings with the same practitioner, wherever.
+    Practitioner,
     /// Bookings in the same department of the same institution.
     Department,
     /// Bookings with the same institution.
@@ -128,6 +130,8 @@ pub struct Visit {
     pub institution: InstitutionId,
     /// Where.
     pub department: DepartmentId,
+    /// With whom.
+    pub practitioner: PractitionerId,
     /// On which day the session counts: the day on which it starts.
     pub day: Day,
     /// When, as the suggested slot.
@@ -169,6 +173,7 @@ impl Scope {
     fn covers(self, wish: &Visit, live: &Visit) -> bool {
         match self {
             Self::Department => wish.institution == live.institution && wish.department == live.department,
+            Self::Practitioner => wish.practitioner == live.practitioner,
             Self::Institution => wish.institution == live.institution,
             Self::Platform => true,
         }
@@ -214,6 +219,7 @@ mod tests {
         Visit {
             institution: InstitutionId::new(1).unwrap(),
             department: DepartmentId::new(department).unwrap(),
+            practitioner: PractitionerId::new(department / 10).unwrap(),
             day: Day(day),
             time: Interval { from: start, to: Instant::plus(start, 1) },
         }
@@ -233,6 +239,8 @@ mod tests {
         check(Department, Window::Days(1), 1, &[(1, day)], (1, day), false);
         check(Department, Window::Days(1), 1, &[(1, day)], (2, day), true);
         check(Department, Window::Days(1), 1, &[(1, day)], (1, day + 1), true);
+        check(Scope::Practitioner, Window::Days(1), 1, &[(11, day)], (12, day), false);
+        check(Scope::Practitioner, Window::Days(1), 1, &[(11, day)], (21, day), true);
         check(Platform, Window::Days(1), 2, &[(1, day), (2, day)], (3, day), false);
         // three in seven days: a window may begin before the wish or at it
         check(Platform, Window::Days(7), 3, &[(1, day), (2, day + 3), (3, day + 6)], (4, day + 2), false);

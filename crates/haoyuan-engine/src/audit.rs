@@ -31,8 +31,7 @@ impl<T: Trace> Engine<T> {
         let mut broken = Vec::new();
         for number in 0..self.session_count() {
             let Some(row) = self.sessions[number as usize].read() else { continue };
-            let blocks = if row.whole { 1 } else { u32::from(row.slots) };
-            for id in (row.first_block..row.first_block + blocks).filter_map(BlockId::new) {
+            for id in row.blocks().filter_map(BlockId::new) {
                 let Some((_, _, block, tree)) = self.place(id) else {
                     broken.push(format!("block {id} of session {number} cannot be found"));
                     continue;

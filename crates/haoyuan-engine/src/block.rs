@@ -80,6 +80,15 @@ impl Core {
         Self { word: AtomicU128::new(0), hint: AtomicU64::new(Self::first_hint()) }
     }
 
+    /// The word, if its hint says that no hold can be due. Two loads.
+    #[inline(always)]
+    pub(crate) fn peek(&self, now: Instant) -> Option<Word> {
+        // Acquire, as in `Block::word` and `Block::view`.
+        let word = Word::from_bits(self.word.load(Ordering::Acquire));
+        let hint = Hint::unpack(self.hint.load(Ordering::Acquire));
+        (hint.sequence == word.sequence() && units(now) < hint.earliest).then_some(word)
+    }
+
     const fn first_hint() -> u64 {
         Hint { sequence: Sequence(0), earliest: NEVER, lowest: 0 }.pack()
     }

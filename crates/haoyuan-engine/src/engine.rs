@@ -13,9 +13,11 @@ use crate::patients::Patients;
 use crate::publish::{Admin, Calendar};
 use crate::sessions::{SessionCell, SessionRow};
 use crate::sync::{AtomicU64, AtomicU128, Ordering};
-use crate::target::Target;
+use crate::target::{Located, Target};
 use dashmap::DashMap;
-use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, NodeIndex, SeatIndex, SessionId, SlotRef};
+use haoyuan_core::ids::{
+    BlockId, BookingId, IdempotencyKey, NodeIndex, SeatIndex, SessionId, SlotIndex, SlotRef,
+};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Code, Refusal};
@@ -103,32 +105,55 @@ impl<T: Trace> Engine<T> {
         &self.trace
     }
 
+    /// The block and tree of a slot, without its seats: enough to refuse.
     #[inline(always)]
-    pub(crate) fn resolve(&self, slot: SlotRef) -> Result<Target<'_>, Code> {
-        let row = self
-            .sessions
-            .get(slot.session.index())
-            .and_then(SessionCell::read)
-            .ok_or(Code::UnknownSession)?;
-        if slot.slot.get() >= row.slots {
+    pub(crate) fn locate(&self, slot: SlotRef) -> Result<Located<'_>, Code> {
+        let Some(cell) = self.sessions.get(slot.session.index()) else { return Err(Code::UnknownSession) };
+        let Some(row) = cell.read() else { return Err(Code::UnknownSession) };
+        if slot.slot.get() >= row.slots() {
             return Err(Code::UnknownSlot);
         }
-        self.target(slot, row)
+        self.locate_in(slot.slot, row)
     }
 
     #[inline(always)]
-    pub(crate) fn target(&self, slot: SlotRef, row: SessionRow) -> Result<Target<'_>, Code> {
-        let (number, within) = if row.whole { (0, slot.slot.get()) } else { (u32::from(slot.slot.get()), 0) };
-        let block_id = BlockId::new(row.first_block + number).ok_or(Code::UnknownSlot)?;
-        let (block, tree) = self.block(block_id, &row).ok_or(Code::UnknownSlot)?;
-        let range = if row.whole {
+    pub(crate) fn locate_in(&self, slot: SlotIndex, row: SessionRow) -> Result<Located<'_>, Code> {
+        let block = row.first_block() + if row.whole() { 0 } else { u32::from(slot.get()) };
+        let Some(cell) = self.rows.get(block as usize) else { return Err(Code::UnknownSlot) };
+        // Relaxed: published by the session's words, which were read with Acquire.
+        let shape = cell.meta.load(Ordering::Relaxed) >> 24 & 0xf_ffff;
+        let Some(tree) = self.trees.get(shape as usize).and_then(OnceLock::get) else {
+            return Err(Code::UnknownSlot);
+        };
+        Ok(Located { row, block, cell, tree })
+    }
+
+    /// The same with its seats.
+    #[inline]
+    pub(crate) fn target<'a>(&'a self, located: &Located<'a>, slot: SlotIndex) -> Option<Target<'a>> {
+        let Located { row, block, cell, tree } = *located;
+        let first =
+            row.first_seat() as usize + (block - row.first_block()) as usize * usize::from(row.stride());
+        let seats = self.seats.get(first..first + usize::from(tree.capacity()))?;
+        let range = if row.whole() {
             // A whole-session block has at most 63 seats, so slot × stride is below 64.
-            let start = within as u8 * row.stride;
-            start..start + row.stride
+            let start = slot.get() as u8 * row.stride();
+            start..start + row.stride()
         } else {
             0..tree.capacity()
         };
-        Ok(Target { row, block_id, block, tree, range })
+        Some(Target {
+            row,
+            block_id: BlockId::new(block)?,
+            block: Block::new(&cell.core, seats),
+            tree,
+            range,
+        })
+    }
+
+    pub(crate) fn resolve(&self, slot: SlotRef) -> Result<Target<'_>, Code> {
+        let located = self.locate(slot)?;
+        self.target(&located, slot.slot).ok_or(Code::UnknownSlot)
     }
 
     /// A block of a session, with its tree.
@@ -138,8 +163,8 @@ impl<T: Trace> Engine<T> {
         // Relaxed: published by the session's words, which were read with Acquire.
         let shape = cell.meta.load(Ordering::Relaxed) >> 24 & 0xf_ffff;
         let tree = self.trees[shape as usize].get()?;
-        let place = id.get() - row.first_block;
-        let first = row.first_seat as usize + place as usize * usize::from(row.stride);
+        let place = id.get() - row.first_block();
+        let first = row.first_seat() as usize + place as usize * usize::from(row.stride());
         let seats = self.seats.get(first..first + usize::from(tree.capacity()))?;
         Some((Block::new(&cell.core, seats), tree))
     }
@@ -150,8 +175,7 @@ impl<T: Trace> Engine<T> {
         let session = SessionId::new(cell.meta.load(Ordering::Relaxed) as u32 & SessionId::MAX)?;
         let row = self.sessions[session.index()].read()?;
         // A block that was never published has session 0 in its row: check that it lies within the session.
-        let blocks = if row.whole { 1 } else { u32::from(row.slots) };
-        if !(row.first_block..row.first_block + blocks).contains(&block.get()) {
+        if !row.blocks().contains(&block.get()) {
             return None;
         }
         let (block, tree) = self.block(block, &row)?;
@@ -160,7 +184,7 @@ impl<T: Trace> Engine<T> {
 
     pub(crate) fn rules_of(&self, row: &SessionRow) -> &Rules {
         // Set before the session was published; the index comes from the session's words.
-        self.rules[row.rules as usize].get_or_init(Rules::default)
+        self.rules[row.rules() as usize].get_or_init(Rules::default)
     }
 
     /// What the decision would say for this class through this channel, now. Reads only; lock-free, linearizes at a load
@@ -199,7 +223,7 @@ impl<T: Trace> Engine<T> {
             sequence: ended.sequence,
             at,
             booking: BookingId::pack(block, seat, ended.record.sequence()),
-            slot: SlotRef { session, slot: row.slot_of(block.get() - row.first_block, ended.seat) },
+            slot: SlotRef { session, slot: row.slot_of(block.get() - row.first_block(), ended.seat) },
             patient,
             class: ended.record.class(),
             channel: ended.record.channel(),

@@ -91,6 +91,14 @@ pub trait Trace: Send + Sync {
 
     /// A session was published. Called under the administration lock, before the session can be asked for.
     fn published(&self, _plan: &Plan, _id: SessionId, _at: Instant) {}
+
+    /// Names, policies or sizes around the engine were changed by this command of the host. Called by the host under its
+    /// own administration lock, before the command is answered.
+    fn administered(&self, _word: &str, _command: &str, _at: Instant) {}
+
+    /// What publishing the next session enters into the host's books. Called by the host under its own administration
+    /// lock, just before it publishes; belongs to the next call of [`Trace::published`].
+    fn entering(&self, _books: &str) {}
 }
 
 /// No trace.
@@ -123,6 +131,14 @@ impl<T: Trace> Trace for &T {
     fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
         (**self).published(plan, id, at);
     }
+
+    fn administered(&self, word: &str, command: &str, at: Instant) {
+        (**self).administered(word, command, at);
+    }
+
+    fn entering(&self, books: &str) {
+        (**self).entering(books);
+    }
 }
 
 impl<T: Trace> Trace for std::sync::Arc<T> {
@@ -146,5 +162,13 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
 
     fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
         (**self).published(plan, id, at);
+    }
+
+    fn administered(&self, word: &str, command: &str, at: Instant) {
+        (**self).administered(word, command, at);
+    }
+
+    fn entering(&self, books: &str) {
+        (**self).entering(books);
     }
 }

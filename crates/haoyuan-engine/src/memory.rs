@@ -63,7 +63,7 @@ impl<T: Trace> Engine<T> {
     pub(crate) fn granted_before(&self, entry: &Entry) -> Option<Grant> {
         let booking = BookingId::new(entry.booking)?;
         let (session, row, _, _) = self.place(booking.block())?;
-        let slot = row.slot_of(booking.block().get() - row.first_block, booking.seat().get());
+        let slot = row.slot_of(booking.block().get() - row.first_block(), booking.seat().get());
         let (expires, node, spill, booked) = unpack_grant(entry.details);
         let standing = if booked { Standing::Booked } else { Standing::HeldUntil(expires) };
         Some(grant(&row, SlotRef { session, slot }, booking, node, spill, standing, self))

@@ -88,7 +88,7 @@ impl<T: Trace> Engine<T> {
         if record.is_due(at) {
             return Fate::Due;
         }
-        let slot = row.slot_of(booking.block().get() - row.first_block, booking.seat().get());
+        let slot = row.slot_of(booking.block().get() - row.first_block(), booking.seat().get());
         Fate::Live(record, SlotRef { session, slot }, row)
     }
 

@@ -211,9 +211,9 @@ impl<T: Trace> Engine<T> {
             grade: row.grade(),
             kind: row.kind(),
             time: row.time(),
-            slot_ms: row.slot_ms,
-            slots: row.slots,
-            whole: row.whole,
+            slot_ms: row.slot_ms(),
+            slots: row.slots(),
+            whole: row.whole(),
             seats,
             published,
         })

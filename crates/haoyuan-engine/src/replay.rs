@@ -13,7 +13,7 @@ use crate::memory::{
 use crate::patients::{Entry, EntryKind, Gate, Reserved};
 use crate::portfolio::bury;
 use crate::seat::{Occupant, Seat, State};
-use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, PatientKey, Sequence, SessionId};
+use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, PatientKey, Sequence, SessionId, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::refusal::Refusal;
@@ -289,6 +289,14 @@ impl<T: Trace> Engine<T> {
         Self::remember(gate, key, print, EntryKind::Settled, (settled.booking.get(), details));
     }
 
+    /// The session and slot of a booking: what a fact need not carry, because its block says it.
+    #[must_use]
+    pub fn slot_of(&self, booking: BookingId) -> Option<SlotRef> {
+        let (session, row, _, _) = self.place(booking.block())?;
+        let slot = row.slot_of(booking.block().get() - row.first_block(), booking.seat().get());
+        Some(SlotRef { session, slot })
+    }
+
     // ---- snapshots
 
     /// The plan a session was published with.
@@ -296,12 +304,11 @@ impl<T: Trace> Engine<T> {
     pub fn plan(&self, id: SessionId) -> Option<Plan> {
         let view = self.session(id)?;
         let row = self.sessions[id.index()].read()?;
-        let blocks = if row.whole { 1 } else { u32::from(row.slots) };
-        let trees: Vec<_> = (row.first_block..row.first_block + blocks)
+        let trees: Vec<_> = (row.blocks())
             .filter_map(|place| Some(self.block(BlockId::new(place)?, &row)?.1.clone()))
             .collect();
-        let (capacity, blocks) = if row.whole {
-            (vec![row.stride; usize::from(row.slots)], Blocks::WholeSession(trees.into_iter().next()?))
+        let (capacity, blocks) = if row.whole() {
+            (vec![row.stride(); usize::from(row.slots())], Blocks::WholeSession(trees.into_iter().next()?))
         } else {
             (trees.iter().map(haoyuan_core::pool::PoolTree::capacity).collect(), Blocks::PerSlot(trees))
         };
@@ -422,8 +429,7 @@ impl<T: Trace> Engine<T> {
 
     fn visit_blocks(&self, mut visit: impl FnMut(BlockId, Word, &[Seat])) {
         for row in self.sessions.iter().map_while(crate::sessions::SessionCell::read) {
-            let blocks = if row.whole { 1 } else { u32::from(row.slots) };
-            for id in (row.first_block..row.first_block + blocks).filter_map(BlockId::new) {
+            for id in row.blocks().filter_map(BlockId::new) {
                 if let Some((block, _)) = self.block(id, &row) {
                     let (word, records) = block.records();
                     visit(id, word, &records);

@@ -64,19 +64,19 @@ impl<T: Trace> Engine<T> {
         row: &SessionRow,
         best: &mut BinaryHeap<Rank>,
     ) {
-        let Some(session) = SessionId::new(number) else { return };
         let offset = row.offset(at);
-        let mut start = row.from.ms();
-        for slot in 0..row.slots {
+        let mut start = row.from().ms();
+        for slot in 0..row.slots() {
             let begins = start;
-            start += i64::from(row.slot_ms);
+            start += i64::from(row.slot_ms());
             let is_full = best.len() >= query.most;
             if is_full && query.order == Order::Earliest && best.peek().is_some_and(|worst| worst.1 < begins)
             {
                 return;
             }
             let Some(index) = SlotIndex::new(slot) else { return };
-            let Ok(target) = self.target(SlotRef { session, slot: index }, *row) else { continue };
+            let Ok(located) = self.locate_in(index, *row) else { continue };
+            let Some(target) = self.target(&located, index) else { continue };
             let view = target.block.view(at);
             let (live, capacity) = (view.live.total(), u32::from(target.tree.capacity()));
             if live >= capacity || view.word.has_flags() {
@@ -91,7 +91,7 @@ impl<T: Trace> Engine<T> {
                 continue;
             }
             if target.tree.decide(view.live, query.class, query.channel, offset).is_err()
-                || row.whole && !target.block.has_free(&view, &target.range, at)
+                || row.whole() && !target.block.has_free(&view, &target.range, at)
             {
                 continue;
             }
@@ -121,9 +121,9 @@ impl<T: Trace> Engine<T> {
             {
                 continue;
             }
-            for slot in (0..row.slots).filter_map(SlotIndex::new) {
+            for slot in (0..row.slots()).filter_map(SlotIndex::new) {
                 let Some(session) = SessionId::new(*number) else { continue };
-                let Ok(target) = self.target(SlotRef { session, slot }, row) else { continue };
+                let Ok(target) = self.resolve(SlotRef { session, slot }) else { continue };
                 let time = row.slot_time(slot);
                 let sum = slots.entry((time.from, time.to)).or_default();
                 sum.0 += u32::try_from(target.range.len()).unwrap_or(0);
@@ -144,7 +144,7 @@ impl<T: Trace> Engine<T> {
 impl Target<'_> {
     /// Live seats of the slot.
     fn live(&self, at: Instant) -> u32 {
-        if self.row.whole {
+        if self.row.whole() {
             self.block.count_live(self.range.clone(), at)
         } else {
             self.block.view(at).live.total()

@@ -4,7 +4,7 @@
 //! w0  bits 0..42 from (ms) · 42..52 slots − 1 · 52 whole session is one block · 53..55 grade · 55..57 kind · 63 published
 //! w1  bits 0..32 first seat · 32..56 first block · 56..62 seats per slot (the largest)
 //! w2  bits 0..16 institution · 16..36 department · 36..60 practitioner
-//! w3  bits 0..27 slot length (ms) · 27..47 rules
+//! w3  bits 0..27 slot length (ms) · 27..47 rules · 47..64 day
 //! ```
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of packed words are narrower than their types")]
@@ -23,20 +23,12 @@ use haoyuan_core::terms::{Grade, Kind};
 #[repr(align(32))]
 pub(crate) struct SessionCell([AtomicU64; 4]);
 
-/// A published session, unpacked as far as decisions need it.
+/// A published session as it was read: its words, unpacked field by field where a decision needs them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SessionRow {
-    pub(crate) from: Instant,
-    pub(crate) slots: u16,
-    pub(crate) whole: bool,
-    pub(crate) first_seat: u32,
-    pub(crate) first_block: u32,
-    pub(crate) stride: u8,
-    pub(crate) slot_ms: u32,
-    pub(crate) rules: u32,
-    w0: u64,
-    w2: u64,
-}
+pub(crate) struct SessionRow([u64; 4]);
+
+const DAY_SHIFT: u32 = 47;
+const _: () = assert!(Instant::MAX.day().0 < 1 << (64 - DAY_SHIFT));
 
 const PUBLISHED: u64 = 1 << 63;
 
@@ -59,7 +51,9 @@ impl SessionCell {
         let w2 = u64::from(session.institution.get())
             | u64::from(session.department.get()) << 16
             | u64::from(session.practitioner.get()) << 36;
-        let w3 = u64::from(session.slot_ms) | u64::from(rules) << 27;
+        // A day is never negative: instants begin in 1970.
+        let day = u64::from(session.day().0.unsigned_abs());
+        let w3 = u64::from(session.slot_ms) | u64::from(rules) << 27 | day << DAY_SHIFT;
         let w0 = session.time.from.bits()
             | (session.capacity.len() as u64 - 1) << 42
             | u64::from(whole) << 52
@@ -82,46 +76,74 @@ impl SessionCell {
         if w0 & PUBLISHED == 0 {
             return None;
         }
-        let w1 = self.0[1].load(Ordering::Relaxed);
-        let w3 = self.0[3].load(Ordering::Relaxed);
-        Some(SessionRow {
-            from: Instant::from_bits(w0),
-            slots: (w0 >> 42 & 1023) as u16 + 1,
-            whole: w0 >> 52 & 1 == 1,
-            first_seat: w1 as u32,
-            first_block: (w1 >> 32) as u32 & BlockId::MAX,
-            stride: (w1 >> 56) as u8 & 63,
-            slot_ms: w3 as u32 & ((1 << 27) - 1),
-            rules: (w3 >> 27) as u32 & ((1 << 20) - 1),
-            w0,
-            w2: self.0[2].load(Ordering::Relaxed),
-        })
+        let word = |place: usize| self.0[place].load(Ordering::Relaxed);
+        Some(SessionRow([w0, word(1), word(2), word(3)]))
     }
 }
 
 impl SessionRow {
+    pub(crate) fn from(&self) -> Instant {
+        Instant::from_bits(self.0[0])
+    }
+
+    pub(crate) fn slots(&self) -> u16 {
+        (self.0[0] >> 42 & 1023) as u16 + 1
+    }
+
+    /// Whether the whole session is one block.
+    pub(crate) fn whole(&self) -> bool {
+        self.0[0] >> 52 & 1 == 1
+    }
+
+    pub(crate) fn first_seat(&self) -> u32 {
+        self.0[1] as u32
+    }
+
+    pub(crate) fn first_block(&self) -> u32 {
+        (self.0[1] >> 32) as u32 & BlockId::MAX
+    }
+
+    /// Seats per slot, the largest.
+    pub(crate) fn stride(&self) -> u8 {
+        (self.0[1] >> 56) as u8 & 63
+    }
+
+    pub(crate) fn slot_ms(&self) -> u32 {
+        self.0[3] as u32 & ((1 << 27) - 1)
+    }
+
+    pub(crate) fn rules(&self) -> u32 {
+        (self.0[3] >> 27) as u32 & ((1 << 20) - 1)
+    }
+
+    /// The blocks, as numbers.
+    pub(crate) fn blocks(&self) -> std::ops::Range<u32> {
+        let count = if self.whole() { 1 } else { u32::from(self.slots()) };
+        self.first_block()..self.first_block() + count
+    }
+
     pub(crate) fn institution(&self) -> InstitutionId {
-        InstitutionId::new(self.w2 as u16).unwrap_or_default()
+        InstitutionId::new(self.0[2] as u16).unwrap_or_default()
     }
 
     pub(crate) fn department(&self) -> DepartmentId {
-        DepartmentId::new((self.w2 >> 16) as u32 & DepartmentId::MAX).unwrap_or_default()
+        DepartmentId::new((self.0[2] >> 16) as u32 & DepartmentId::MAX).unwrap_or_default()
     }
 
     pub(crate) fn practitioner(&self) -> PractitionerId {
-        PractitionerId::new((self.w2 >> 36) as u32 & PractitionerId::MAX).unwrap_or_default()
+        PractitionerId::new((self.0[2] >> 36) as u32 & PractitionerId::MAX).unwrap_or_default()
     }
 
     pub(crate) fn grade(&self) -> Grade {
-        Grade::from_number((self.w0 >> 53) as u8 & 3).unwrap_or(Grade::Ordinary)
+        Grade::from_number((self.0[0] >> 53) as u8 & 3).unwrap_or(Grade::Ordinary)
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        Kind::from_number((self.w0 >> 55) as u8 & 3).unwrap_or(Kind::Clinic)
+        Kind::from_number((self.0[0] >> 55) as u8 & 3).unwrap_or(Kind::Clinic)
     }
 
     pub(crate) fn day(&self) -> Day {
-        self.from.day()
+        Day((self.0[3] >> DAY_SHIFT) as i32)
     }
 
     /// An instant as an offset from the origin of the session's pool trees.
@@ -130,18 +152,22 @@ impl SessionRow {
     }
 
     pub(crate) fn slot_time(&self, slot: SlotIndex) -> Interval {
-        let from = self.from.plus(i64::from(self.slot_ms) * i64::from(slot.get()));
-        Interval { from, to: from.plus(i64::from(self.slot_ms)) }
+        let from = self.from().plus(i64::from(self.slot_ms()) * i64::from(slot.get()));
+        Interval { from, to: from.plus(i64::from(self.slot_ms())) }
     }
 
     pub(crate) fn time(&self) -> Interval {
-        Interval { from: self.from, to: self.from.plus(i64::from(self.slot_ms) * i64::from(self.slots)) }
+        Interval {
+            from: self.from(),
+            to: self.from().plus(i64::from(self.slot_ms()) * i64::from(self.slots())),
+        }
     }
 
     pub(crate) fn visit(&self, slot: SlotIndex) -> Visit {
         Visit {
             institution: self.institution(),
             department: self.department(),
+            practitioner: self.practitioner(),
             day: self.day(),
             time: self.slot_time(slot),
         }
@@ -149,7 +175,7 @@ impl SessionRow {
 
     /// The slot of a seat of the block that is `block` places after the session's first.
     pub(crate) fn slot_of(&self, block: u32, seat: u8) -> SlotIndex {
-        let slot = if self.whole { u32::from(seat) / u32::from(self.stride.max(1)) } else { block };
+        let slot = if self.whole() { u32::from(seat) / u32::from(self.stride().max(1)) } else { block };
         SlotIndex::new(slot as u16).unwrap_or_default()
     }
 }

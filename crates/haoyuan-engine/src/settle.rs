@@ -170,8 +170,7 @@ impl<T: Trace> Engine<T> {
         let swept = std::cell::Cell::new(0);
         for number in 0..self.session_count() {
             let Some(row) = self.sessions[number as usize].read() else { continue };
-            let blocks = if row.whole { 1 } else { u32::from(row.slots) };
-            for place in row.first_block..row.first_block + blocks {
+            for place in row.blocks() {
                 let Some(id) = BlockId::new(place) else { continue };
                 let Some((block, _)) = self.block(id, &row) else { continue };
                 block.sweep(at, &|ended| {

@@ -6,6 +6,7 @@
 )]
 
 use crate::block::{Block, View};
+use crate::engine::Row;
 use crate::sessions::SessionRow;
 use haoyuan_core::ids::{BlockId, NodeIndex};
 use haoyuan_core::instant::Instant;
@@ -15,6 +16,15 @@ use haoyuan_core::request::Availability;
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_core::word::Flag;
 use std::ops::Range;
+
+/// A slot that was asked for: enough of it to refuse.
+#[derive(Clone, Copy)]
+pub(crate) struct Located<'a> {
+    pub(crate) row: SessionRow,
+    pub(crate) block: u32,
+    pub(crate) cell: &'a Row,
+    pub(crate) tree: &'a PoolTree,
+}
 
 /// A slot that was asked for, resolved.
 pub(crate) struct Target<'a> {
@@ -54,17 +64,10 @@ impl Target<'_> {
     #[inline(never)]
     fn refuse(&self, view: &View, denial: Denial, at: Instant) -> Refusal {
         // In a whole-session block the slot can be full before the session is.
-        if self.row.whole && denial.code > Code::SlotFull && !self.block.has_free(view, &self.range, at) {
+        if self.row.whole() && denial.code > Code::SlotFull && !self.block.has_free(view, &self.range, at) {
             return refuse_by_block(Code::SlotFull);
         }
-        let mut refusal = Refusal::plain(denial.code);
-        if denial.code != Code::NotAdmitted {
-            refusal.binding = Binding::Node(denial.node);
-        }
-        if let Some(offset) = self.tree.loosens(denial, self.row.offset(at)) {
-            refusal.retry = Retry::From(self.row.day().midnight().plus(offset));
-        }
-        refusal
+        refuse(self.tree, &self.row, denial, at)
     }
 
     /// Whether the block would accept a claim; reads only.
@@ -78,7 +81,7 @@ impl Target<'_> {
         loop {
             let view = self.block.view(at);
             let decided = self.decide(&view, class, channel, at);
-            if !self.row.whole {
+            if !self.row.whole() {
                 return decided.map(|permit| (view, permit));
             }
             let decided = decided.and_then(|permit| {
@@ -103,7 +106,7 @@ impl Target<'_> {
                     answer.free = self.tree.free(view.live, class, channel, self.row.offset(at), most);
                 }
             }
-            if !self.row.whole || self.block.word() == view.word {
+            if !self.row.whole() || self.block.word() == view.word {
                 return answer;
             }
         }
@@ -112,7 +115,7 @@ impl Target<'_> {
     /// The block's rules over one view, and how many seats of the slot are free.
     fn probe_view(&self, view: &View, class: Class, channel: Channel, at: Instant) -> Result<u8, Refusal> {
         let _permit = self.decide(view, class, channel, at)?;
-        if !self.row.whole {
+        if !self.row.whole() {
             return Ok(self.tree.capacity());
         }
         let seats = self.range.len();
@@ -128,4 +131,20 @@ impl Target<'_> {
 pub(crate) fn refuse_by_block(code: Code) -> Refusal {
     let refusal = Refusal::plain(code);
     if code == Code::SlotFull { refusal.by(Binding::Node(NodeIndex::ROOT)) } else { refusal }
+}
+
+/// A denial in the caller's terms.
+#[inline]
+pub(crate) fn refuse(tree: &PoolTree, row: &SessionRow, denial: Denial, at: Instant) -> Refusal {
+    let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
+    let loosens = match denial.code {
+        Code::NotOpen | Code::Protected => tree.loosens(denial, row.offset(at)),
+        _ => None,
+    };
+    let retry = match loosens {
+        Some(offset) => Retry::From(row.day().midnight().plus(offset)),
+        None if denial.code.is_transient() => Retry::WhenReturned,
+        None => Retry::Never,
+    };
+    Refusal { code: denial.code, binding, retry }
 }

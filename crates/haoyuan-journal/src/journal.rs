@@ -10,9 +10,10 @@
 //! receipt runs it itself when nobody else does, so that one caller alone pays for no change of threads.
 
 use crate::disk::{Disk, File, Lock, write_all};
-use crate::entry::{Entry, Place};
+use crate::entry::{Entry, EntryRef, Place};
 use crate::error::Error;
 use crate::format::{self, COMMIT, Commit, GROUP_MAX, HEADER, RECORD_MAX, SegmentHeader, encode_record, segment_name};
+use crate::frontier::Frontier;
 use crate::hash::{HashKind, Head};
 use crate::heads::SegmentHead;
 use crate::order::{Item, Order};
@@ -826,30 +827,7 @@ impl Journal {
             return Err(Error::Shard { file: segment_name(position.segment), found, wanted: options.shard });
         }
         remove_temporaries(&*disk)?;
-        let mut keeper = Keeper {
-            order: Order::new(frontier),
-            group: Group::new(position),
-            ready: VecDeque::new(),
-            position,
-            salt: 0,
-            group_bytes: options.group_bytes,
-            group_records: options.group_records(),
-            segment_bytes: options.segment_bytes,
-            hash: options.hash,
-            shard: options.shard,
-        };
-        let mut tail = Tail {
-            disk: Arc::clone(&disk),
-            lock: Some(lock),
-            file: None,
-            name: String::new(),
-            allocated: position.offset,
-            preallocate: options.preallocate,
-            segment_bytes: options.segment_bytes,
-            durable: position,
-            early: BinaryHeap::new(),
-            spare: Vec::new(),
-        };
+        let (mut keeper, mut tail) = relay(Arc::clone(&disk), lock, position, frontier, &options);
         if position.segment > 0 {
             keeper.salt = reopen(&mut tail, &position, last_group)?;
         }
@@ -1006,6 +984,12 @@ impl Journal {
         })
     }
 
+    /// Writes and syncs, in this thread, what may go to disk now; whether anything was. For hosts that run the journal
+    /// without threads of its own.
+    pub fn drive(&self) -> bool {
+        self.shared.lead() == Turn::Committed
+    }
+
     /// Why nothing is acknowledged any more; `None` while all is well.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
@@ -1133,6 +1117,77 @@ impl Drop for Journal {
     }
 }
 
+/// Writes entries as they come, gaps and all: what a salvage is allowed and a journal is not.
+pub(crate) struct Raw {
+    keeper: Keeper,
+    tail: Tail,
+}
+
+impl Raw {
+    pub(crate) fn begin(disk: Arc<dyn Disk>, lock: Box<dyn Lock>, options: &Options) -> Result<Self, Error> {
+        options.check()?;
+        let (mut keeper, mut tail) =
+            relay(disk, lock, crate::reader::Walker::origin(), Frontier::default(), options);
+        let header = keeper.next_segment();
+        tail.begin(&header)?;
+        tail.durable = keeper.position;
+        Ok(Self { keeper, tail })
+    }
+
+    pub(crate) fn put(&mut self, entry: EntryRef<'_>) -> Result<(), Error> {
+        encode_record(&mut self.keeper.group.bytes, entry);
+        self.keeper.group.tickets.push(0);
+        if self.keeper.is_full() { self.commit() } else { Ok(()) }
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        let group = self.keeper.seal(None);
+        self.tail.commit(&group)
+    }
+
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
+        if !self.keeper.group.tickets.is_empty() {
+            self.commit()?;
+        }
+        self.tail.trim()
+    }
+}
+
+/// The two ends of the relay, before any segment is open.
+fn relay(
+    disk: Arc<dyn Disk>,
+    lock: Box<dyn Lock>,
+    position: Position,
+    frontier: Frontier,
+    options: &Options,
+) -> (Keeper, Tail) {
+    let keeper = Keeper {
+        order: Order::new(frontier),
+        group: Group::new(position),
+        ready: VecDeque::new(),
+        position,
+        salt: 0,
+        group_bytes: options.group_bytes,
+        group_records: options.group_records(),
+        segment_bytes: options.segment_bytes,
+        hash: options.hash,
+        shard: options.shard,
+    };
+    let tail = Tail {
+        disk,
+        lock: Some(lock),
+        file: None,
+        name: String::new(),
+        allocated: position.offset,
+        preallocate: options.preallocate,
+        segment_bytes: options.segment_bytes,
+        durable: position,
+        early: BinaryHeap::new(),
+        spare: Vec::new(),
+    };
+    (keeper, tail)
+}
+
 /// Files that were being made when the journal stopped.
 fn remove_temporaries(disk: &dyn Disk) -> Result<(), Error> {
     let names = disk.list().map_err(Error::medium("list", &disk.name()))?;
@@ -1161,6 +1216,8 @@ fn reopen(tail: &mut Tail, position: &Position, last_group: Option<(u64, Vec<u8>
         write_all(&mut *file, offset, &bytes).map_err(Error::medium("write", &name))?;
     }
     file.sync_data().map_err(Error::medium("sync", &name))?;
+    // Its name too may have been seen without being durable.
+    tail.disk.sync_dir().map_err(Error::medium("sync", &tail.disk.name()))?;
     tail.file = Some(file);
     tail.name = name;
     Ok(salt)

@@ -16,6 +16,9 @@ use std::ops::Range;
 /// How much is read at a time: small enough to stay in the processor's cache until it is hashed.
 const CHUNK: usize = 1 << 18;
 
+/// Every checksum of a group matches and the chain does not.
+pub(crate) const UNCHAINED: &str = "the chain head does not continue the one before";
+
 /// The numbers of all segments of the folder, in order.
 pub(crate) fn segments(disk: &dyn Disk) -> Result<Vec<u32>, Error> {
     let names = disk.list().map_err(Error::medium("list", &disk.name()))?;
@@ -95,15 +98,27 @@ impl Walker {
         let mut bytes = [0; HEADER];
         let read = read_full(&*file, 0, &mut bytes).map_err(Error::medium("read", &name))?;
         let header = SegmentHeader::decode(&name, segment, &bytes[..read])?;
+        Ok(Self::new(file, name, length, header))
+    }
+
+    /// Opens a segment as if it had this header.
+    pub(crate) fn with_header(disk: &dyn Disk, header: SegmentHeader) -> Result<Self, Error> {
+        let name = segment_name(header.segment);
+        let file = disk.open(&name, false).map_err(Error::medium("open", &name))?;
+        let length = file.len().map_err(Error::medium("measure", &name))?;
+        Ok(Self::new(file, name, length, header))
+    }
+
+    fn new(file: Box<dyn File>, name: String, length: u64, header: SegmentHeader) -> Self {
         let head = header.head();
         let at = Position {
-            segment,
+            segment: header.segment,
             offset: HEADER as u64,
             record: header.first_record,
             group: header.first_group,
             head,
         };
-        Ok(Self {
+        Self {
             file,
             name,
             header,
@@ -115,7 +130,7 @@ impl Walker {
             records: 0..0,
             group_at: HEADER as u64,
             group_first: header.first_record,
-        })
+        }
     }
 
     /// Where the next group begins.
@@ -232,7 +247,7 @@ impl Walker {
         }
         let records = base..base + end;
         if commit.chain(self.header.hash, &self.at.head, &self.window[records.clone()]) != commit.head {
-            return Ok(Step::Bad("the chain head does not continue the one before"));
+            return Ok(Step::Bad(UNCHAINED));
         }
         self.records = records;
         self.group_at = self.at.offset;

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::format::{COMMIT, HEADER};
 use crate::frontier::Frontier;
 use crate::hash::HashKind;
+use crate::heads::SegmentHead;
 use crate::reader::{Position, Step, Walker, segments_from, split_record};
 use crate::snapshot::{self, Snapshot};
 use std::io;
@@ -93,6 +94,8 @@ pub struct Report {
     pub torn: Option<TornTail>,
     /// Records after a gap.
     pub dangling: Vec<Dangling>,
+    /// The chain head of every segment read, as far as it was read.
+    pub heads: Vec<SegmentHead>,
 }
 
 /// Reads a journal back, entry by entry.
@@ -132,6 +135,7 @@ pub struct Recovery {
     hash: HashKind,
     shard: Option<u64>,
     report: Report,
+    begun: Vec<SegmentHead>,
     ended: bool,
 }
 
@@ -152,6 +156,12 @@ impl Finished {
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// What was found, without the way to go on: the lock is let go.
+    #[must_use]
+    pub fn into_report(self) -> Report {
+        self.report
     }
 
     /// How far each block's history goes.
@@ -202,6 +212,7 @@ impl Recovery {
             hash: HashKind::default(),
             shard: None,
             report,
+            begun: Vec::new(),
             ended: false,
         };
         if let Some((name, snapshot)) = found {
@@ -253,6 +264,7 @@ impl Recovery {
         self.hash = walker.header.hash;
         self.shard = Some(walker.header.shard);
         self.report.segments += 1;
+        self.begun.push(SegmentHead::at(&walker.at()));
     }
 
     /// The snapshot from which the recovery goes on, once.
@@ -268,55 +280,84 @@ impl Recovery {
     /// reading. After an error the recovery must be given up.
     #[expect(clippy::should_implement_trait, reason = "an iterator could not lend the reader's buffer")]
     pub fn next(&mut self) -> Result<Option<Recovered<'_>>, Error> {
+        let Some(start) = self.advance()? else { return Ok(None) };
+        let segment = self.position.segment;
+        let records = self.walker.as_ref().expect("a group was read from it").records();
+        let entry = split_record(&records[start..]).expect("it was split a moment ago").0;
+        Ok(Some(Recovered { record: self.record - 1, segment, entry }))
+    }
+
+    /// Goes to the next entry that is handed out: where it begins among the records of its group.
+    #[inline]
+    fn advance(&mut self) -> Result<Option<usize>, Error> {
         loop {
-            // Decides with indices and hands out at the end: the borrow checker sees one borrow of the buffer.
-            if self.left.is_empty() {
-                if !self.next_group()? {
-                    return Ok(None);
+            if !self.left.is_empty() {
+                if let Some(start) = self.step()? {
+                    return Ok(Some(start));
                 }
-                continue;
+            } else if !self.next_group()? {
+                return Ok(None);
             }
-            let walker = self.walker.as_ref().expect("a group was read from it");
-            let records = walker.records();
-            let Some((entry, rest)) = split_record(&records[self.left.clone()]) else {
-                unreachable!("the walker checked every record of the group")
-            };
-            let start = self.left.start;
-            self.left.start = records.len() - rest.len();
-            let record = self.record;
-            self.record += 1;
-            if let Some(place) = entry.place {
-                let reached = self.frontier.get(place.block);
-                if self.included.as_ref().is_some_and(|included| place.sequence <= included.get(place.block)) {
-                    self.report.in_snapshot += 1;
-                    continue;
-                }
-                if place.sequence <= reached {
-                    let walker = self.walker.as_ref().expect("a group was read from it");
-                    return Err(Error::damaged(
-                        &walker.name,
-                        walker.group_at,
-                        "a sequence of a block comes twice",
-                        record..record + 1,
-                    ));
-                }
-                if place.sequence - reached > 1 {
-                    let segment = self.position.segment;
-                    self.report.dangling.push(Dangling { record, segment, place, reached });
-                    continue;
-                }
-                self.frontier.set(place.block, place.sequence);
-            }
-            self.report.entries += 1;
-            let segment = self.position.segment;
-            let records = self.walker.as_ref().expect("a group was read from it").records();
-            let entry = split_record(&records[start..]).expect("it was split a moment ago").0;
-            return Ok(Some(Recovered { record, segment, entry }));
         }
     }
 
+    /// Looks at the next entry of the group: where it begins, or `None` if it is not handed out.
+    #[inline]
+    fn step(&mut self) -> Result<Option<usize>, Error> {
+        let walker = self.walker.as_ref().expect("a group was read from it");
+        let records = walker.records();
+        let Some((entry, rest)) = split_record(&records[self.left.clone()]) else {
+            unreachable!("the walker checked every record of the group")
+        };
+        let start = self.left.start;
+        self.left.start = records.len() - rest.len();
+        let record = self.record;
+        self.record += 1;
+        if let Some(place) = entry.place {
+            let reached = self.frontier.get(place.block);
+            if self.included.as_ref().is_some_and(|included| place.sequence <= included.get(place.block)) {
+                self.report.in_snapshot += 1;
+                return Ok(None);
+            }
+            if place.sequence <= reached {
+                let reason = "a sequence of a block comes twice";
+                return Err(Error::damaged(&walker.name, walker.group_at, reason, record..record + 1));
+            }
+            if place.sequence - reached > 1 {
+                let segment = self.position.segment;
+                self.report.dangling.push(Dangling { record, segment, place, reached });
+                return Ok(None);
+            }
+            self.frontier.set(place.block, place.sequence);
+        }
+        self.report.entries += 1;
+        Ok(Some(start))
+    }
+
+    /// Where the reading stands.
+    pub(crate) fn position(&self) -> Position {
+        self.position
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The heads at the beginning of the segments that were opened since the last call.
+    pub(crate) fn begun(&mut self) -> std::vec::Drain<'_, SegmentHead> {
+        self.begun.drain(..)
+    }
+
+    /// Goes over the entries of the current group without handing them out.
+    pub(crate) fn check_group(&mut self) -> Result<(), Error> {
+        while !self.left.is_empty() {
+            self.step()?;
+        }
+        Ok(())
+    }
+
     /// Reads the next group; false at the end of the journal.
-    fn next_group(&mut self) -> Result<bool, Error> {
+    pub(crate) fn next_group(&mut self) -> Result<bool, Error> {
         loop {
             if self.ended {
                 return Ok(false);
@@ -354,6 +395,7 @@ impl Recovery {
     fn end_of_segment(&mut self, step: Step) -> Result<(), Error> {
         let walker = self.walker.take().expect("a segment was being read");
         let at = walker.at();
+        self.report.heads.push(SegmentHead::at(&at));
         if at.offset > walker.group_at {
             // Read again, rather than kept for every group that might have been the last.
             let length = usize::try_from(at.offset - walker.group_at).expect("a group fits into memory");

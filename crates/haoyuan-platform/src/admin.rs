@@ -35,6 +35,8 @@ pub(crate) struct Admin {
     ledger: CarryLedger,
     diaries: HashMap<PractitionerId, Diary>,
     room: Room,
+    /// The commands that set sizes, names and policies, as JSON: what a snapshot keeps of them.
+    pub(crate) history: Vec<String>,
 }
 
 /// The sessions of one practitioner, by start, with their codes. They do not overlap, so only the last one that starts
@@ -77,6 +79,29 @@ impl Admin {
     pub(crate) fn opened(&mut self, limits: Limits) {
         let Limits { blocks, seats, sessions, shapes, .. } = limits;
         self.room = Room { blocks, seats, sessions, shapes, known: HashSet::new() };
+    }
+
+    pub(crate) fn ledger(&self) -> &CarryLedger {
+        &self.ledger
+    }
+
+    /// Enters into the ledger what was entered before.
+    pub(crate) fn take_over(&mut self, entries: CarryLedger) {
+        self.ledger.take_over(entries);
+    }
+
+    /// Whether the engine has room for a plan, or which limit is too small.
+    pub(crate) fn has_room(&self, plan: &Plan) -> Result<(), &'static str> {
+        self.room.clone().take(plan)
+    }
+
+    /// Enters a session that was published before: its practitioner's time, and the room it takes.
+    pub(crate) fn adopt(&mut self, plan: &Plan) -> Result<(), &'static str> {
+        self.room.take(plan)?;
+        let session = &plan.session;
+        let entry = (session.time, session.code.as_str().into());
+        self.diaries.entry(session.practitioner).or_default().insert(session.time.from, entry);
+        Ok(())
     }
 
     /// Sets a policy and gives its name back.
@@ -165,6 +190,7 @@ impl Admin {
         let mut room = self.room.clone();
         let mut diaries: HashMap<PractitionerId, Diary> = HashMap::new();
         let mut plans: Vec<Plan> = Vec::with_capacity(sessions.len());
+        let mut entered: Vec<CarryLedger> = Vec::with_capacity(sessions.len());
         for session in sessions {
             if engine.find(&session.code).is_some() {
                 let reason =
@@ -182,6 +208,7 @@ impl Admin {
             })?;
             let tier = directory.get(session.institution).tier;
             let policy = self.policy_of(session.institution)?;
+            let before = ledger.clone();
             let plan = policy.plan(session, tier, &mut ledger).map_err(|refusal| {
                 let rule = if refusal.value.is_empty() {
                     format!("`{}`", refusal.rule)
@@ -198,8 +225,13 @@ impl Admin {
                 )
             })?;
             plans.push(plan);
+            entered.push(ledger.since(&before));
         }
-        for (plan, done) in plans.iter().zip(0..) {
+        for ((plan, entries), done) in plans.iter().zip(&entered).zip(0..) {
+            if *entries != CarryLedger::default() {
+                // The ledger is plain numbers and codes, so that writing JSON cannot fail.
+                engine.trace().entering(&serde_json::to_string(entries).unwrap_or_default());
+            }
             engine.publish(plan, at).map_err(|error| {
                 // All that the engine checks was checked above, so this is a foreign publisher's doing.
                 let before =

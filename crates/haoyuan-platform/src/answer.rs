@@ -292,6 +292,11 @@ pub enum Done {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         broken: Vec<String>,
     },
+    /// The state hash.
+    StateHash {
+        /// 64 hexadecimal digits: BLAKE3 over the canonical state.
+        hash: String,
+    },
 }
 
 /// The sizes of an engine.

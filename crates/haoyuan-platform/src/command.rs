@@ -1,8 +1,10 @@
 //! The commands: what can be asked of a platform, one JSON object each.
 //!
-//! Every command is an object with the keys `command` and `at`, and exactly the further keys listed at its type. Nothing
-//! is read from anywhere else: no clock, no file, no environment.
+//! Every command is an object with the keys `command` and `at`, and exactly the further keys listed at its type; `actor`
+//! may stand beside them and says who gives the command ([`Actor`]). Nothing is read from anywhere else: no clock, no file,
+//! no environment.
 
+use crate::actor::Actor;
 use crate::malformed::Malformed;
 use crate::text::{self, Slot};
 use haoyuan_core::directory::Entries;
@@ -87,6 +89,8 @@ commands! {
     Session(Describe) = "session",
     /// Recounts every seat and compares.
     Audit(Tick) = "audit",
+    /// Works out the state hash.
+    StateHash(Tick) = "state_hash",
 }
 
 /// `open`: the sizes of the engine, chosen once. What is left out keeps its default.
@@ -322,7 +326,7 @@ pub struct Settle {
     pub key: Option<IdempotencyKey>,
 }
 
-/// `tick` and `audit`: nothing but the time.
+/// `tick`, `audit` and `state_hash`: nothing but the time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tick {
@@ -477,6 +481,14 @@ impl Command {
     /// # Errors
     /// [`Malformed`] names the field and the reason.
     pub fn parse(line: &str) -> Result<Self, Malformed> {
+        Self::parse_by(line).map(|(command, _)| command)
+    }
+
+    /// Reads a command and who gives it: the optional object `actor`. Never panics.
+    ///
+    /// # Errors
+    /// [`Malformed`] names the field and the reason.
+    pub fn parse_by(line: &str) -> Result<(Self, Option<Actor>), Malformed> {
         if line.len() > LINE_BYTES_MAX {
             return Err(Malformed::line(format!(
                 "the line has {} bytes and at most {LINE_BYTES_MAX} are allowed; split it",
@@ -486,8 +498,8 @@ impl Command {
         if line.trim().is_empty() {
             return Err(Malformed::line("the line is empty; write a JSON object with the key `command`"));
         }
-        let Tag { command } = read(line, None)?;
-        Self::parse_body(&command, line)
+        let Tag { command, actor } = read(line, &[])?;
+        Ok((Self::parse_body(&command, line)?, actor))
     }
 }
 
@@ -499,18 +511,20 @@ impl std::str::FromStr for Command {
     }
 }
 
-/// The first look at a line: which command it is.
+/// The first look at a line: which command it is, and whose.
 #[derive(Deserialize)]
 struct Tag {
     #[serde(deserialize_with = "text::code::deserialize")]
     command: String,
+    #[serde(default, deserialize_with = "text::optional_object")]
+    actor: Option<Actor>,
 }
 
 fn body<'de, T: Deserialize<'de>>(line: &'de str) -> Result<T, Malformed> {
-    read(line, Some("command"))
+    read(line, &["command", "actor"])
 }
 
-fn read<'de, T: Deserialize<'de>>(line: &'de str, ignored: Option<&'static str>) -> Result<T, Malformed> {
+fn read<'de, T: Deserialize<'de>>(line: &'de str, ignored: &'static [&'static str]) -> Result<T, Malformed> {
     let mut json = serde_json::Deserializer::from_str(line);
     let mut track = serde_path_to_error::Track::new();
     let inner = serde_path_to_error::Deserializer::new(&mut json, &mut track);

@@ -47,12 +47,15 @@
 //! | `bookings` | `patient` | live holds and bookings |
 //! | `session` | `session` | the session, its slots and pools |
 //! | `audit` | | whether a recount of every seat agrees |
+//! | `state_hash` | | BLAKE3 over the canonical state: equal live, after replay and after a snapshot |
 //!
 //! `at` is an RFC 3339 instant at any offset; `slot` an index from 0 or the instant at which the slot starts; `patient` 32
 //! hexadecimal digits of a keyed hash; `ticket` and `key` 1 to 32 hexadecimal digits; `booking` the 16 that a grant gave;
 //! `class`, `channel`, `grade` and `kind` the words of [`haoyuan_core::terms`]. The types are in [`command`] and
 //! [`answer`], the JSON Schema in the folder `schema/` of this crate; scripts with their answers stand in
 //! `crates/haoyuan-cli/examples/run/`.
+//!
+//! Any command may carry an `actor`: who gives it and why, for the trace ([`Actor`]); nothing is decided by it.
 //!
 //! # What can be relied on
 //! - **One line in, one line out, never a panic.** A line that is not a command is answered with `"outcome":"error"`, the
@@ -65,15 +68,19 @@
 //!
 //! *Architecture invariant:* no threads, no I/O, no clock, no randomness; no rule of booking is decided here.
 
+pub mod actor;
 mod admin;
 pub mod answer;
 pub mod command;
 mod malformed;
+mod names;
 mod platform;
 mod text;
 
+pub use actor::{Actor, Role};
 pub use answer::Answer;
 pub use command::Command;
 pub use malformed::{Malformed, Place, ROWS_MAX, Row};
+pub use names::{Names, NamesError};
 pub use platform::Platform;
 pub use text::{CODE_BYTES_MAX, Slot};

@@ -1,5 +1,6 @@
 //! The platform: from names to numbers, through the engine, and back to names.
 
+use crate::actor;
 use crate::admin::Admin;
 use crate::answer::{self, Answer, Binding, Done, Granted, Reason, Refused};
 use crate::command::{self, Command};
@@ -14,7 +15,7 @@ use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::terms::Class;
 use haoyuan_engine::{Engine, Limits, Trace};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::{Arc, OnceLock};
 
 /// Institutions, policies and sessions by name, over one engine. All methods take `&self`.
@@ -91,7 +92,7 @@ impl<T: Trace> Platform<T> {
     }
 
     /// The engine, and whether this call opened it.
-    fn open(&self, limits: Limits) -> (&Engine<T>, bool) {
+    pub(crate) fn open(&self, limits: Limits) -> (&Engine<T>, bool) {
         let mut opened = false;
         let engine = self.engine.get_or_init(|| {
             opened = true;
@@ -102,6 +103,27 @@ impl<T: Trace> Platform<T> {
             }
         });
         (engine, opened)
+    }
+
+    /// Whether something has opened the engine.
+    pub(crate) fn is_open(&self) -> bool {
+        self.engine.get().is_some()
+    }
+
+    pub(crate) fn admin(&self) -> MutexGuard<'_, Admin> {
+        self.admin.lock()
+    }
+
+    /// Tells the trace of a command that changed names, policies or sizes, and keeps it for the next snapshot.
+    fn administered(&self, admin: &mut Admin, command: &Command) {
+        // Every key is a string and every value a plain one, so that writing JSON cannot fail.
+        let json = serde_json::to_string(command).unwrap_or_default();
+        match (self.engine.get(), &*self.trace.lock()) {
+            (Some(engine), _) => engine.trace().administered(command.word(), &json, command.at()),
+            (None, Some(trace)) => trace.administered(command.word(), &json, command.at()),
+            (None, None) => {}
+        }
+        admin.history.push(json);
     }
 
     /// Executes one line of JSON and answers with one line of JSON. Never panics; see [`Answer`] for the shapes.
@@ -119,8 +141,9 @@ impl<T: Trace> Platform<T> {
     /// Executes one line of JSON.
     #[must_use]
     pub fn answer(&self, line: &str) -> Answer {
-        match Command::parse(line) {
-            Ok(command) => self.decide(&command),
+        match Command::parse_by(line) {
+            Ok((command, None)) => self.decide(&command),
+            Ok((command, Some(actor))) => actor::by(&actor, || self.decide(&command)),
             Err(malformed) => Answer::Error(malformed),
         }
     }
@@ -149,6 +172,10 @@ impl<T: Trace> Platform<T> {
                 Ok(audit) => Done::Audit { sound: true, counted: Some(audit.into()), broken: Vec::new() },
                 Err(broken) => Done::Audit { sound: false, counted: None, broken },
             })),
+            Command::StateHash(_) => {
+                let hash = self.state_hash().iter().map(|byte| format!("{byte:02x}")).collect();
+                Ok(Answer::Done(Done::StateHash { hash }))
+            }
         };
         decided.unwrap_or_else(|stop| match stop {
             Stop::Error(malformed) => Answer::Error(malformed),
@@ -195,6 +222,7 @@ impl<T: Trace> Platform<T> {
             )
             .into());
         }
+        self.administered(&mut self.admin.lock(), &Command::Open(open.clone()));
         Ok(Answer::Done(Done::Open {
             limits: answer::Sizes {
                 blocks: limits.blocks,
@@ -209,7 +237,7 @@ impl<T: Trace> Platform<T> {
 
     fn extend_directory(&self, file: &command::Directory) -> Decided {
         // The administration lock is held from reading to replacing: two files at once would lose one.
-        let _one_at_a_time = self.admin.lock();
+        let mut admin = self.admin.lock();
         let mut directory = Directory::clone(&self.directory());
         match (&file.toml, &file.entries) {
             (Some(toml), None) => {
@@ -231,13 +259,16 @@ impl<T: Trace> Platform<T> {
             practitioners: directory.practitioners().len(),
         };
         *self.directory.write() = Arc::new(directory);
+        self.administered(&mut admin, &Command::Directory(file.clone()));
         Ok(Answer::Done(done))
     }
 
     fn set_policy(&self, set: &command::Policy) -> Decided {
         let institution =
             set.institution.as_deref().map(|code| self.directory().need_institution(code)).transpose()?;
-        let policy = self.admin.lock().set_policy(institution, set)?;
+        let mut admin = self.admin.lock();
+        let policy = admin.set_policy(institution, set)?;
+        self.administered(&mut admin, &Command::Policy(set.clone()));
         Ok(Answer::Done(Done::Policy { institution: set.institution.clone(), policy }))
     }
 

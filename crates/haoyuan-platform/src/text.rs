@@ -322,7 +322,7 @@ impl<'de> Deserialize<'de> for Slot {
 /// For `#[serde(deserialize_with = "text::object")]`: a struct written as a JSON object. Serde would take an array as
 /// well.
 pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    T::deserialize(Object { inner: deserializer, ignored: None })
+    T::deserialize(Object { inner: deserializer, ignored: &[] })
 }
 
 /// For optional structs.
@@ -338,10 +338,10 @@ pub(crate) fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(Option::<Inner<T>>::deserialize(deserializer)?.map(|inner| inner.0))
 }
 
-/// A deserializer that gives structs from maps only, and leaves one key out: the tag, which was read before.
+/// A deserializer that gives structs from maps only, and leaves keys out that were read before.
 pub(crate) struct Object<D> {
     pub(crate) inner: D,
-    pub(crate) ignored: Option<&'static str>,
+    pub(crate) ignored: &'static [&'static str],
 }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
@@ -368,7 +368,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
 
 struct MapOnly<V> {
     inner: V,
-    ignored: Option<&'static str>,
+    ignored: &'static [&'static str],
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<V> {
@@ -385,7 +385,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<V> {
 
 struct Without<A> {
     map: A,
-    ignored: Option<&'static str>,
+    ignored: &'static [&'static str],
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
@@ -393,7 +393,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
         while let Some(key) = self.map.next_key::<String>()? {
-            if Some(key.as_str()) != self.ignored {
+            if !self.ignored.contains(&key.as_str()) {
                 return seed.deserialize(serde::de::value::StringDeserializer::new(key)).map(Some);
             }
             self.map.next_value::<serde::de::IgnoredAny>()?;

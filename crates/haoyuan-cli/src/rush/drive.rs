@@ -204,7 +204,10 @@ pub(crate) fn drive(
                     scope.spawn(move || work(engine, hand, barrier, clock_ns, progress))
                 })
                 .collect();
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            workers
+                .into_iter()
+                .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
         });
         if let Some(progress) = progress {
             let _ = progress.send(skipped);
@@ -255,7 +258,10 @@ fn work(
             Answer::Refused(refusal) if !ready.has_key() => Short::Refused(refusal.code),
             answer => {
                 kept.push(answer);
-                #[expect(clippy::cast_possible_truncation, reason = "fewer answers than steps, which are 32-bit")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "fewer answers than steps, which are 32-bit"
+                )]
                 Short::Kept(kept.len() as u32 - 1)
             }
         };

@@ -19,8 +19,10 @@ use crate::args;
 use crate::failure::{Failure, print};
 use crate::files;
 use crate::lang::{Lang, say};
+use haoyuan_core::ids::SessionId;
 use haoyuan_engine::{Engine, Limits};
 use indicatif::{ProgressBar, ProgressStyle};
+use report::Report;
 use scenario::Scenario;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
@@ -31,80 +33,25 @@ pub(crate) fn run(options: &args::Rush, lang: Lang) -> Result<(), Failure> {
     if options.print_scenario {
         return print(scenario::EMBEDDED);
     }
-    let (file, text) = match &options.scenario {
-        Some(path) => (path.display().to_string(), files::read(path, lang)?),
-        None => (scenario::EMBEDDED_NAME.to_owned(), scenario::EMBEDDED.to_owned()),
-    };
-    let scenario = Scenario::parse(&text).map_err(|error| Failure::input(format!("{file}: {error}")))?;
-    let requests = options.requests.map_or(scenario.requests.count, std::num::NonZeroU32::get);
-    let seed = options.seed.unwrap_or(scenario.seed);
-    let threads = options.threads.unwrap_or_else(|| {
-        std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(
-            // Beyond eight the waiting of a small scenario's threads for each other is all that is left to see.
-            NonZeroUsize::MIN.saturating_add(7),
-        )
-    });
-
     let stage = Stage::new();
-    stage.show(&say!(lang, "stage.publish"));
-    let world = World::build(&scenario, &file, options.policy.as_deref(), options.roster.as_deref(), lang)?;
-    stage.show(&say!(lang, "stage.draw"));
-    let source = trace::Source {
-        plans: &world.plans,
-        tiers: &world.tiers,
-        requests: &scenario.requests,
-        classes: &scenario.classes,
-        channels: &scenario.channels,
-    };
-    let trace = trace::draw(&source, requests, seed);
-    let engine = Engine::new(limits(&world, &trace));
-    let mut sessions = Vec::with_capacity(world.plans.len());
-    for plan in &world.plans {
-        let id = engine
-            .publish(plan, trace.issued)
-            .map_err(|error| Failure::input(format!("session `{}`: {error}", plan.session.code)))?;
-        sessions.push(id);
-    }
-    for ticket in &trace.tickets {
-        // A ticket that cannot be issued is one that the patient does not have; the decision will say so.
-        let _ = engine.issue_ticket(ticket, trace.issued);
-    }
-
-    let driven = stage.drive(&say!(lang, "stage.drive"), trace.steps.len(), |progress| {
-        drive::drive(&engine, &sessions, &trace, threads, progress)
-    });
+    let morning = Morning::play(options, &stage, lang)?;
     stage.show(&say!(lang, "stage.recount"));
-    let plans = sessions.iter().copied().zip(&world.plans).collect();
-    let recount = recount::recount(&plans, drive::told(&trace, &sessions, &driven.answers));
-    let audit = engine.audit().err().unwrap_or_default();
-    let name = match lang {
-        Lang::En => scenario.name.en.clone(),
-        Lang::Zh => scenario.name.zh.clone(),
-    };
-    let report = report::Report::new(report::Parts {
-        scenario: name.clone(),
-        seed,
-        threads: threads.get(),
-        requests,
-        world: &world,
-        trace: &trace,
-        sessions: &sessions,
-        driven: &driven,
-        recount: &recount,
-        audit,
-    });
+    let report = morning.report(lang);
     stage.clear();
 
     if let Some(path) = &options.svg {
-        std::fs::write(path, report.picture().svg(&name, lang))
-            .map_err(|error| Failure::input(say!(lang, "file.unwritable", file = path.display(), reason = error)))?;
+        std::fs::write(path, report.picture().svg(morning.name(lang), lang)).map_err(|error| {
+            Failure::input(say!(lang, "file.unwritable", file = path.display(), reason = error))
+        })?;
     }
     if options.json {
-        let mut json = serde_json::to_string_pretty(&report).map_err(|error| Failure::input(error.to_string()))?;
+        let mut json =
+            serde_json::to_string_pretty(&report).map_err(|error| Failure::input(error.to_string()))?;
         json.push('\n');
         print(&json)?;
     } else {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let colour =
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         print(&report.text(lang, colour))?;
         if let Some(path) = &options.svg {
             print(&format!("\n{}\n", say!(lang, "rush.svg", file = path.display())))?;
@@ -112,6 +59,93 @@ pub(crate) fn run(options: &args::Rush, lang: Lang) -> Result<(), Failure> {
     }
     if report.is_violated() { Err(Failure::Violated(say!(lang, "rush.violated"))) } else { Ok(()) }
 }
+
+/// A morning that has happened.
+struct Morning {
+    scenario: Scenario,
+    requests: u32,
+    seed: u64,
+    threads: NonZeroUsize,
+    world: World,
+    trace: trace::Trace,
+    sessions: Vec<SessionId>,
+    driven: drive::Driven,
+    /// What the engine's own audit complains about.
+    audit: Vec<String>,
+}
+
+impl Morning {
+    fn play(options: &args::Rush, stage: &Stage, lang: Lang) -> Result<Self, Failure> {
+        let (file, text) = match &options.scenario {
+            Some(path) => (path.display().to_string(), files::read(path, lang)?),
+            None => (scenario::EMBEDDED_NAME.to_owned(), scenario::EMBEDDED.to_owned()),
+        };
+        let scenario = Scenario::parse(&text).map_err(|error| Failure::input(format!("{file}: {error}")))?;
+        let requests = options.requests.map_or(scenario.requests.count, std::num::NonZeroU32::get);
+        let seed = options.seed.unwrap_or(scenario.seed);
+        let threads = options.threads.unwrap_or_else(|| {
+            // Beyond eight, threads that wait for each other at the few seats of one hospital are all there is to see.
+            std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |n| n.min(MOST_BY_DEFAULT))
+        });
+        stage.show(&say!(lang, "stage.publish"));
+        let world =
+            World::build(&scenario, &file, options.policy.as_deref(), options.roster.as_deref(), lang)?;
+        stage.show(&say!(lang, "stage.draw"));
+        let source = trace::Source {
+            plans: &world.plans,
+            tiers: &world.tiers,
+            requests: &scenario.requests,
+            classes: &scenario.classes,
+            channels: &scenario.channels,
+        };
+        let trace = trace::draw(&source, requests, seed);
+        let engine = Engine::new(limits(&world, &trace));
+        let mut sessions = Vec::with_capacity(world.plans.len());
+        for plan in &world.plans {
+            let id = engine
+                .publish(plan, trace.issued)
+                .map_err(|error| Failure::input(format!("session `{}`: {error}", plan.session.code)))?;
+            sessions.push(id);
+        }
+        for ticket in &trace.tickets {
+            // A ticket that cannot be issued is one that the patient does not have; the decision will say so.
+            let _ = engine.issue_ticket(ticket, trace.issued);
+        }
+        let driven = stage.drive(&say!(lang, "stage.drive"), trace.steps.len(), |progress| {
+            drive::drive(&engine, &sessions, &trace, threads, progress)
+        });
+        let audit = engine.audit().err().unwrap_or_default();
+        Ok(Self { scenario, requests, seed, threads, world, trace, sessions, driven, audit })
+    }
+
+    fn name(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::En => &self.scenario.name.en,
+            Lang::Zh => &self.scenario.name.zh,
+        }
+    }
+
+    /// Recounts and reports.
+    fn report(&self, lang: Lang) -> Report {
+        let plans = self.sessions.iter().copied().zip(&self.world.plans).collect();
+        let told = drive::told(&self.trace, &self.sessions, &self.driven.answers);
+        Report::new(report::Parts {
+            scenario: self.name(lang).to_owned(),
+            seed: self.seed,
+            threads: self.threads.get(),
+            requests: self.requests,
+            world: &self.world,
+            trace: &self.trace,
+            sessions: &self.sessions,
+            driven: &self.driven,
+            recount: &recount::recount(&plans, told),
+            audit: self.audit.clone(),
+        })
+    }
+}
+
+/// The most threads unless more are asked for.
+const MOST_BY_DEFAULT: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// Room for everything the trace can bring, and no more.
 fn limits(world: &World, trace: &trace::Trace) -> Limits {
@@ -126,7 +160,8 @@ fn limits(world: &World, trace: &trace::Trace) -> Limits {
             capacity.len() * usize::from(capacity.iter().copied().max().unwrap_or(0))
         })
         .sum();
-    let keyed = trace.steps.iter().filter(|s| matches!(s.what, trace::What::Seat { key, .. } if key != 0)).count();
+    let keyed =
+        trace.steps.iter().filter(|s| matches!(s.what, trace::What::Seat { key, .. } if key != 0)).count();
     Limits {
         blocks: count(slots + 64),
         seats: count(seats + 64),
@@ -146,7 +181,10 @@ impl Stage {
             return Self(None);
         }
         let bar = ProgressBar::new_spinner();
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
         Self(Some(bar))
     }
 
@@ -185,5 +223,163 @@ impl Stage {
             bar.finish_and_clear();
             result
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! A real morning, and then one in which the engine would have lied.
+
+    use super::*;
+    use crate::rush::recount::{Answer, Check};
+    use crate::rush::trace::{Phase, What};
+    use haoyuan_core::ids::{BookingId, Sequence};
+    use haoyuan_core::refusal::{Code, Refusal};
+    use haoyuan_core::request::{Grant, Standing};
+    use haoyuan_core::terms::Class;
+
+    fn morning() -> Morning {
+        let options = args::Rush {
+            scenario: None,
+            threads: NonZeroUsize::new(2),
+            requests: std::num::NonZeroU32::new(20_000),
+            seed: None,
+            policy: None,
+            roster: None,
+            svg: None,
+            json: true,
+            print_scenario: false,
+        };
+        Morning::play(&options, &Stage(None), Lang::En).unwrap()
+    }
+
+    fn violations(morning: &Morning) -> (bool, serde_json::Value) {
+        let report = morning.report(Lang::En);
+        (report.is_violated(), serde_json::to_value(&report).unwrap())
+    }
+
+    /// The first step of which this is true.
+    fn find(morning: &Morning, is_it: impl Fn(&trace::Step, &Answer) -> bool) -> usize {
+        let mut steps = morning.trace.steps.iter().zip(&morning.driven.answers);
+        steps.position(|(step, answer)| is_it(step, answer)).unwrap()
+    }
+
+    /// A morning that is tampered with violates at least this check, in the report as well.
+    #[track_caller]
+    fn check(expected: Check, tamper: impl FnOnce(&mut Morning)) {
+        let mut morning = morning();
+        let (violated, _) = violations(&morning);
+        assert!(!violated);
+        tamper(&mut morning);
+        let (violated, json) = violations(&morning);
+        assert!(violated && json[expected.text()].as_u64().unwrap() > 0, "{expected:?}");
+        assert!(morning.report(Lang::Zh).text(Lang::Zh, true).contains("\u{1b}[1;31m违反"));
+    }
+
+    fn booked(_: &trace::Step, answer: &Answer) -> bool {
+        matches!(answer, Answer::Granted(grant) if grant.standing == Standing::Booked)
+    }
+
+    #[test]
+    fn a_second_owner_of_a_booked_seat_is_found() {
+        check(Check::Oversold, |morning| {
+            let first = find(morning, booked);
+            let Answer::Granted(grant) = morning.driven.answers[first] else { unreachable!() };
+            let What::Seat { plan, slot, .. } = morning.trace.steps[first].what else { unreachable!() };
+            let second = find(morning, |step, answer| {
+                let same = matches!(step.what, What::Seat { plan: p, slot: s, .. } if (p, s) == (plan, slot));
+                same && matches!(answer, Answer::Refused(_))
+            });
+            let booking = grant.booking;
+            let booking =
+                BookingId::pack(booking.block(), booking.seat(), Sequence(booking.sequence().0 + 1));
+            morning.driven.answers[second] = Answer::Granted(Grant { booking, ..grant });
+        });
+    }
+
+    #[test]
+    fn a_seat_granted_to_an_early_bird_is_found() {
+        check(Check::EarlyGrant, |morning| {
+            let early = find(
+                morning,
+                |_, answer| matches!(answer, Answer::Refused(refusal) if refusal.code == Code::NotOpen),
+            );
+            let What::Seat { plan, slot, class: Class::Public, .. } = morning.trace.steps[early].what else {
+                unreachable!("the first who is early is one of the public")
+            };
+            let lucky = find(morning, |step, answer| {
+                let same = matches!(step.what, What::Seat { plan: p, slot: s, class: Class::Public, .. } if (p, s) == (plan, slot));
+                same && matches!(answer, Answer::Granted(_))
+            });
+            morning.driven.answers.swap(early, lucky);
+        });
+    }
+
+    #[test]
+    fn a_grant_that_is_kept_secret_is_found() {
+        check(Check::SequenceGap, |morning| {
+            let secret = find(morning, |step, answer| {
+                let Answer::Granted(grant) = answer else { return false };
+                // Not the last of its block: what nobody saw after it cannot be missed.
+                let seen = |other: &Answer| {
+                    matches!(other, Answer::Granted(later)
+                        if later.booking.block() == grant.booking.block()
+                            && later.booking.sequence() > grant.booking.sequence())
+                };
+                booked(step, answer) && morning.driven.answers.iter().any(seen)
+            });
+            morning.driven.answers[secret] = Answer::Refused(Refusal::plain(Code::SlotFull));
+        });
+    }
+
+    #[test]
+    fn a_payment_for_somebody_elses_seat_is_found() {
+        check(Check::Misplaced, |morning| {
+            let (from, _) = morning.trace.phase(Phase::Payment);
+            let paid = find(morning, |step, answer| {
+                matches!(step.what, What::Confirm(_))
+                    && matches!(answer, Answer::Settled(settled) if settled.changed)
+            });
+            assert!(paid >= from);
+            morning.trace.steps[paid].patient ^= 1;
+        });
+    }
+
+    #[test]
+    fn phases_follow_each_other_and_each_is_in_order() {
+        let morning = morning();
+        let mut last = haoyuan_core::instant::Instant::MIN;
+        for phase in Phase::ALL {
+            let (_, steps) = morning.trace.phase(*phase);
+            assert!(!steps.is_empty(), "{phase:?}");
+            for step in steps {
+                // A phase may begin in the instant in which the one before ends.
+                assert!(step.at >= last, "{phase:?}");
+                last = step.at;
+            }
+        }
+        let (_, rush) = morning.trace.phase(Phase::Rush);
+        assert_eq!(rush[0].at, morning.trace.release.plus(-1), "some come a millisecond early");
+        assert!(rush.iter().any(|step| step.at == morning.trace.release));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace_and_another_one_does_not() {
+        let (first, second) = (morning(), morning());
+        assert_eq!(first.trace, second.trace);
+        let source = trace::Source {
+            plans: &first.world.plans,
+            tiers: &first.world.tiers,
+            requests: &first.scenario.requests,
+            classes: &first.scenario.classes,
+            channels: &first.scenario.channels,
+        };
+        assert_ne!(trace::draw(&source, first.requests, first.seed + 1), first.trace);
+        // Few requests and many are drawn as well.
+        for count in [1, 2, 7, 100] {
+            let trace = trace::draw(&source, count, 1);
+            let seats = trace.steps.iter().filter(|step| matches!(step.what, What::Seat { .. })).count();
+            assert_eq!(seats, count as usize);
+        }
     }
 }

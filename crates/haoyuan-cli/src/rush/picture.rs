@@ -8,6 +8,7 @@ use crate::text::{date, grouped, pad};
 use haoyuan_core::instant::{Day, Instant, MINUTE};
 use serde::Serialize;
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 /// The load of one half hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,115 +110,147 @@ impl Load {
         let mut text =
             say!(lang, "svg.desc", day = date(self.day), live = grouped(live), capacity = grouped(capacity));
         for (at, load) in &self.half_hours {
-            let row = say!(
-                lang,
-                "svg.row",
-                from = clock(self.day, *at),
-                live = grouped(load.live()),
-                capacity = grouped(load.capacity),
-                percent = load.percent(),
-                privileged = grouped(load.privileged),
-                asked = grouped(load.asked),
-            );
             text.push(' ');
-            text.push_str(&row);
+            text.push_str(&self.row(*at, *load, lang));
         }
         text
     }
 
+    fn row(&self, at: Instant, load: HalfHour, lang: Lang) -> String {
+        say!(
+            lang,
+            "svg.row",
+            from = clock(self.day, at),
+            live = grouped(load.live()),
+            capacity = grouped(load.capacity),
+            percent = load.percent(),
+            privileged = grouped(load.privileged),
+            asked = grouped(load.asked),
+        )
+    }
+
     /// The picture as a file.
     pub(crate) fn svg(&self, name: &str, lang: Lang) -> String {
-        const LEFT: u32 = 64;
-        const TOP: u32 = 92;
-        const HEIGHT: u32 = 300;
-        const STEP: u32 = 52;
-        const BAR: u32 = 36;
         let count = u32::try_from(self.half_hours.len()).unwrap_or(0).max(1);
-        let (plot, bottom) = (count * STEP, TOP + HEIGHT);
-        let width = (LEFT + plot + 24).max(560);
-        let total = bottom + 84;
-        let top = round_up(self.half_hours.iter().map(|(_, load)| load.capacity).max().unwrap_or(0));
-        let height = |seats: u32| seats * HEIGHT / top;
+        let fullest = self.half_hours.iter().map(|(_, load)| load.capacity).max().unwrap_or(0);
+        let canvas = Canvas { load: self, lang, top: round_up(fullest), right: LEFT + count * STEP };
         let mut svg = String::new();
-        let other = if lang == Lang::En { Lang::Zh } else { Lang::En };
+        canvas.begin(&mut svg, name);
+        canvas.keys(&mut svg);
+        canvas.grid(&mut svg);
+        for ((at, load), place) in self.half_hours.iter().zip(0u32..) {
+            canvas.bar(&mut svg, *at, *load, LEFT + place * STEP + (STEP - BAR) / 2);
+        }
+        canvas.end(&mut svg);
+        svg
+    }
+}
+
+/// Left and upper margin, height of the plot, distance and width of the bars.
+const LEFT: u32 = 64;
+const TOP: u32 = 92;
+const HEIGHT: u32 = 300;
+const STEP: u32 = 52;
+const BAR: u32 = 36;
+/// The line on which the bars stand.
+const BOTTOM: u32 = TOP + HEIGHT;
+
+/// An SVG file under way. Writing to a string cannot fail.
+struct Canvas<'a> {
+    load: &'a Load,
+    lang: Lang,
+    /// Seats at the top of the plot.
+    top: u32,
+    /// Where the plot ends.
+    right: u32,
+}
+
+impl Canvas<'_> {
+    const fn height(&self, seats: u32) -> u32 {
+        seats * HEIGHT / self.top
+    }
+
+    fn begin(&self, svg: &mut String, name: &str) {
+        let day = date(self.load.day);
+        let (width, total) = ((self.right + 24).max(560), BOTTOM + 84);
         let _ = writeln!(
             svg,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {total}\" width=\"{width}\" \
              height=\"{total}\" role=\"img\" aria-labelledby=\"t d\" xml:lang=\"{}\">",
-            lang.tag()
+            self.lang.tag()
         );
-        // The first of each is the one a reader without a preference sees.
-        for (lang, title, desc) in [(lang, " id=\"t\"", " id=\"d\""), (other, "", "")] {
-            let heading = say!(lang, "svg.title", day = date(self.day));
-            let tag = lang.tag();
+        let other = if self.lang == Lang::En { Lang::Zh } else { Lang::En };
+        // The first of each is the one that a reader without a preference gets.
+        for (lang, title, desc) in [(self.lang, " id=\"t\"", " id=\"d\""), (other, "", "")] {
+            let (tag, heading) = (lang.tag(), say!(lang, "svg.title", day = day));
             let _ = writeln!(svg, "<title{title} lang=\"{tag}\">{}</title>", escape(&heading));
-            let _ = writeln!(svg, "<desc{desc} lang=\"{tag}\">{}</desc>", escape(&self.sentence(lang)));
+            let _ = writeln!(svg, "<desc{desc} lang=\"{tag}\">{}</desc>", escape(&self.load.sentence(lang)));
         }
         svg.push_str(STYLE);
         let _ = writeln!(svg, "<rect class=\"paper\" width=\"{width}\" height=\"{total}\"/>");
-        let heading = say!(lang, "svg.title", day = date(self.day));
+        let heading = say!(self.lang, "svg.title", day = day);
         let _ = writeln!(svg, "<text class=\"head\" x=\"{LEFT}\" y=\"32\">{}</text>", escape(&heading));
         let _ = writeln!(svg, "<text class=\"sub\" x=\"{LEFT}\" y=\"52\">{}</text>", escape(name));
-        let keys = [("public", say!(lang, "svg.public")), ("right", say!(lang, "svg.privileged")), ("free", say!(lang, "svg.free"))];
+    }
+
+    fn keys(&self, svg: &mut String) {
+        let lang = self.lang;
+        let keys = [
+            ("public", say!(lang, "svg.public")),
+            ("right", say!(lang, "svg.privileged")),
+            ("free", say!(lang, "svg.free")),
+        ];
         let mut x = LEFT;
         for (class, key) in keys {
             let _ = writeln!(svg, "<rect class=\"{class}\" x=\"{x}\" y=\"64\" width=\"12\" height=\"12\"/>");
             let _ = writeln!(svg, "<text class=\"key\" x=\"{}\" y=\"74\">{}</text>", x + 18, escape(&key));
-            x += 18 + 8 * u32::try_from(unicode_width::UnicodeWidthStr::width(key.as_str())).unwrap_or(10) + 16;
+            x += 34 + 7 * u32::try_from(key.width()).unwrap_or(10);
         }
+    }
+
+    fn grid(&self, svg: &mut String) {
         for part in 0..=4 {
-            let seats = top * part / 4;
-            let y = bottom - height(seats);
-            let _ = writeln!(svg, "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>", LEFT + plot);
-            let _ = writeln!(svg, "<text class=\"tick end\" x=\"{}\" y=\"{}\">{}</text>", LEFT - 8, y + 4, grouped(seats));
+            let seats = self.top * part / 4;
+            let (y, right) = (BOTTOM - self.height(seats), self.right);
+            let _ =
+                writeln!(svg, "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{y}\" y2=\"{y}\"/>");
+            let (x, y) = (LEFT - 8, y + 4);
+            let _ = writeln!(svg, "<text class=\"tick end\" x=\"{x}\" y=\"{y}\">{}</text>", grouped(seats));
         }
-        for ((at, load), place) in self.half_hours.iter().zip(0u32..) {
-            let x = LEFT + place * STEP + (STEP - BAR) / 2;
-            let middle = x + BAR / 2;
-            let (all, live, public) = (height(load.capacity), height(load.live()), height(load.public));
-            let from = clock(self.day, *at);
-            let row = say!(
-                lang,
-                "svg.row",
-                from = from,
-                live = grouped(load.live()),
-                capacity = grouped(load.capacity),
-                percent = load.percent(),
-                privileged = grouped(load.privileged),
-                asked = grouped(load.asked),
-            );
-            let _ = writeln!(svg, "<g><title>{}</title>", escape(&row));
-            for (class, from, to) in [("free", live, all), ("right", public, live), ("public", 0, public)] {
-                let _ = writeln!(
-                    svg,
-                    "<rect class=\"{class}\" x=\"{x}\" y=\"{}\" width=\"{BAR}\" height=\"{}\"/>",
-                    bottom - to,
-                    to - from
-                );
-            }
+    }
+
+    fn bar(&self, svg: &mut String, at: Instant, load: HalfHour, x: u32) {
+        let (all, live, public) =
+            (self.height(load.capacity), self.height(load.live()), self.height(load.public));
+        let _ = writeln!(svg, "<g><title>{}</title>", escape(&self.load.row(at, load, self.lang)));
+        for (class, from, to) in [("free", live, all), ("right", public, live), ("public", 0, public)] {
+            let (y, height) = (BOTTOM - to, to - from);
             let _ = writeln!(
                 svg,
-                "<text class=\"tick mid\" x=\"{middle}\" y=\"{}\">{} %</text>",
-                bottom - all - 6,
-                load.percent()
-            );
-            let _ = writeln!(svg, "<text class=\"tick mid\" x=\"{middle}\" y=\"{}\">{from}</text>", bottom + 18);
-            let _ = writeln!(
-                svg,
-                "<text class=\"small mid\" x=\"{middle}\" y=\"{}\">{}</text></g>",
-                bottom + 36,
-                grouped(load.asked)
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{BAR}\" height=\"{height}\"/>"
             );
         }
-        let _ = writeln!(svg, "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{bottom}\" y2=\"{bottom}\"/>", LEFT + plot);
+        let middle = x + BAR / 2;
+        let texts = [
+            ("tick", BOTTOM - all - 6, format!("{} %", load.percent())),
+            ("tick", BOTTOM + 18, clock(self.load.day, at)),
+            ("small", BOTTOM + 36, grouped(load.asked)),
+        ];
+        for (class, y, text) in texts {
+            let _ = writeln!(svg, "<text class=\"{class} mid\" x=\"{middle}\" y=\"{y}\">{text}</text>");
+        }
+        svg.push_str("</g>\n");
+    }
+
+    fn end(&self, svg: &mut String) {
+        let right = self.right;
         let _ = writeln!(
             svg,
-            "<text class=\"small\" x=\"{LEFT}\" y=\"{}\">{}</text>",
-            bottom + 62,
-            escape(&say!(lang, "svg.note"))
+            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{BOTTOM}\" y2=\"{BOTTOM}\"/>"
         );
-        svg.push_str("</svg>\n");
-        svg
+        let (y, note) = (BOTTOM + 62, say!(self.lang, "svg.note"));
+        let _ =
+            writeln!(svg, "<text class=\"small\" x=\"{LEFT}\" y=\"{y}\">{}</text>\n</svg>", escape(&note));
     }
 }
 
@@ -259,7 +292,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unicode_width::UnicodeWidthStr;
 
     fn load() -> Load {
         let day = Day(20_521);
@@ -292,7 +324,14 @@ mod tests {
             let svg = load().svg("A & <B>", lang);
             assert!(svg.contains("A &amp; &lt;B&gt;"));
             assert!(svg.contains("lang=\"en\"") && svg.contains("lang=\"zh\""));
-            for words in ["role=\"img\"", "aria-labelledby=\"t d\"", "<title id=\"t\"", "<desc id=\"d\"", "1,000", "57 %"] {
+            for words in [
+                "role=\"img\"",
+                "aria-labelledby=\"t d\"",
+                "<title id=\"t\"",
+                "<desc id=\"d\"",
+                "1,000",
+                "57 %",
+            ] {
                 assert!(svg.contains(words), "{words}");
             }
         }

@@ -50,7 +50,6 @@ impl Shares {
     /// The index of a part, with its probability; 0 if there are none.
     pub(crate) fn draw(&self, random: &mut Random) -> usize {
         let sum = self.0.last().copied().unwrap_or(0);
-        #[expect(clippy::cast_possible_truncation, reason = "below a 64-bit sum")]
         let drawn = ((u128::from(random.next()) * u128::from(sum)) >> 64) as u64;
         self.0.partition_point(|end| *end <= drawn).min(self.0.len().saturating_sub(1))
     }
@@ -71,7 +70,11 @@ impl Zipf {
             reason = "weights of a load generator, not of a rule"
         )]
         let weight = |rank: u64| {
-            if (s - 1.0).abs() < f64::EPSILON { ONE / rank } else { ((ONE as f64) / (rank as f64).powf(s)) as u64 }
+            if (s - 1.0).abs() < f64::EPSILON {
+                ONE / rank
+            } else {
+                ((ONE as f64) / (rank as f64).powf(s)) as u64
+            }
         };
         Self(Shares::from_weights((1..=ranks as u64).map(weight)))
     }

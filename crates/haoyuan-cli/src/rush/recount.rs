@@ -12,7 +12,9 @@
 //! INVARIANT (no blind spot by construction): each check is shown to fail on a forged history, in the tests below.
 
 use crate::rush::trace::Deed;
-use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, Interval, NodeIndex, PatientKey, SessionId, SlotRef, TicketId};
+use haoyuan_core::ids::{
+    BlockId, BookingId, IdempotencyKey, Interval, NodeIndex, PatientKey, SessionId, SlotRef, TicketId,
+};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::{Blocks, Plan};
 use haoyuan_core::pool::{Node, PoolTree, Protection};
@@ -266,7 +268,16 @@ impl<'a> Recounter<'a> {
             Standing::HeldUntil(until) => Some(until),
             Standing::Booked => None,
         };
-        let seat = Seat { wish, grant, at: told.at, phase: told.phase, until, confirmed: None, cancelled: None, retested: false };
+        let seat = Seat {
+            wish,
+            grant,
+            at: told.at,
+            phase: told.phase,
+            until,
+            confirmed: None,
+            cancelled: None,
+            retested: false,
+        };
         let Some(known) = self.by_booking.get(&grant.booking).copied() else {
             self.by_booking.insert(grant.booking, self.seats.len());
             self.seats.push(seat);
@@ -280,7 +291,8 @@ impl<'a> Recounter<'a> {
         // One of the two is the command that took the seat, the other its repetition. The end of the hold tells which;
         // a booking has no end, and then the later time is the one that does not accuse wrongly.
         first.phase = first.phase.min(told.phase);
-        let took = |at: Instant| until.is_some_and(|until| hold_length(self.plans, &wish) == until.ms() - at.ms());
+        let took =
+            |at: Instant| until.is_some_and(|until| hold_length(self.plans, &wish) == until.ms() - at.ms());
         if took(told.at) || (until.is_none() && told.at > first.at) {
             first.at = told.at;
         }
@@ -320,7 +332,8 @@ impl<'a> Recounter<'a> {
                 continue;
             };
             let repeated = !seen.insert((settle.booking, event.sequence));
-            let slot = if confirm { &mut self.seats[seat].confirmed } else { &mut self.seats[seat].cancelled };
+            let slot =
+                if confirm { &mut self.seats[seat].confirmed } else { &mut self.seats[seat].cancelled };
             match slot {
                 None => *slot = Some(event),
                 // The same answer again, under the same key.
@@ -329,7 +342,8 @@ impl<'a> Recounter<'a> {
             }
         }
         for seat in &mut self.seats {
-            seat.retested = seat.confirmed.zip(seat.until).is_some_and(|(confirm, until)| confirm.at >= until);
+            seat.retested =
+                seat.confirmed.zip(seat.until).is_some_and(|(confirm, until)| confirm.at >= until);
         }
         let dead: Vec<BookingId> = self
             .seats
@@ -392,15 +406,13 @@ impl<'a> Recounter<'a> {
                 && *place_of.entry(seat.block()).or_insert(unit) == unit;
             if !own || !fits(plan, seat) {
                 found.push((Check::Misplaced, booking));
-                continue;
             }
             let offset = seat.at.ms() - plan.session.origin().ms();
-            let nodes = tree(plan, seat.grant.slot).nodes();
-            let window = |node: &Node| (node.opens, node.closes);
-            if ancestors(nodes, seat.grant.node).any(|node| offset < window(node).0) {
+            let nodes = tree(plan, seat.grant.slot).map_or(&[][..], PoolTree::nodes);
+            if ancestors(nodes, seat.grant.node).any(|node| offset < node.opens) {
                 found.push((Check::EarlyGrant, booking));
             }
-            if ancestors(nodes, seat.grant.node).any(|node| offset >= window(node).1) {
+            if ancestors(nodes, seat.grant.node).any(|node| offset >= node.closes) {
                 found.push((Check::LateGrant, booking));
             }
         }
@@ -454,8 +466,11 @@ impl<'a> Recounter<'a> {
                         other.survives(reach, |confirm| confirm.sequence < sequence)
                     };
                     let taken = owner.get(&index).is_some_and(surely);
-                    let live: Vec<Seat> =
-                        owner.iter().filter(|(s, o)| **s != index && surely(o)).map(|(_, o)| self.seats[*o]).collect();
+                    let live: Vec<Seat> = owner
+                        .iter()
+                        .filter(|(s, o)| **s != index && surely(o))
+                        .map(|(_, o)| self.seats[*o])
+                        .collect();
                     if taken || self.is_over_capacity(&live, &seat) {
                         self.blame(Check::Oversold, seat.grant.booking);
                     }
@@ -471,12 +486,12 @@ impl<'a> Recounter<'a> {
         let slot = seat.grant.slot;
         let in_slot = live.iter().filter(|other| other.grant.slot == slot).count() + 1;
         let most = plan.session.capacity.get(slot.slot.index()).map_or(0, |c| usize::from(*c));
-        in_slot > most || live.len() + 1 > usize::from(tree(plan, slot).capacity())
+        in_slot > most || tree(plan, slot).is_some_and(|tree| live.len() + 1 > usize::from(tree.capacity()))
     }
 
     fn check_fold(&mut self, live: &[Seat], seat: &Seat) {
         let Some(plan) = self.plans.get(&seat.grant.slot.session).copied() else { return };
-        let tree = tree(plan, seat.grant.slot);
+        let Some(tree) = tree(plan, seat.grant.slot) else { return };
         if seat.grant.node.index() >= tree.nodes().len() {
             return;
         }
@@ -513,7 +528,8 @@ impl<'a> Recounter<'a> {
             by_seat.entry(seat.grant.booking.seat().get()).or_default().push(*i);
         }
         answered.sort_unstable();
-        let mut wrong: Vec<u32> = answered.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        let mut wrong: Vec<u32> =
+            answered.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
         let last = answered.last().copied().unwrap_or(0);
         // (first number it may be, number it must come before, whether it must have happened)
         let mut releases: Vec<(u32, u32, bool)> = Vec::new();
@@ -556,7 +572,11 @@ impl<'a> Recounter<'a> {
         let unexplained = open.into_iter().map(|(to, from, must)| (from, to, must)).chain(waiting);
         wrong.extend(unexplained.filter(|(_, _, must)| *must).map(|(from, _, _)| from));
         for n in wrong {
-            self.result.violations.push(Violation { check: Check::SequenceGap, booking: None, place: (block, n) });
+            self.result.violations.push(Violation {
+                check: Check::SequenceGap,
+                booking: None,
+                place: (block, n),
+            });
         }
     }
 
@@ -607,7 +627,8 @@ impl<'a> Recounter<'a> {
                     blame(Check::DoubleBooking, seat.grant.booking);
                 }
                 let rules = &visit.plan.rules;
-                let needed = seat.wish.class.needs_ticket() && rules.ticket_free >> seat.wish.class.number() & 1 == 0;
+                let needed =
+                    seat.wish.class.needs_ticket() && rules.ticket_free >> seat.wish.class.number() & 1 == 0;
                 if needed && ticket(seat).is_some() && ticket(seat) == ticket(other) {
                     blame(Check::TicketReuse, seat.grant.booking);
                 }
@@ -616,7 +637,9 @@ impl<'a> Recounter<'a> {
                 // Sessions may have different rules, and a limit binds the session that is booked last: only a limit of
                 // all of them is broken whatever the order was.
                 let common = visits.iter().all(|(_, v)| v.plan.rules.limits.contains(limit));
-                if common && visit.most_within(*limit, visits.iter().map(|(_, v)| v)) > usize::from(limit.most) {
+                if common
+                    && visit.most_within(*limit, visits.iter().map(|(_, v)| v)) > usize::from(limit.most)
+                {
                     blame(Check::DoubleBooking, seat.grant.booking);
                 }
             }
@@ -636,10 +659,10 @@ fn unit(plan: &Plan, slot: SlotRef) -> SlotRef {
     }
 }
 
-fn tree(plan: &Plan, slot: SlotRef) -> &PoolTree {
+fn tree(plan: &Plan, slot: SlotRef) -> Option<&PoolTree> {
     match &plan.blocks {
-        Blocks::PerSlot(trees) => &trees[slot.slot.index()],
-        Blocks::WholeSession(tree) => tree,
+        Blocks::PerSlot(trees) => trees.get(slot.slot.index()),
+        Blocks::WholeSession(tree) => Some(tree),
     }
 }
 
@@ -658,7 +681,8 @@ fn fits(plan: &Plan, seat: &Seat) -> bool {
         Blocks::WholeSession(_) => index.checked_sub(before),
     };
     let time = session.slot_time(grant.slot.slot);
-    let routed = tree(plan, grant.slot).routes().get(seat.wish.class, seat.wish.channel);
+    let Some(tree) = tree(plan, grant.slot) else { return false };
+    let routed = tree.routes().get(seat.wish.class, seat.wish.channel);
     let length = i64::from(plan.rules.hold_ms[seat.wish.channel as usize]);
     grant.slot == seat.wish.slot
         && grant.institution == session.institution
@@ -770,7 +794,11 @@ impl Visited<'_> {
     /// Too close in time, by the milder of the two sessions' rules.
     fn overlaps(&self, other: &Self) -> bool {
         let gap = |plan: &Plan| {
-            let travel = if self.plan.session.institution == other.plan.session.institution { 0 } else { plan.rules.travel_ms };
+            let travel = if self.plan.session.institution == other.plan.session.institution {
+                0
+            } else {
+                plan.rules.travel_ms
+            };
             i64::from(plan.rules.buffer_ms) + i64::from(travel)
         };
         let gap = gap(self.plan).min(gap(other.plan));
@@ -787,6 +815,7 @@ impl Visited<'_> {
                 let same = there.institution == session.institution;
                 match scope {
                     Scope::Department => same && there.department == session.department,
+                    Scope::Practitioner => there.practitioner == session.practitioner,
                     Scope::Institution => same,
                     Scope::Platform => true,
                 }
@@ -797,7 +826,10 @@ impl Visited<'_> {
             Window::Days(n) => {
                 let n = i32::from(n.max(1));
                 let windows = (self.day.0 - n + 1)..=self.day.0;
-                windows.map(|from| days.iter().filter(|d| (from..from + n).contains(&d.0)).count()).max().unwrap_or(0)
+                windows
+                    .map(|from| days.iter().filter(|d| (from..from + n).contains(&d.0)).count())
+                    .max()
+                    .unwrap_or(0)
             }
             window => days.iter().filter(|day| period(window, **day) == period(window, self.day)).count(),
         }
@@ -1018,8 +1050,14 @@ mod tests {
         let mut history = History::new();
         let held = Take { deed: Deed::Hold, channel: Channel::App, node: APP, ..TAKE };
         let forgotten = Take { patient: 2, seat: 1, sequence: 2, ..held };
-        let referred =
-            Take { patient: 3, seat: 2, sequence: 3, class: Class::ReferralSecondary, node: REFERRAL, ..TAKE };
+        let referred = Take {
+            patient: 3,
+            seat: 2,
+            sequence: 3,
+            class: Class::ReferralSecondary,
+            node: REFERRAL,
+            ..TAKE
+        };
         history.take(held).take(forgotten).take(referred).next_phase();
         history.confirm(&held, 4, OPENS + HOLD - 1).next_phase();
         // 5 is the release of the forgotten hold, swept by whoever takes its seat.
@@ -1076,7 +1114,8 @@ mod tests {
 
     #[test]
     fn a_reserved_seat_given_to_the_public_is_a_breach_until_the_fence() {
-        let public = |n: u8, at| Take { patient: u128::from(n) + 10, seat: n, sequence: u32::from(n) + 1, at, ..TAKE };
+        let public =
+            |n: u8, at| Take { patient: u128::from(n) + 10, seat: n, sequence: u32::from(n) + 1, at, ..TAKE };
         let mut history = History::new();
         // Two referral seats and one of the green channel leave two of five.
         history.take(public(0, OPENS)).take(public(1, OPENS));
@@ -1150,7 +1189,15 @@ mod tests {
         // Referrals have no opening time here, the pool of the app has that of the public above it.
         history.take(Take { at: OPENS - 1, class: Class::ReferralSecondary, node: REFERRAL, ..TAKE });
         history.check(&[]);
-        history.take(Take { at: OPENS - 1, patient: 2, seat: 1, sequence: 2, channel: Channel::App, node: APP, ..TAKE });
+        history.take(Take {
+            at: OPENS - 1,
+            patient: 2,
+            seat: 1,
+            sequence: 2,
+            channel: Channel::App,
+            node: APP,
+            ..TAKE
+        });
         history.check(&[Check::EarlyGrant]);
     }
 
@@ -1170,8 +1217,22 @@ mod tests {
         history.check(&[]);
         let mut history = History::new();
         // After giving the first one back, so is everything.
-        history.take(TAKE).cancel(&TAKE, 2, OPENS + 1).next_phase().take(Take { plan: 1, at: OPENS + 2, ..TAKE });
+        history.take(TAKE).cancel(&TAKE, 2, OPENS + 1).next_phase().take(Take {
+            plan: 1,
+            at: OPENS + 2,
+            ..TAKE
+        });
         history.check(&[]);
+    }
+
+    #[track_caller]
+    fn check_window(plans: &[Plan], limit: Limit, expected: usize) {
+        let visits: Vec<Visited<'_>> = plans
+            .iter()
+            .map(|plan| Visited { plan, day: plan.session.day(), time: plan.session.time })
+            .collect();
+        let most = visits.iter().map(|v| v.most_within(limit, visits.iter())).max().unwrap();
+        assert_eq!(most, expected);
     }
 
     #[test]
@@ -1183,25 +1244,16 @@ mod tests {
                 Interval { from: plan.session.time.from.plus(shift), to: plan.session.time.to.plus(shift) };
             plan
         };
-        #[track_caller]
-        fn check(plans: &[Plan], limit: Limit, expected: usize) {
-            let visits: Vec<Visited<'_>> = plans
-                .iter()
-                .map(|plan| Visited { plan, day: plan.session.day(), time: plan.session.time })
-                .collect();
-            let most = visits.iter().map(|v| v.most_within(limit, visits.iter())).max().unwrap();
-            assert_eq!(most, expected);
-        }
         // 20,521 is 2026-03-09, a Monday.
         let plans: Vec<Plan> = [0, 1, 2, 6, 7, 22, 23].into_iter().map(visit).collect();
         let limit = |window| Limit { scope: Scope::Platform, window, most: 1 };
-        check(&plans, limit(Window::Days(1)), 1);
-        check(&plans, limit(Window::Days(3)), 3);
-        check(&plans, limit(Window::Days(7)), 4);
-        check(&plans, limit(Window::Week), 4);
-        check(&plans, limit(Window::Month), 6);
-        check(&plans, limit(Window::Quarter), 6);
-        check(&plans, limit(Window::Year), 7);
+        check_window(&plans, limit(Window::Days(1)), 1);
+        check_window(&plans, limit(Window::Days(3)), 3);
+        check_window(&plans, limit(Window::Days(7)), 4);
+        check_window(&plans, limit(Window::Week), 4);
+        check_window(&plans, limit(Window::Month), 6);
+        check_window(&plans, limit(Window::Quarter), 6);
+        check_window(&plans, limit(Window::Year), 7);
     }
 
     #[test]
@@ -1314,6 +1366,16 @@ mod tests {
             let found = history.recount();
             assert_eq!(found.count(Check::Misplaced), 1, "{found:?}");
         }
+        // A slot that the session does not have, and a session that nobody published.
+        let absurd = [(0, SlotIndex::new(9).unwrap()), (77, SlotIndex::default())];
+        for (session, slot) in absurd {
+            let mut history = History::new();
+            let slot = SlotRef { session: SessionId::new(session).unwrap(), slot };
+            let grant = Grant { slot, ..history.grant(&TAKE) };
+            let wish = Wish { slot, ..History::wish(&TAKE) };
+            history.say(OPENS, Asked::Seat(Deed::Book, wish), Answer::Granted(grant));
+            assert_eq!(history.recount().count(Check::Misplaced), 1);
+        }
         // One block for two slots.
         let mut history = History::new();
         let other = Take { patient: 2, slot: 1, ..TAKE };
@@ -1364,7 +1426,11 @@ mod tests {
         };
         for n in 0..7 {
             let take = take(n);
-            let booking = BookingId::pack(BlockId::new(0).unwrap(), SeatIndex::new(n).unwrap(), Sequence(take.sequence));
+            let booking = BookingId::pack(
+                BlockId::new(0).unwrap(),
+                SeatIndex::new(n).unwrap(),
+                Sequence(take.sequence),
+            );
             let number = u16::from(n) + 1;
             let grant = Grant { booking, number, ..history.grant(&take) };
             history.say(OPENS, Asked::Seat(Deed::Book, History::wish(&take)), Answer::Granted(grant));

@@ -13,8 +13,10 @@ use crate::text::{date_time, grouped, pad};
 use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::{Day, Instant};
-use haoyuan_core::plan::Blocks;
+use haoyuan_core::plan::{Blocks, Plan};
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::Code;
+use haoyuan_core::request::Wish;
 use haoyuan_core::terms::Class;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -156,44 +158,10 @@ impl Report {
     /// Counts everything.
     pub(crate) fn new(parts: Parts<'_>) -> Self {
         let Parts { world, trace, sessions, driven, recount, .. } = parts;
-        let mut by_class: BTreeMap<Class, Tally> = BTreeMap::new();
-        let (mut by_pool, order) = reserved(world);
-        let mut refused: BTreeMap<Code, u64> = BTreeMap::new();
-        let (mut confirmed, mut cancelled, mut unchanged, mut answered) = (0, 0, 0, 0);
-        let places: HashMap<SessionId, usize> = sessions.iter().copied().zip(0..).collect();
-        for Told { asked, answer, .. } in super::drive::told(trace, sessions, &driven.answers) {
-            if let Answer::Refused(refusal) = answer {
-                *refused.entry(refusal.code).or_default() += 1;
-            }
-            match (asked, answer) {
-                (Asked::Confirm(_), Answer::Settled(settled)) if settled.changed => confirmed += 1,
-                (Asked::Cancel(_), Answer::Settled(settled)) if settled.changed => cancelled += 1,
-                (_, Answer::Settled(_)) => unchanged += 1,
-                (Asked::Seat(_, wish), answer) => {
-                    let plan = places.get(&wish.slot.session).map(|place| &world.plans[*place]);
-                    let tree = plan.map(|plan| tree(plan, wish.slot.slot.index()));
-                    let granted_at = match answer {
-                        Answer::Granted(grant) => Some(grant.node),
-                        _ => None,
-                    };
-                    let first = |tree: &haoyuan_core::pool::PoolTree| {
-                        tree.routes().get(wish.class, wish.channel).nodes().first().copied()
-                    };
-                    let pool = tree
-                        .and_then(|tree| tree.nodes().get(granted_at.or_else(|| first(tree))?.index()))
-                        .map(|node| node.name.clone());
-                    let class = by_class.entry(wish.class).or_default();
-                    note(class, answer);
-                    if let Some(pool) = pool {
-                        note(&mut by_pool.entry(pool).or_default().tally, answer);
-                    }
-                    answered += u64::from(granted_at.is_some());
-                }
-                _ => {}
-            }
-        }
+        let counted = Counted::of(world, super::drive::told(trace, sessions, &driven.answers), sessions);
         let picture = load(world, trace, sessions, recount);
-        let rate = |decisions: u64, seconds: f64| if seconds > 0.0 { to_float(decisions) / seconds } else { 0.0 };
+        let rate =
+            |decisions: u64, seconds: f64| if seconds > 0.0 { to_float(decisions) / seconds } else { 0.0 };
         let seconds = driven.time().as_secs_f64();
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -212,11 +180,11 @@ impl Report {
             release: date_time(trace.release),
             decisions: driven.decisions(),
             granted: recount.grants,
-            repeated: answered - recount.grants.min(answered),
-            confirmed,
-            cancelled,
-            unchanged,
-            refused: refused.into_iter().map(|(code, n)| (code.text(), n)).collect(),
+            repeated: counted.seats - recount.grants.min(counted.seats),
+            confirmed: counted.confirmed,
+            cancelled: counted.cancelled,
+            unchanged: counted.unchanged,
+            refused: counted.refused.into_iter().map(|(code, n)| (code.text(), n)).collect(),
             checks: Check::ALL.iter().map(|check| (check.text(), recount.count(*check))).collect(),
             audit: parts.audit,
             decisions_per_second: rate(driven.decisions(), seconds),
@@ -241,8 +209,8 @@ impl Report {
                     decisions_per_second: rate(*decisions, time.as_secs_f64()),
                 })
                 .collect(),
-            by_class: by_class.into_iter().map(|(class, tally)| (class.text(), tally)).collect(),
-            by_pool,
+            by_class: counted.by_class.into_iter().map(|(class, tally)| (class.text(), tally)).collect(),
+            by_pool: counted.by_pool,
             load: DayLoad { day: crate::text::date(picture.day), half_hours: picture.rows() },
             violations: recount
                 .violations
@@ -257,7 +225,7 @@ impl Report {
                 .collect(),
             machine: Machine::here(),
             picture,
-            order,
+            order: counted.order,
         }
     }
 
@@ -309,7 +277,8 @@ impl Report {
     fn write_classes(&self, out: &mut String, lang: Lang) {
         let classes: Vec<(Class, &Tally)> =
             Class::ALL.iter().filter_map(|class| Some((*class, self.by_class.get(class.text())?))).collect();
-        let codes: BTreeSet<&str> = classes.iter().flat_map(|(_, tally)| tally.refused.keys().copied()).collect();
+        let codes: BTreeSet<&str> =
+            classes.iter().flat_map(|(_, tally)| tally.refused.keys().copied()).collect();
         let mut table = plain_table();
         let head = classes.iter().map(|(class, _)| column(*class).text(lang).to_owned());
         table.set_header(std::iter::once(String::new()).chain(head).chain([say!(lang, "table.all")]));
@@ -343,9 +312,11 @@ impl Report {
             if pool.tally.asked == 0 && pool.reserved == 0 {
                 continue;
             }
-            let mut codes: Vec<(u64, &str)> = pool.tally.refused.iter().map(|(code, n)| (*n, *code)).collect();
+            let mut codes: Vec<(u64, &str)> =
+                pool.tally.refused.iter().map(|(code, n)| (*n, *code)).collect();
             codes.sort_unstable_by(|a, b| b.cmp(a));
-            let why = codes.iter().take(2).map(|(n, code)| format!("{code} {}", brief(*n))).collect::<Vec<_>>();
+            let why =
+                codes.iter().take(2).map(|(n, code)| format!("{code} {}", brief(*n))).collect::<Vec<_>>();
             table.add_row([
                 name.clone(),
                 short(pool.reserved),
@@ -393,8 +364,13 @@ impl Report {
             p999 = grouped(latency.p999),
             max = grouped(latency.max),
         );
-        let sampled =
-            say!(lang, "speed.sampled", every = latency.one_in, sampled = grouped(latency.sampled), clock = latency.clock_taken_off);
+        let sampled = say!(
+            lang,
+            "speed.sampled",
+            every = latency.one_in,
+            sampled = grouped(latency.sampled),
+            clock = latency.clock_taken_off
+        );
         let machine = &self.machine;
         let load = machine.load_average.as_deref().unwrap_or("–");
         let machine = say!(
@@ -452,6 +428,70 @@ impl Report {
     }
 }
 
+/// The answers, counted.
+struct Counted {
+    by_class: BTreeMap<Class, Tally>,
+    by_pool: BTreeMap<String, PoolTally>,
+    /// The pools in the order of the trees.
+    order: Vec<String>,
+    refused: BTreeMap<Code, u64>,
+    /// Requests answered with a seat.
+    seats: u64,
+    confirmed: u64,
+    cancelled: u64,
+    unchanged: u64,
+}
+
+impl Counted {
+    fn of(world: &World, told: impl Iterator<Item = Told>, sessions: &[SessionId]) -> Self {
+        let (by_pool, order) = reserved(world);
+        let mut counted = Self {
+            by_class: BTreeMap::new(),
+            by_pool,
+            order,
+            refused: BTreeMap::new(),
+            seats: 0,
+            confirmed: 0,
+            cancelled: 0,
+            unchanged: 0,
+        };
+        let places: HashMap<SessionId, usize> = sessions.iter().copied().zip(0..).collect();
+        for Told { asked, answer, .. } in told {
+            if let Answer::Refused(refusal) = answer {
+                *counted.refused.entry(refusal.code).or_default() += 1;
+            }
+            match (asked, answer) {
+                (Asked::Confirm(_), Answer::Settled(settled)) if settled.changed => counted.confirmed += 1,
+                (Asked::Cancel(_), Answer::Settled(settled)) if settled.changed => counted.cancelled += 1,
+                (_, Answer::Settled(_)) => counted.unchanged += 1,
+                (Asked::Seat(_, wish), answer) => {
+                    let plan = places.get(&wish.slot.session).map(|place| &world.plans[*place]);
+                    counted.count_seat(plan, &wish, answer);
+                }
+                _ => {}
+            }
+        }
+        counted
+    }
+
+    fn count_seat(&mut self, plan: Option<&Plan>, wish: &Wish, answer: Answer) {
+        note(self.by_class.entry(wish.class).or_default(), answer);
+        let granted_at = match answer {
+            Answer::Granted(grant) => Some(grant.node),
+            _ => None,
+        };
+        self.seats += u64::from(granted_at.is_some());
+        let Some(tree) = plan.map(|plan| tree(plan, wish.slot.slot.index())) else { return };
+        let first = || tree.routes().get(wish.class, wish.channel).nodes().first().copied();
+        let Some(node) = granted_at.or_else(first).and_then(|node| tree.nodes().get(node.index())) else {
+            return;
+        };
+        if let Some(pool) = self.by_pool.get_mut(&node.name) {
+            note(&mut pool.tally, answer);
+        }
+    }
+}
+
 fn note(tally: &mut Tally, answer: Answer) {
     tally.asked += 1;
     match answer {
@@ -473,7 +513,7 @@ fn reserved(world: &World) -> (BTreeMap<String, PoolTally>, Vec<String>) {
             Blocks::PerSlot(trees) => trees.as_slice(),
             Blocks::WholeSession(tree) => std::slice::from_ref(tree),
         };
-        for node in trees.iter().flat_map(|tree| tree.nodes()).filter(|node| node.name != "ROOT") {
+        for node in trees.iter().flat_map(PoolTree::nodes).filter(|node| node.name != "ROOT") {
             if !pools.contains_key(&node.name) {
                 order.push(node.name.clone());
             }
@@ -507,7 +547,9 @@ fn load(world: &World, trace: &Trace, sessions: &[SessionId], recount: &Recount)
     }
     for seat in &recount.live {
         let Some(place) = places.get(&seat.slot.session).copied() else { continue };
-        let Some(load) = start(place, seat.slot.slot).and_then(|at| half_hours.get_mut(&at)) else { continue };
+        let Some(load) = start(place, seat.slot.slot).and_then(|at| half_hours.get_mut(&at)) else {
+            continue;
+        };
         if seat.wish.class == Class::Public {
             load.public += 1;
         } else {
@@ -526,7 +568,9 @@ fn load(world: &World, trace: &Trace, sessions: &[SessionId], recount: &Recount)
 fn plain_table() -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
+    table
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_content_arrangement(comfy_table::ContentArrangement::Disabled);
     table
 }

@@ -218,7 +218,8 @@ impl Scenario {
                 return Err(wrong(&format!("classes.{tier}"), "at least one share must be above 0"));
             }
             for (class, _) in classes.iter().filter(|(_, share)| **share > 0) {
-                let channels = self.channels.get(class).map_or(0, |c| c.values().map(|s| u64::from(*s)).sum());
+                let channels =
+                    self.channels.get(class).map_or(0, |c| c.values().map(|s| u64::from(*s)).sum());
                 if channels == 0 {
                     return Err(wrong(&format!("channels.{class}"), "at least one share must be above 0"));
                 }

@@ -131,7 +131,8 @@ impl Trace {
 pub(crate) fn patient_key(patient: u32) -> PatientKey {
     let high = mix(u64::from(patient));
     let low = high.wrapping_mul(0xd134_2543_de82_ef95) | 1;
-    PatientKey::new(u128::from(high) << 64 | u128::from(low)).unwrap_or_else(|| unreachable!("the last bit is set"))
+    PatientKey::new(u128::from(high) << 64 | u128::from(low))
+        .unwrap_or_else(|| unreachable!("the last bit is set"))
 }
 
 /// The number of a ticket as the engine knows it.
@@ -260,35 +261,49 @@ struct Crowd {
 impl Drawing<'_> {
     fn new<'a>(source: &'a Source<'a>, seed: u64) -> Drawing<'a> {
         let mut random = Random::new(seed);
-        let release = source
-            .plans
-            .iter()
-            .filter_map(opens)
-            .max()
-            .unwrap_or_default();
+        let release = source.plans.iter().filter_map(opens).max().unwrap_or_default();
         let is_new = |plan: &Plan| opens(plan) == Some(release);
         let exponent = source.requests.zipf;
         let never = (Instant::MIN, Instant::MIN);
         let closes = source
             .plans
             .iter()
-            .map(|plan| window(plan, Class::Public, Channel::App).unwrap_or(never).1.min(plan.session.time.to))
+            .map(|plan| {
+                window(plan, Class::Public, Channel::App).unwrap_or(never).1.min(plan.session.time.to)
+            })
             .collect();
         let new_day = Crowd::gather(source.plans, exponent, &mut random, is_new);
         let all_days = Crowd::gather(source.plans, exponent, &mut random, |_| true);
         let classes = source
             .classes
             .iter()
-            .map(|(tier, shares)| (*tier, (shares.keys().copied().collect(), Shares::new(shares.values().copied()))))
+            .map(|(tier, shares)| {
+                (*tier, (shares.keys().copied().collect(), Shares::new(shares.values().copied())))
+            })
             .collect();
         let channels = source
             .channels
             .iter()
-            .map(|(class, shares)| (*class, (shares.keys().copied().collect(), Shares::new(shares.values().copied()))))
+            .map(|(class, shares)| {
+                (*class, (shares.keys().copied().collect(), Shares::new(shares.values().copied())))
+            })
             .collect();
         let people = share_out(source);
         let (tickets, pockets) = (Vec::new(), HashMap::new());
-        Drawing { source, random, release, closes, new_day, all_days, classes, channels, people, tickets, pockets, keys: 0 }
+        Drawing {
+            source,
+            random,
+            release,
+            closes,
+            new_day,
+            all_days,
+            classes,
+            channels,
+            people,
+            tickets,
+            pockets,
+            keys: 0,
+        }
     }
 
     fn draw(mut self, count: u32) -> Trace {
@@ -432,8 +447,10 @@ impl Drawing<'_> {
         while steps.len() < count as usize {
             // A product of two uniform draws: most come in the first second, some in the last.
             let share = u64::from(self.random.below(1 << 16)) * u64::from(self.random.below(1 << 16));
-            let delay = i64::try_from(u128::from(share) * u128::from(window.unsigned_abs()) >> 32).unwrap_or(0);
-            let at = if self.one_in(requests.early) { self.release.plus(-1) } else { self.release.plus(delay) };
+            let delay =
+                i64::try_from((u128::from(share) * u128::from(window.unsigned_abs())) >> 32).unwrap_or(0);
+            let at =
+                if self.one_in(requests.early) { self.release.plus(-1) } else { self.release.plus(delay) };
             let new_day = self.one_in(requests.new_day);
             let plan = self.plan(new_day);
             let step = self.seat(at, plan);

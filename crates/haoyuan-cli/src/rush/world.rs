@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::files;
 use crate::lang::{Lang, say};
+use crate::rosters;
 use crate::rush::scenario::{HalfDay, Scenario, ScenarioError, Staff};
 use haoyuan_core::apportion::CarryLedger;
 use haoyuan_core::directory::{Directory, Entries, PractitionerEntry};
@@ -10,7 +11,6 @@ use haoyuan_core::ids::{InstitutionId, Interval};
 use haoyuan_core::instant::{Day, HOUR, MINUTE};
 use haoyuan_core::plan::{Plan, Session};
 use haoyuan_core::policy::Policy;
-use crate::rosters;
 use haoyuan_core::terms::{Kind, Tier};
 use std::path::Path;
 
@@ -41,21 +41,14 @@ impl World {
                 .map_err(|error| Failure::input(error.to_string()))?,
         };
         let wrong = |error: &ScenarioError| Failure::input(format!("{file}: {error}"));
-        let (directory, sessions) = match roster {
-            Some(path) => {
-                let (entries, _) = made_up(scenario).map_err(|error| wrong(&error))?;
-                let directory = register(&entries, file)?;
-                let bytes = rosters::read(path, lang)?;
-                let sessions = rosters::parse(&bytes, &directory)
-                    .map_err(|errors| Failure::input(rosters::lines(&path.display().to_string(), &errors)))?;
-                (directory, sessions)
-            }
-            None => {
-                let (entries, rows) = made_up(scenario).map_err(|error| wrong(&error))?;
-                let directory = register(&entries, file)?;
-                let sessions = resolve(rows, &directory).map_err(|error| wrong(&error))?;
-                (directory, sessions)
-            }
+        let (entries, rows) = made_up(scenario).map_err(|error| wrong(&error))?;
+        let directory = register(&entries, file)?;
+        let sessions = if let Some(path) = roster {
+            let bytes = rosters::read(path, lang)?;
+            rosters::parse(&bytes, &directory)
+                .map_err(|errors| Failure::input(rosters::lines(&path.display().to_string(), &errors)))?
+        } else {
+            resolve(rows, &directory).map_err(|error| wrong(&error))?
         };
         let (plans, tiers) = plan_all(&policy, &directory, sessions)?;
         if plans.is_empty() {
@@ -123,7 +116,8 @@ fn made_up(scenario: &Scenario) -> Result<(Entries, Vec<Row<'_>>), ScenarioError
     let mut rows = Vec::new();
     for (group, staff) in roster.staff.iter().enumerate() {
         for person in 0..staff.practitioners {
-            let practitioner = format!("{}-{}-{}{person:02}", staff.institution, staff.department, letter(staff));
+            let practitioner =
+                format!("{}-{}-{}{person:02}", staff.institution, staff.department, letter(staff));
             entries.practitioner.push(PractitionerEntry {
                 code: practitioner.clone(),
                 name: practitioner.clone(),
@@ -143,7 +137,13 @@ fn made_up(scenario: &Scenario) -> Result<(Entries, Vec<Row<'_>>), ScenarioError
                 let days = i32::try_from(place / half_days.len()).unwrap_or(0);
                 let day = Day(first.0 + days);
                 let code = format!("{practitioner}-{}-{}", crate::text::date(day), part + 1);
-                rows.push(Row { code, staff, practitioner: practitioner.clone(), day, half_day: half_days[part] });
+                rows.push(Row {
+                    code,
+                    staff,
+                    practitioner: practitioner.clone(),
+                    day,
+                    half_day: half_days[part],
+                });
             }
         }
     }

@@ -468,7 +468,7 @@ fn rules(policy: &Policy, session: &Session) -> Rules {
         late_confirm: document.hold.late_confirm.unwrap_or_default(),
         holds_per_session: document.hold.per_session.unwrap_or(u8::MAX),
         holds_per_patient: document.hold.per_patient.unwrap_or(u8::MAX),
-        limits: document.limits.iter().flatten().copied().filter_map(limit).collect(),
+        limits: document.limits.iter().flatten().copied().map(limit).collect(),
         buffer_ms: document.overlap.buffer.map_or(0, |length| ms(length.ms())),
         travel_ms: document.overlap.travel.map_or(0, |length| ms(length.ms())),
         cancel_until: cancel.map_or(i64::MAX, |moment| frame.offset(moment, None)),
@@ -477,12 +477,12 @@ fn rules(policy: &Policy, session: &Session) -> Rules {
 }
 
 /// The engine's form of a limit; `None` for one that is carried.
-fn limit(entry: super::schema::LimitEntry) -> Option<Limit> {
+fn limit(entry: super::schema::LimitEntry) -> Limit {
     let scope = match entry.scope {
         LimitScope::Department => Scope::Department,
         LimitScope::Institution => Scope::Institution,
         LimitScope::Platform => Scope::Platform,
-        LimitScope::Practitioner => return None,
+        LimitScope::Practitioner => Scope::Practitioner,
     };
     let window = match entry.span {
         Span::Days(days) => Window::Days(days),
@@ -491,7 +491,7 @@ fn limit(entry: super::schema::LimitEntry) -> Option<Limit> {
         Span::Period(Period::Quarter) => Window::Quarter,
         Span::Period(Period::Year) => Window::Year,
     };
-    Some(Limit { scope, window, most: entry.most })
+    Limit { scope, window, most: entry.most }
 }
 
 impl Policy {

@@ -641,7 +641,7 @@ pub enum LimitScope {
     Institution,
     /// All bookings on the platform.
     Platform,
-    /// Bookings with one practitioner. *Carried*: the engine's patient state does not know practitioners yet.
+    /// Bookings with one practitioner, wherever.
     Practitioner,
 }
 

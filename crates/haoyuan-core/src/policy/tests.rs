@@ -435,11 +435,7 @@ dates = ["2026-10-01"]
     let carried: Vec<String> = policy.shown().into_iter().filter(|s| s.carried).map(|s| s.key).collect();
     assert!(carried.contains(&"anti_scalping.reappears_at".to_owned()), "{carried:?}");
     assert_eq!(policy.document().limits.as_ref().unwrap()[0].scope, LimitScope::Practitioner);
-    assert_eq!(
-        plan(&policy, base(), Tier::Tertiary).rules.limits.len(),
-        4,
-        "the practitioner's limit is carried"
-    );
+    assert_eq!(plan(&policy, base(), Tier::Tertiary).rules.limits.len(), 5);
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! Taking up what was published and named before: replay and snapshots of what stands around the engine.
+//!
+//! INVARIANT (never the rules): a session that is taken up has the plan it was published with; no policy is asked again.
+
+use crate::answer::Answer;
+use crate::command::Command;
+use crate::malformed::Malformed;
+use crate::platform::Platform;
+use haoyuan_core::apportion::CarryLedger;
+use haoyuan_core::ids::SessionId;
+use haoyuan_core::instant::Instant;
+use haoyuan_core::plan::Plan;
+use haoyuan_engine::{Limits, Part, PublishError, ReplayError, Trace};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Directory, policies and carry ledgers: what a snapshot keeps beside the engine's parts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// The commands that built them, in order, as JSON.
+    pub commands: Vec<String>,
+    /// The carried fractions of reserves.
+    pub ledger: CarryLedger,
+}
+
+/// Why names, plans or parts could not be taken up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamesError {
+    /// A recorded command is not one that this version carries out.
+    Command(Malformed),
+    /// The carry ledger cannot be read.
+    Ledger(String),
+    /// A recorded plan cannot be published.
+    Publish(PublishError),
+    /// A part of a snapshot does not fit.
+    Part(ReplayError),
+    /// The engine is opened with limits that are too small; the limit to raise is named.
+    Full(&'static str),
+}
+
+impl fmt::Display for NamesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(malformed) => write!(f, "a recorded command is not understood: {malformed}"),
+            Self::Ledger(reason) => write!(f, "the carry ledger is not understood: {reason}"),
+            Self::Publish(error) => error.fmt(f),
+            Self::Part(error) => error.fmt(f),
+            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
+        }
+    }
+}
+
+impl std::error::Error for NamesError {}
+
+impl<T: Trace> Platform<T> {
+    /// Opens the engine with these sizes; false if it is open already.
+    pub fn open_with_limits(&self, limits: Limits) -> bool {
+        self.open(limits).1
+    }
+
+    /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let admin = self.admin();
+        Names { commands: admin.history.clone(), ledger: admin.ledger().clone() }
+    }
+
+    /// Takes up the names of a snapshot.
+    ///
+    /// # Errors
+    /// [`NamesError`].
+    pub fn restore_names(&self, names: Names) -> Result<(), NamesError> {
+        for command in &names.commands {
+            self.replay_command(command)?;
+        }
+        self.admin().take_over(names.ledger);
+        Ok(())
+    }
+
+    /// Takes up a part of the engine's snapshot.
+    ///
+    /// # Errors
+    /// [`NamesError`].
+    pub fn restore_part(&self, part: Part) -> Result<(), NamesError> {
+        if let Part::Session { plan, .. } = &part {
+            self.engine();
+            self.admin().adopt(plan).map_err(NamesError::Full)?;
+        }
+        self.engine().restore(part).map_err(NamesError::Part)
+    }
+
+    /// Carries a recorded command of administration out again. `open` is passed over if the engine is open.
+    ///
+    /// # Errors
+    /// [`NamesError::Command`].
+    pub fn replay_command(&self, json: &str) -> Result<(), NamesError> {
+        let command = Command::parse(json).map_err(NamesError::Command)?;
+        if matches!(command, Command::Open(_)) && self.is_open() {
+            self.admin().history.push(json.to_owned());
+            return Ok(());
+        }
+        match self.decide(&command) {
+            Answer::Error(malformed) => Err(NamesError::Command(malformed)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Publishes a session with the plan that was worked out for it, and enters `books` (of [`Trace::entering`]; may be
+    /// empty) into the carry ledger.
+    ///
+    /// # Errors
+    /// [`NamesError`]; nothing was changed.
+    pub fn publish_plan(&self, plan: &Plan, at: Instant, books: &str) -> Result<SessionId, NamesError> {
+        let entries: CarryLedger = if books.is_empty() {
+            CarryLedger::default()
+        } else {
+            serde_json::from_str(books).map_err(|error| NamesError::Ledger(error.to_string()))?
+        };
+        let engine = self.engine();
+        let mut admin = self.admin();
+        if engine.find(&plan.session.code).is_some() {
+            return Err(NamesError::Publish(PublishError::Duplicate(plan.session.code.clone())));
+        }
+        admin.has_room(plan).map_err(NamesError::Full)?;
+        if !books.is_empty() {
+            engine.trace().entering(books);
+        }
+        let id = engine.publish(plan, at).map_err(NamesError::Publish)?;
+        admin.adopt(plan).map_err(NamesError::Full)?;
+        admin.take_over(entries);
+        Ok(id)
+    }
+
+    /// The state hash: BLAKE3 over [`haoyuan_engine::Engine::canonical`]. The same live, after replay and after a snapshot.
+    /// Expects that no command is under way.
+    #[must_use]
+    pub fn state_hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        // Parts are small; gathered, they are hashed at the speed of memory.
+        let mut gathered = Vec::with_capacity(1 << 16);
+        self.engine().canonical(|part| {
+            gathered.extend_from_slice(part);
+            if gathered.len() >= 1 << 16 {
+                hasher.update(&gathered);
+                gathered.clear();
+            }
+        });
+        hasher.update(&gathered);
+        *hasher.finalize().as_bytes()
+    }
+}

@@ -1,0 +1,371 @@
+//! The trace that writes the journal: every fact of the engine becomes an entry before the operation returns.
+//!
+//! INVARIANT (nothing unrecorded): once a journal is attached, every accepted transition, ticket, published session and act
+//! of administration is appended; of refusals those that belong to the state always (they carry a key), the others by
+//! choice.
+//!
+//! Before a journal is attached the recorder is silent: that is how a recovery replays through the same engine.
+
+use crate::record::{Administered, PART_MAX, Part, Record, Transition, kind, transition_entry};
+use crate::state::{Beside, Published};
+use haoyuan_core::ids::{NodeIndex, SessionId};
+use haoyuan_core::instant::{Instant, MINUTE};
+use haoyuan_core::plan::{Blocks, Plan};
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::request::{Settle, Settled, Ticket};
+use haoyuan_core::terms::{Channel, Class};
+use haoyuan_engine::{Command, Fact, Trace};
+use haoyuan_journal::{Entry, Journal};
+use haoyuan_platform::actor;
+use parking_lot::Mutex;
+use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// Which refusals are written, beside those that carry an idempotency key: these belong to the state and always are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Refusals {
+    /// All.
+    #[default]
+    All,
+    /// Those with one of these codes.
+    ByReason(Vec<Code>),
+    /// Counted per minute by code, class and channel. What a crash can cost is the counts of the minute in progress.
+    PerMinute,
+    /// None.
+    None,
+}
+
+thread_local! {
+    /// The ticket of the last entry that this thread appended since it began to listen.
+    static LAST: Cell<Option<u64>> = const { Cell::new(None) };
+    /// All of them, while somebody wants all.
+    static EVERY: RefCell<Option<Vec<u64>>> = const { RefCell::new(None) };
+}
+
+/// Forgets what this thread appended before. `every`: keep the tickets of all entries from now on.
+pub(crate) fn listen(every: bool) {
+    LAST.set(None);
+    EVERY.with_borrow_mut(|tickets| *tickets = every.then(Vec::new));
+}
+
+/// The ticket of the last entry that this thread appended.
+pub(crate) fn heard() -> Option<u64> {
+    LAST.get()
+}
+
+/// The tickets of all entries that this thread appended, if all were wanted.
+pub(crate) fn heard_every() -> Vec<u64> {
+    EVERY.with_borrow_mut(Option::take).unwrap_or_default()
+}
+
+/// The trace of a journaled engine.
+pub struct Recorder {
+    journal: OnceLock<Arc<Journal>>,
+    wanted: Wanted,
+    batches: Mutex<Batches>,
+    /// How many policy commands were accepted.
+    policies: AtomicU32,
+    fences: Mutex<Fences>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("journal", &self.journal.get()).finish_non_exhaustive()
+    }
+}
+
+enum Wanted {
+    All,
+    /// By the number of the code.
+    Codes(Box<[bool]>),
+    Counted(Box<Counts>),
+    None,
+}
+
+/// Parts of one batch must follow each other, so one is written at a time.
+#[derive(Default)]
+struct Batches {
+    next: u32,
+    books: String,
+}
+
+/// How often each code was given in the minute in progress, by class and channel.
+struct Counts {
+    minute: AtomicU32,
+    counts: Box<[AtomicU32]>,
+    drain: Mutex<()>,
+}
+
+const ASKED: usize = 7 * 8 + 1;
+
+impl Recorder {
+    /// A recorder that is silent until a journal is attached.
+    #[must_use]
+    pub fn new(refusals: &Refusals) -> Self {
+        let wanted = match refusals {
+            Refusals::All => Wanted::All,
+            Refusals::None => Wanted::None,
+            Refusals::ByReason(codes) => {
+                let most = Code::ALL.iter().map(|code| usize::from(code.number())).max().unwrap_or(0);
+                let mut table = vec![false; most + 1];
+                for code in codes {
+                    table[usize::from(code.number())] = true;
+                }
+                Wanted::Codes(table.into())
+            }
+            Refusals::PerMinute => Wanted::Counted(Box::new(Counts {
+                minute: AtomicU32::new(0),
+                counts: (0..Code::ALL.len() * ASKED).map(|_| AtomicU32::new(0)).collect(),
+                drain: Mutex::new(()),
+            })),
+        };
+        Self {
+            journal: OnceLock::new(),
+            wanted,
+            batches: Mutex::default(),
+            policies: AtomicU32::new(0),
+            fences: Mutex::default(),
+        }
+    }
+
+    /// From now on everything is written to this journal.
+    pub(crate) fn attach(&self, journal: Arc<Journal>) {
+        // Attached once, by whoever opened the journal.
+        let _ = self.journal.set(journal);
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Arc<Journal>> {
+        self.journal.get()
+    }
+
+    fn append(journal: &Journal, entry: Entry) {
+        let ticket = journal.append(entry).ticket();
+        LAST.set(Some(ticket));
+        EVERY.with_borrow_mut(|every| {
+            if let Some(tickets) = every {
+                tickets.push(ticket);
+            }
+        });
+    }
+
+    pub(crate) fn write(&self, record: &Record<'_>) {
+        if let Some(journal) = self.journal.get() {
+            Self::append(journal, record.to_entry());
+        }
+    }
+
+    fn write_parts(&self, journal: &Journal, batches: &mut Batches, kind: u8, bytes: &[u8]) {
+        let batch = batches.next;
+        batches.next = batch.wrapping_add(1);
+        // A line of the command language is shorter than 65,535 parts; a plan much more so.
+        let parts = u16::try_from(bytes.len().div_ceil(PART_MAX).max(1)).unwrap_or(u16::MAX);
+        for part in 0..parts {
+            let from = usize::from(part) * PART_MAX;
+            let bytes = &bytes[from..bytes.len().min(from + PART_MAX)];
+            let part = Part { batch, part, parts, bytes };
+            let record =
+                if kind == kind::PUBLISHED { Record::Published(part) } else { Record::Administered(part) };
+            Self::append(journal, record.to_entry());
+        }
+    }
+
+    /// A policy command was replayed.
+    pub(crate) fn count_policy(&self, word: &str) {
+        if word == "policy" {
+            // Relaxed: written under the host's administration lock.
+            self.policies.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A fence was passed before the restart.
+    pub(crate) fn passed(&self, session: SessionId, node: NodeIndex, at: Instant) {
+        self.fences.lock().passed(session, node, at);
+    }
+
+    /// Writes the fences that were passed up to `at`, each once, in order of time; and the counts of earlier minutes.
+    pub(crate) fn tick(&self, at: Instant) {
+        let mut fences = self.fences.lock();
+        while let Some((at, session, node, seats)) = fences.next_due(at) {
+            self.write(&Record::Fence { session, node, at, seats });
+        }
+        drop(fences);
+        if let Wanted::Counted(counts) = &self.wanted {
+            let minute = minute_of(at);
+            if counts.minute.load(Ordering::Relaxed) != minute {
+                self.drain(counts, minute);
+            }
+        }
+    }
+
+    /// Writes the counts of the minute in progress.
+    pub(crate) fn settle_counts(&self) {
+        if let Wanted::Counted(counts) = &self.wanted {
+            self.drain(counts, counts.minute.load(Ordering::Relaxed));
+        }
+    }
+
+    pub(crate) fn beside(&self) -> Beside {
+        let fences = self.fences.lock();
+        Beside {
+            policies: self.policies.load(Ordering::Relaxed),
+            fences: fences.passed.iter().map(|(session, (at, node))| (*session, *at, *node)).collect(),
+        }
+    }
+
+    pub(crate) fn restore(&self, beside: Beside) {
+        self.policies.store(beside.policies, Ordering::Relaxed);
+        let mut fences = self.fences.lock();
+        fences.passed = beside.fences.into_iter().map(|(session, at, node)| (session, (at, node))).collect();
+    }
+
+    fn count(&self, counts: &Counts, code: Code, asked: Option<(Class, Channel)>, at: Instant) {
+        let minute = minute_of(at);
+        // Relaxed: near the turn of a minute a refusal may count for either; none is lost.
+        if counts.minute.load(Ordering::Relaxed) != minute {
+            self.drain(counts, minute);
+        }
+        let place = Code::ALL.binary_search(&code).unwrap_or(0);
+        let asked = asked.map_or(ASKED - 1, |(class, channel)| {
+            usize::from(class.number()) * 8 + usize::from(channel.number())
+        });
+        counts.counts[place * ASKED + asked].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn drain(&self, counts: &Counts, next: u32) {
+        let _one = counts.drain.lock();
+        let minute = counts.minute.swap(next, Ordering::Relaxed);
+        for (number, count) in counts.counts.iter().enumerate() {
+            if count.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            let count = count.swap(0, Ordering::Relaxed);
+            let asked = u8::try_from(number % ASKED).unwrap_or(0);
+            let asked = Class::from_number(asked / 8).zip(Channel::from_number(asked % 8));
+            self.write(&Record::RefusedCount { minute, code: Code::ALL[number / ASKED], asked, count });
+        }
+    }
+}
+
+fn minute_of(at: Instant) -> u32 {
+    // 42 bits of milliseconds are fewer than 2^27 minutes.
+    u32::try_from(at.ms() / MINUTE).unwrap_or(u32::MAX)
+}
+
+impl Trace for Recorder {
+    fn record(&self, fact: &Fact) {
+        if let Some(journal) = self.journal.get() {
+            Self::append(journal, transition_entry(&Transition::new(fact, actor::current())));
+        }
+    }
+
+    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
+        if self.journal.get().is_none() {
+            return;
+        }
+        let (key, asked) = match command {
+            Command::Hold(wish) | Command::Book(wish) => (wish.key, Some((wish.class, wish.channel))),
+            Command::Confirm(settle) | Command::Cancel(settle) => (settle.key, None),
+        };
+        let wanted = match &self.wanted {
+            Wanted::All => true,
+            Wanted::None => false,
+            Wanted::Codes(table) => table.get(usize::from(refusal.code.number())).copied().unwrap_or(false),
+            Wanted::Counted(counts) => {
+                self.count(counts, refusal.code, asked, at);
+                false
+            }
+        };
+        if wanted || key.is_some() {
+            let actor = actor::current();
+            self.write(&Record::Refusal { command: *command, refusal: *refusal, at, actor });
+        }
+    }
+
+    fn repeated(&self, settle: &Settle, settled: &Settled, at: Instant) {
+        self.write(&Record::Repeated { settle: *settle, settled: *settled, at, actor: actor::current() });
+    }
+
+    fn ticket(&self, ticket: &Ticket, at: Instant) {
+        self.write(&Record::Ticket { ticket: *ticket, at, actor: actor::current() });
+    }
+
+    fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
+        self.fences.lock().publish(plan, id, at);
+        let mut batches = self.batches.lock();
+        let books = std::mem::take(&mut batches.books);
+        if let Some(journal) = self.journal.get() {
+            let policies = self.policies.load(Ordering::Relaxed);
+            let published =
+                Published { at, id, policies, actor: actor::current(), plan: plan.clone(), books };
+            self.write_parts(journal, &mut batches, kind::PUBLISHED, &published.to_bytes());
+        }
+    }
+
+    fn administered(&self, word: &str, command: &str, at: Instant) {
+        self.count_policy(word);
+        if let Some(journal) = self.journal.get() {
+            let administered = Administered { at, actor: actor::current(), command: command.to_owned() };
+            let mut batches = self.batches.lock();
+            self.write_parts(journal, &mut batches, kind::ADMINISTERED, &administered.to_bytes());
+        }
+    }
+
+    fn entering(&self, books: &str) {
+        books.clone_into(&mut self.batches.lock().books);
+    }
+}
+
+/// The fences that lie ahead, and the last one passed of each session.
+#[derive(Default)]
+struct Fences {
+    ahead: BinaryHeap<Reverse<(Instant, u32, u8, u32)>>,
+    passed: BTreeMap<u32, (Instant, u8)>,
+}
+
+impl Fences {
+    fn publish(&mut self, plan: &Plan, id: SessionId, at: Instant) {
+        let trees = match &plan.blocks {
+            Blocks::PerSlot(trees) => trees.as_slice(),
+            Blocks::WholeSession(tree) => std::slice::from_ref(tree),
+        };
+        let origin = plan.session.origin();
+        let mut falls: BTreeMap<(Instant, u8), u32> = BTreeMap::new();
+        for tree in trees {
+            for (node, index) in tree.nodes().iter().zip(NodeIndex::all()) {
+                let mut before = node.guarantee;
+                for fence in &node.fences {
+                    let seats = u32::from(before.saturating_sub(fence.seats));
+                    *falls.entry((origin.plus(fence.from), index.get())).or_default() += seats;
+                    before = fence.seats;
+                }
+            }
+        }
+        // A fence that had been passed when the session was published was never in force.
+        let falls = falls.into_iter().filter(|((fence, _), seats)| *fence > at && *seats > 0);
+        self.ahead.extend(falls.map(|((at, node), seats)| Reverse((at, id.get(), node, seats))));
+    }
+
+    fn passed(&mut self, session: SessionId, node: NodeIndex, at: Instant) {
+        let last = self.passed.entry(session.get()).or_insert((at, node.get()));
+        *last = (*last).max((at, node.get()));
+    }
+
+    fn next_due(&mut self, now: Instant) -> Option<(Instant, SessionId, NodeIndex, u32)> {
+        loop {
+            let Reverse((at, session, node, seats)) = *self.ahead.peek()?;
+            if at > now {
+                return None;
+            }
+            self.ahead.pop();
+            if self.passed.get(&session).is_some_and(|last| *last >= (at, node)) {
+                continue;
+            }
+            let (session, node) = (SessionId::new(session)?, NodeIndex::new(node)?);
+            self.passed(session, node, at);
+            return Some((at, session, node, seats));
+        }
+    }
+}
