@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A small hospital for the lines to find: the engine sized so that its limits are met, a policy, and one session.
 const HOSPITAL: [&str; 4] = [
-    r#"{"command":"open","at":"2026-02-01T09:00:00+08:00","for_seats":200}"#,
+    r#"{"command":"open","at":"2026-02-01T09:00:00+08:00","for_seats":200,"shapes":16}"#,
     r#"{"command":"directory","at":"2026-02-01T09:00:00+08:00","entries":{
         "institution":[{"code":"H1","name":"H1","tier":"tertiary"},{"code":"X1","name":"X1","tier":"secondary"}],
         "alliance":[{"code":"A","name":"A","members":["H1","X1"]}],

@@ -226,6 +226,8 @@ struct Guard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phase {
     open: u16,
+    /// Whether a guard lies inside another one.
+    nested: bool,
     guards: Vec<Guard>,
     extras: Vec<(u16, u32, NodeIndex)>,
 }
@@ -536,25 +538,43 @@ impl NodeIndex {
 /// (the root if there is none).
 #[inline(always)]
 fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
+    if phase.nested {
+        return fold_nested(phase, live, total, bit);
+    }
+    let mut folded = (total, false, NodeIndex::ROOT);
+    for guard in &phase.guards {
+        guard.count(guard.seats.saturating_sub(live.sum(guard.set)), bit, &mut folded);
+    }
+    folded
+}
+
+/// The same where guards lie inside guards: the deficit of an inner one occupies the outer one.
+#[inline(never)]
+fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
     let mut inner = [0u32; NODES_MAX];
-    let mut occupied = total;
-    let mut absorbed = false;
-    let mut unmet = NodeIndex::ROOT;
+    let mut folded = (total, false, NodeIndex::ROOT);
     // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
     for (guard, g) in phase.guards.iter().zip(0usize..) {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
-        if deficit > 0 {
-            occupied += deficit;
-            absorbed |= guard.inside & bit != 0;
-            // The last is the outermost. Not only of those that do not contain the claim: where a command carries an instant
-            // from before a fence, even a claim that redeems can be one too many.
-            unmet = guard.node;
-        }
+        guard.count(deficit, bit, &mut folded);
         if let Some(outer) = guard.outer {
             inner[usize::from(outer)] += inner[g] + deficit;
         }
     }
-    (occupied, absorbed, unmet)
+    folded
+}
+
+impl Guard {
+    /// Counts its unmet seats as occupied. The last guard with any is the outermost; not only of those that do not contain
+    /// the claim: where a command carries an instant from before a fence, even a claim that redeems can be one too many.
+    #[inline(always)]
+    fn count(&self, deficit: u32, bit: u16, (occupied, absorbed, unmet): &mut (u32, bool, NodeIndex)) {
+        if deficit > 0 {
+            *occupied += deficit;
+            *absorbed |= self.inside & bit != 0;
+            *unmet = self.node;
+        }
+    }
 }
 
 fn occupancy(phase: &Phase, live: Live) -> (u32, bool, NodeIndex) {
@@ -665,7 +685,7 @@ fn compile_phases(
                 .rev()
                 .filter(|v| nodes[*v].protection == Protection::Guarantee && in_force(v))
                 .collect();
-            let guards = order
+            let guards: Vec<Guard> = order
                 .iter()
                 .map(|v| Guard {
                     set: sets[*v],
@@ -685,7 +705,8 @@ fn compile_phases(
                 .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
                 .map(|v| (inside[v], u32::from(guarantee_at(&nodes[v], from)), index(v)))
                 .collect();
-            Phase { open, guards, extras }
+            let nested = guards.iter().any(|guard| guard.outer.is_some());
+            Phase { open, nested, guards, extras }
         })
         .collect();
     (breaks, phases)

@@ -102,6 +102,7 @@ impl<T: Trace> Engine<T> {
         at: Instant,
         operation: Operation,
     ) -> Result<Grant, Refusal> {
+        self.patients.expect(wish.patient);
         let target = self.target(located, wish.slot.slot).ok_or(Refusal::plain(Code::UnknownSlot))?;
         let probe = target.probe(wish.class, wish.channel, at)?;
         let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;

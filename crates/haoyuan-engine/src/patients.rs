@@ -6,7 +6,7 @@
 //! record hangs a chain of 32-byte entries taken from a fixed pool:
 //!
 //! ```text
-//! gate   bit 0 busy · bits 4..32 head of the chain (index + 1, 0 = none)
+//! gate   bit 0 busy · bits 1..4 live entries in the chain (7 = seven or more) · bits 4..32 head of the chain (index + 1)
 //! first  a booking without idempotency key, kept in the record itself; 0 = none
 //! entry  w0 booking id · w1 fingerprint (of the key, or of the ticket's number)
 //!        w2 bits 0..28 next (index + 1) · bits 28..32 kind · bits 32..64 fingerprint of the command, or ticket details
@@ -43,6 +43,9 @@ struct Record {
 }
 
 const BUSY: u64 = 1;
+const LIVE_SHIFT: u32 = 1;
+/// So many live entries, or more: no longer counted.
+const LIVE_MANY: u8 = 7;
 const HEAD_SHIFT: u32 = 4;
 /// Marks a booking in the record as cancelled; booking ids have 62 bits.
 const FIRST_CANCELLED: u64 = 1 << 62;
@@ -148,6 +151,15 @@ impl Patients {
             .map(move |step| if first + step < count { first + step } else { first + step - count })
     }
 
+    /// Asks for a patient's record to be brought into the cache while other work is done: a load whose value nobody needs.
+    #[inline]
+    pub(crate) fn expect(&self, key: PatientKey) {
+        if let Some(record) = self.places(key).next().and_then(|place| self.records.get(place)) {
+            // Relaxed: nothing is concluded from it.
+            let _ = record.gate.load(Ordering::Relaxed);
+        }
+    }
+
     /// The number of a known patient. Wait-free.
     pub(crate) fn find(&self, key: PatientKey) -> Option<Number> {
         for place in self.places(key) {
@@ -198,7 +210,8 @@ impl Patients {
         }
         // Acquire: pairs with the Release of the last holder, whose writes to the chain are seen.
         gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        Some(Gate { patients: self, number, head: (seen >> HEAD_SHIFT) as u32 })
+        let (head, live) = ((seen >> HEAD_SHIFT) as u32, (seen >> LIVE_SHIFT) as u8 & LIVE_MANY);
+        Some(Gate { patients: self, number, head, live })
     }
 
     /// Shows every patient of whom anything is kept: key, the record's booking with its mark, entries newest first. Waits
@@ -263,6 +276,8 @@ pub(crate) struct Gate<'a> {
     patients: &'a Patients,
     number: Number,
     head: u32,
+    /// Live entries in the chain, up to [`LIVE_MANY`]: most patients have none, and their chain is not walked.
+    live: u8,
 }
 
 impl<'a> Gate<'a> {
@@ -327,9 +342,33 @@ impl<'a> Gate<'a> {
     }
 
     /// Overwrites an entry in place.
-    pub(crate) fn set(&self, at: EntryRef, entry: &Entry) {
-        let next = self.word(at, 2).load(Ordering::Relaxed) & 0xfff_ffff;
-        self.write(at, entry, next);
+    pub(crate) fn set(&mut self, at: EntryRef, entry: &Entry) {
+        let old = self.word(at, 2).load(Ordering::Relaxed);
+        self.uncount(old);
+        self.count(entry.kind);
+        self.write(at, entry, old & 0xfff_ffff);
+    }
+
+    /// How many live entries the chain has; `None` if too many were counted.
+    pub(crate) fn live_entries(&self) -> Option<u8> {
+        (self.live < LIVE_MANY).then_some(self.live)
+    }
+
+    /// Says how many live entries the chain has, after a walk over all of it.
+    pub(crate) fn recount(&mut self, live: usize) {
+        self.live = u8::try_from(live).map_or(LIVE_MANY, |live| live.min(LIVE_MANY));
+    }
+
+    fn count(&mut self, kind: EntryKind) {
+        if kind == EntryKind::Live && self.live < LIVE_MANY {
+            self.live += 1;
+        }
+    }
+
+    fn uncount(&mut self, old: u64) {
+        if EntryKind::from_number(old >> 28 & 15) == EntryKind::Live && self.live < LIVE_MANY {
+            self.live -= 1;
+        }
     }
 
     fn write(&self, at: EntryRef, entry: &Entry, next: u64) {
@@ -348,14 +387,17 @@ impl<'a> Gate<'a> {
 
     /// Links a reserved cell in front of the chain.
     pub(crate) fn push(&mut self, index: u32, entry: &Entry) {
+        self.count(entry.kind);
         self.write(EntryRef(index), entry, u64::from(self.head));
         self.head = index + 1;
     }
 
     /// Unlinks an entry and gives its cell back.
     pub(crate) fn remove(&mut self, entry: EntryRef) {
+        let old = self.word(entry, 2).load(Ordering::Relaxed);
+        self.uncount(old);
         let next_of = |at: u32| self.word(EntryRef(at), 2).load(Ordering::Relaxed);
-        let next = (next_of(entry.0) & 0xfff_ffff) as u32;
+        let next = (old & 0xfff_ffff) as u32;
         if self.head == entry.0 + 1 {
             self.head = next;
         } else {
@@ -377,9 +419,8 @@ impl<'a> Gate<'a> {
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
         // Release: publishes the chain to the next holder.
-        self.patients.records[self.number as usize]
-            .gate
-            .store(u64::from(self.head) << HEAD_SHIFT, Ordering::Release);
+        let word = u64::from(self.head) << HEAD_SHIFT | u64::from(self.live) << LIVE_SHIFT;
+        self.patients.records[self.number as usize].gate.store(word, Ordering::Release);
     }
 }
 

@@ -112,17 +112,31 @@ impl<T: Trace> Engine<T> {
         if let Some(first) = gate.first() {
             look(first);
         }
-        let mut ended = false;
+        let mut left = gate.live_entries();
+        if left == Some(0) {
+            return;
+        }
+        let (mut live, mut remembered) = (0, false);
         let mut next = gate.entries().next();
         while let Some((place, entry)) = next {
-            let live = entry.kind != EntryKind::Live || BookingId::new(entry.booking).is_some_and(&mut look);
             next = gate.after(place);
-            if !live {
-                bury(gate, place, &entry);
-                ended = true;
+            if entry.kind != EntryKind::Live {
+                continue;
+            }
+            if BookingId::new(entry.booking).is_some_and(&mut look) {
+                live += 1;
+            } else {
+                remembered |= bury(gate, place, &entry);
+            }
+            left = left.map(|left| left - 1);
+            if left == Some(0) {
+                break;
             }
         }
-        if ended {
+        if left.is_none() {
+            gate.recount(live);
+        }
+        if remembered {
             trim(gate);
         }
     }
@@ -136,12 +150,14 @@ impl<T: Trace> Engine<T> {
     }
 }
 
-/// Turns the entry of an ended booking into a memory if it carries an idempotency key; otherwise it is forgotten. Trim
-/// afterwards, but not while walking the chain: trimming removes entries further on.
-pub(crate) fn bury(gate: &mut Gate<'_>, place: EntryRef, entry: &Entry) {
-    if entry.fingerprint == 0 {
-        gate.remove(place);
-    } else {
+/// Turns the entry of an ended booking into a memory if it carries an idempotency key, and says so; otherwise it is
+/// forgotten. Trim afterwards, but not while walking the chain: trimming removes entries further on.
+pub(crate) fn bury(gate: &mut Gate<'_>, place: EntryRef, entry: &Entry) -> bool {
+    let remembered = entry.fingerprint != 0;
+    if remembered {
         gate.set(place, &Entry { kind: EntryKind::Past, ..*entry });
+    } else {
+        gate.remove(place);
     }
+    remembered
 }

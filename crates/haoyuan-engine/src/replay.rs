@@ -153,7 +153,7 @@ impl<T: Trace> Engine<T> {
             }
             self.remember_claim(&mut gate, fact, reserved);
             if self.rules_of(&row).needs_ticket(fact.class) {
-                Self::use_ticket(&gate, fact);
+                Self::use_ticket(&mut gate, fact);
             }
             return Ok(true);
         }
@@ -248,7 +248,7 @@ impl<T: Trace> Engine<T> {
         gate.push(cell, &entry);
     }
 
-    fn use_ticket(gate: &Gate<'_>, fact: &Fact) {
+    fn use_ticket(gate: &mut Gate<'_>, fact: &Fact) {
         let Some(ticket) = fact.ticket else { return };
         let print = crate::patients::fingerprint(ticket.get());
         let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Ticket && e.fingerprint == print);
@@ -265,8 +265,9 @@ impl<T: Trace> Engine<T> {
         }
         let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Live && e.booking == booking.get());
         if let Some((place, entry)) = found {
-            bury(gate, place, &Entry { details: entry.details | CANCELLED, ..entry });
-            trim(gate);
+            if bury(gate, place, &Entry { details: entry.details | CANCELLED, ..entry }) {
+                trim(gate);
+            }
         }
         // The latest cancellation is remembered in the record, unless a live booking is kept there.
         if gate.first().is_none() {

@@ -158,7 +158,11 @@ impl fmt::Display for Error {
                 crate::format::VERSION
             ),
             Self::SegmentMissing { segment } => {
-                write!(f, "segment `{}` is missing; bring it back from the archive", crate::format::segment_name(*segment))
+                write!(
+                    f,
+                    "segment `{}` is missing; bring it back from the archive",
+                    crate::format::segment_name(*segment)
+                )
             }
             Self::Shard { file, found, wanted } => {
                 write!(f, "`{file}` belongs to shard `{found}`, not to shard `{wanted}`")
@@ -173,7 +177,10 @@ impl fmt::Display for Error {
                 "the first {records} records of segment `{segment}` are not those of the exported head"
             ),
             Self::Poisoned { cause } => {
-                write!(f, "nothing is acknowledged any more since the journal failed: {cause}; reopen it to recover")
+                write!(
+                    f,
+                    "nothing is acknowledged any more since the journal failed: {cause}; reopen it to recover"
+                )
             }
             Self::Repeated { block, sequence } => {
                 write!(f, "sequence `{sequence}` of block `{block}` is journaled already")

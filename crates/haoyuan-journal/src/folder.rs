@@ -64,7 +64,8 @@ impl Lock for Held {}
 impl Disk for Folder {
     fn lock(&self) -> io::Result<Box<dyn Lock>> {
         let path = self.path.join(LOCK_NAME);
-        let mut file = fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+        let mut file =
+            fs::OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {
                 // A note for whoever comes second; that it is there proves nothing, the lock does.
@@ -75,7 +76,7 @@ impl Disk for Folder {
             Err(fs4::TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 if file.take(64).read_to_string(&mut holder).is_err() || holder.is_empty() {
-                    holder = "by an unknown process".to_owned();
+                    "by an unknown process".clone_into(&mut holder);
                 }
                 Err(io::Error::new(io::ErrorKind::WouldBlock, format!("{holder}, folder `{}`", self.name())))
             }
@@ -100,8 +101,12 @@ impl Disk for Folder {
     }
 
     fn create(&self, name: &str) -> io::Result<Box<dyn File>> {
-        let file =
-            fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(self.path.join(name))?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(self.path.join(name))?;
         Ok(Box::new(Plain { file }))
     }
 

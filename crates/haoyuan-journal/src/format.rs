@@ -48,6 +48,16 @@ pub(crate) fn segment_number(name: &str) -> Option<u32> {
     (segment_name(number) == name).then_some(number)
 }
 
+/// A segment or snapshot that was being made.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.strip_suffix(".tmp").is_some_and(is_ours)
+}
+
+/// A segment or snapshot, by the look of its name.
+pub(crate) fn is_ours(name: &str) -> bool {
+    name.strip_suffix(".hyj").or(name.strip_suffix(".hys")).is_some()
+}
+
 pub(crate) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(array(bytes, at))
 }
@@ -116,7 +126,10 @@ impl SegmentHeader {
         let Some(hash) = HashKind::from_code(bytes[12]) else {
             return damaged(12, "the hash of the chain is unknown");
         };
-        if bytes[13..16] != [0; 3] || bytes[28..32] != [0; 4] || bytes[80..HEADER - 4].iter().any(|byte| *byte != 0) {
+        if bytes[13..16] != [0; 3]
+            || bytes[28..32] != [0; 4]
+            || bytes[80..HEADER - 4].iter().any(|byte| *byte != 0)
+        {
             return damaged(0, "a reserved byte of the segment header is not zero");
         }
         let header = Self {
@@ -155,7 +168,8 @@ pub(crate) const fn record_length(place: bool, patient: bool, payload: usize) ->
 #[inline]
 pub(crate) fn encode_record(into: &mut Vec<u8>, entry: EntryRef<'_>) {
     let start = into.len();
-    let length = u16::try_from(entry.payload.len()).expect("a payload is no longer than its constructor allows");
+    let length =
+        u16::try_from(entry.payload.len()).expect("a payload is no longer than its constructor allows");
     // Built on the stack: one copy into the group instead of one per field.
     let mut front = [0; PREFIX + 8 + 16];
     let mut flags = 0;
@@ -302,7 +316,8 @@ mod tests {
         for number in [1, 42, 99_999_999, 100_000_000, u32::MAX] {
             assert_eq!(segment_number(&segment_name(number)), Some(number));
         }
-        for name in ["00000000.hyj", "1.hyj", "00000001.tmp", "+0000001.hyj", "00000001.hyj.tmp", "LOCK", ""] {
+        for name in ["00000000.hyj", "1.hyj", "00000001.tmp", "+0000001.hyj", "00000001.hyj.tmp", "LOCK", ""]
+        {
             assert_eq!(segment_number(name), None, "`{name}`");
         }
     }

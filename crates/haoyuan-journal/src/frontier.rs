@@ -56,8 +56,11 @@ impl Frontier {
                 sequence: *sequence,
             })
         });
-        let mut sparse: Vec<Place> =
-            self.sparse.iter().map(|(block, sequence)| Place { block: *block, sequence: *sequence }).collect();
+        let mut sparse: Vec<Place> = self
+            .sparse
+            .iter()
+            .map(|(block, sequence)| Place { block: *block, sequence: *sequence })
+            .collect();
         sparse.sort_unstable();
         dense.chain(sparse).filter(|place| place.sequence != 0)
     }
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn what_was_set_is_found_in_order_whether_dense_or_not() {
-        let places = [(0, 3), (PAGE as u32, 1), (DENSE - 1, 9), (DENSE, 4), (u32::MAX, u32::MAX)]
+        let places = [(0, 3), (4096, 1), (DENSE - 1, 9), (DENSE, 4), (u32::MAX, u32::MAX)]
             .map(|(block, sequence)| Place { block, sequence });
         let frontier: Frontier = places.into_iter().rev().collect();
         assert_eq!(frontier.iter().collect::<Vec<_>>(), places);

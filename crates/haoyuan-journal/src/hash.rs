@@ -82,7 +82,8 @@ impl FromStr for Head {
         let digit = |byte: u8| (byte as char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let mut head = [0; 32];
         for (byte, pair) in head.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high << 4 | low).ok_or_else(wrong)?;
+            *byte =
+                digit(pair[0]).zip(digit(pair[1])).map(|(high, low)| high << 4 | low).ok_or_else(wrong)?;
         }
         Ok(Self(head))
     }

@@ -12,7 +12,9 @@
 use crate::disk::{Disk, File, Lock, write_all};
 use crate::entry::{Entry, EntryRef, Place};
 use crate::error::Error;
-use crate::format::{self, COMMIT, Commit, GROUP_MAX, HEADER, RECORD_MAX, SegmentHeader, encode_record, segment_name};
+use crate::format::{
+    self, COMMIT, Commit, GROUP_MAX, HEADER, RECORD_MAX, SegmentHeader, encode_record, segment_name,
+};
 use crate::frontier::Frontier;
 use crate::hash::{HashKind, Head};
 use crate::heads::SegmentHead;
@@ -23,8 +25,8 @@ use crate::snapshot;
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::{Backoff, CachePadded};
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::{BinaryHeap, VecDeque};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -258,7 +260,8 @@ impl Keeper {
         }
         let mut commit = Commit {
             first_record: self.position.record,
-            count: u32::try_from(group.tickets.len()).expect("a group is closed before it has so many records"),
+            count: u32::try_from(group.tickets.len())
+                .expect("a group is closed before it has so many records"),
             bytes: u32::try_from(group.bytes.len()).expect("a group is no longer than `GROUP_MAX`"),
             group: self.position.group,
             head: Head::default(),
@@ -279,7 +282,11 @@ impl Keeper {
         let header = SegmentHeader {
             hash: self.hash,
             shard: self.shard,
-            segment: self.position.segment.checked_add(1).expect("four thousand million segments are never reached"),
+            segment: self
+                .position
+                .segment
+                .checked_add(1)
+                .expect("four thousand million segments are never reached"),
             first_record: self.position.record,
             first_group: self.position.group,
             previous: self.position.head,
@@ -304,6 +311,9 @@ fn put(group: &mut Group, item: &Item) {
     encode_record(&mut group.bytes, item.entry());
     group.tickets.push(item.ticket);
 }
+
+/// A group of more than this part of what is preallocated at a time is large.
+const LARGE: u64 = 8;
 
 /// Writes and syncs groups.
 struct Tail {
@@ -332,7 +342,10 @@ impl Tail {
         let end = group.offset + group.bytes.len() as u64;
         let file = self.file.as_mut().expect("a segment is open while the journal is");
         if end > self.allocated {
-            let to = (self.allocated + self.preallocate).min(self.segment_bytes).max(end);
+            // A large group pays for its own metadata: zeros first would write everything twice.
+            let ahead =
+                if group.bytes.len() as u64 * LARGE > self.preallocate { 0 } else { self.preallocate };
+            let to = (self.allocated + ahead).min(self.segment_bytes).max(end);
             if to > end {
                 file.preallocate(self.allocated, to).map_err(Error::medium("preallocate", &self.name))?;
             }
@@ -374,9 +387,11 @@ impl Tail {
     }
 }
 
+type Callback = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
 enum Notify {
     Thread(Thread),
-    Callback(Box<dyn FnOnce(Result<(), Error>) + Send>),
+    Callback(Callback),
 }
 
 struct Waiter {
@@ -513,7 +528,7 @@ impl Shared {
     }
 
     /// Marks the tickets of a durable group and tells whoever waits for them.
-    fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<Box<dyn FnOnce(Result<(), Error>) + Send>> {
+    fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<Callback> {
         let mut settled = self.settled.load(Ordering::Relaxed);
         for ticket in &group.tickets {
             let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
@@ -548,7 +563,7 @@ impl Shared {
     }
 
     /// Takes out the waiters that are `due`: threads are woken, callbacks are given back to be called without a lock.
-    fn notify(&self, due: impl Fn(&Waiter) -> bool) -> Vec<Box<dyn FnOnce(Result<(), Error>) + Send>> {
+    fn notify(&self, due: impl Fn(&Waiter) -> bool) -> Vec<Callback> {
         let mut callbacks = Vec::new();
         let mut waiters = self.waiters.lock();
         let mut index = 0;
@@ -588,11 +603,13 @@ impl Shared {
             return Ok(());
         }
         match keeper.order.awaited() {
-            Some((place, since)) if since.elapsed() > self.predecessor_wait => Err(Error::PredecessorMissing {
-                block: place.block,
-                sequence: place.sequence,
-                held_back: keeper.order.held(),
-            }),
+            Some((place, since)) if since.elapsed() > self.predecessor_wait => {
+                Err(Error::PredecessorMissing {
+                    block: place.block,
+                    sequence: place.sequence,
+                    held_back: keeper.order.held(),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -682,7 +699,7 @@ impl Shared {
     }
 
     /// Leads or waits until `reached` says so.
-    fn until(&self, reached: impl Fn() -> bool) -> Result<(), Error> {
+    fn until(&self, mut reached: impl FnMut() -> bool) -> Result<(), Error> {
         loop {
             if reached() {
                 return Ok(());
@@ -712,7 +729,10 @@ pub struct Journal {
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("folder", &self.disk.name()).field("stats", &self.stats()).finish()
+        f.debug_struct("Journal")
+            .field("folder", &self.disk.name())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 
@@ -819,6 +839,10 @@ impl Journal {
     ///
     /// [`Error::ReadOnly`] if the recovery took no lock, [`Error::Shard`] and [`Error::Option`] if the options do not
     /// fit, and what the medium says.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "whoever starts a journal has no more use for its options"
+    )]
     pub fn start(finished: Finished, options: Options) -> Result<Self, Error> {
         options.check()?;
         let Finished { disk, lock, position, frontier, last_group, hash, shard, .. } = finished;
@@ -877,7 +901,7 @@ impl Journal {
                 handles.push(handle);
             }
             let threads = [handles[0].thread().clone(), handles[1].thread().clone()];
-            shared.threads.set(threads).expect("set once");
+            drop(shared.threads.set(threads));
         }
         Ok(Self {
             shared,
@@ -932,6 +956,7 @@ impl Journal {
     /// # Errors
     ///
     /// [`Full`] gives the entry back.
+    #[expect(clippy::result_large_err, reason = "the entry comes back as it was, without an allocation")]
     pub fn try_append(&self, entry: Entry) -> Result<Receipt<'_>, Full> {
         let shared = &self.shared;
         if shared.state.load(Ordering::Relaxed) != OPEN {
@@ -1052,12 +1077,26 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// [`Error::Poisoned`], [`Error::Closed`], or what the medium says about the snapshot.
+    /// [`Error::Poisoned`], [`Error::Closed`], [`Error::PredecessorMissing`] if part of the vector never comes, or what
+    /// the medium says about the snapshot.
     pub fn snapshot(&self, mark: Mark, vector: &[Place], state: &[u8]) -> Result<String, Error> {
         let _one = self.snapshots.lock();
         self.flush()?;
         let shared = &self.shared;
-        shared.until(|| group_of(shared, vector).is_some_and(|all| shared.tail.lock().durable.group >= all))?;
+        // Whoever decided what the state knows is about to append it; but perhaps never does.
+        let begun = Instant::now();
+        let mut missing = None;
+        shared.until(|| match group_of(shared, vector) {
+            Ok(all) => shared.tail.lock().durable.group >= all,
+            Err(place) => {
+                missing = Some(place).filter(|_| begun.elapsed() > shared.predecessor_wait);
+                missing.is_some()
+            }
+        })?;
+        if let Some(Place { block, sequence }) = missing {
+            let held_back = shared.held_back.load(Ordering::Relaxed);
+            return Err(Error::PredecessorMissing { block, sequence, held_back });
+        }
         snapshot::write(&*self.disk, self.hash, self.shard, &mark.0, vector, state)
     }
 
@@ -1101,13 +1140,18 @@ impl Journal {
     }
 }
 
-/// The first group that is not needed for the vector to be durable; `None` while part of it has not been collected.
-fn group_of(shared: &Shared, vector: &[Place]) -> Option<u64> {
+/// How many groups the journal has when the vector is in it; the place that was not collected yet if there is one.
+fn group_of(shared: &Shared, vector: &[Place]) -> Result<u64, Place> {
     let keeper = shared.keeper.lock();
     let frontier = keeper.order.frontier();
-    let collected =
-        keeper.ready.is_empty() && vector.iter().all(|place| frontier.get(place.block) >= place.sequence);
-    collected.then(|| keeper.position.group + u64::from(!keeper.group.tickets.is_empty()))
+    if let Some(place) = vector.iter().find(|place| frontier.get(place.block) < place.sequence) {
+        return Err(*place);
+    }
+    // What is ready and not collected goes out with the next groups; counting them is not worth it.
+    if let Some(place) = keeper.ready.iter().find_map(|item| item.place) {
+        return Err(place);
+    }
+    Ok(keeper.position.group + u64::from(!keeper.group.tickets.is_empty()))
 }
 
 impl Drop for Journal {
@@ -1192,7 +1236,7 @@ fn relay(
 fn remove_temporaries(disk: &dyn Disk) -> Result<(), Error> {
     let names = disk.list().map_err(Error::medium("list", &disk.name()))?;
     for name in names {
-        if name.ends_with(".hyj.tmp") || name.ends_with(".hys.tmp") {
+        if format::is_temporary(&name) {
             disk.remove(&name).map_err(Error::medium("remove", &name))?;
         }
     }

@@ -139,7 +139,8 @@ impl Order {
                 self.frontier.set(place.block, place.sequence);
             }
             if let Some(patient) = item.patient {
-                let waiting = self.by_patient.get_mut(&patient).expect("a held item is in its patient's queue");
+                let waiting =
+                    self.by_patient.get_mut(&patient).expect("a held item is in its patient's queue");
                 waiting.pop_front();
                 match waiting.front() {
                     Some(next) => candidates.push(*next),
@@ -175,9 +176,12 @@ fn before(place: Place) -> Place {
 mod tests {
     use super::*;
 
-    /// `(ticket, block and sequence, patient)` in the order of arrival; the tickets in the order of leaving.
+    /// A ticket, block and sequence, a patient.
+    type Arrival = (u64, Option<(u32, u32)>, Option<u128>);
+
+    /// The tickets in the order of leaving, and how many stay.
     #[track_caller]
-    fn check(arrivals: &[(u64, Option<(u32, u32)>, Option<u128>)], leaving: &[u64], held: usize) {
+    fn check(arrivals: &[Arrival], leaving: &[u64], held: usize) {
         let mut order = Order::new(Frontier::default());
         let mut out = Vec::new();
         for (ticket, place, patient) in arrivals {
@@ -212,7 +216,11 @@ mod tests {
 
     #[test]
     fn a_record_without_a_block_keeps_its_patients_order_only() {
-        check(&[(1, Some((0, 2)), Some(7)), (2, None, Some(7)), (3, None, Some(8)), (4, None, None)], &[3, 4], 2);
+        check(
+            &[(1, Some((0, 2)), Some(7)), (2, None, Some(7)), (3, None, Some(8)), (4, None, None)],
+            &[3, 4],
+            2,
+        );
     }
 
     #[test]
@@ -222,7 +230,8 @@ mod tests {
             let mut outcome = Ok(());
             for (block, sequence) in places {
                 let place = Some(Place { block, sequence });
-                let item = Item { patient: None, payload: Payload::new(&[]).unwrap(), ticket: 0, place, kind: 0 };
+                let item =
+                    Item { patient: None, payload: Payload::new(&[]).unwrap(), ticket: 0, place, kind: 0 };
                 outcome = order.admit(item, &mut |_| ());
             }
             assert!(matches!(outcome, Err(Error::Repeated { block: 0, .. })), "{places:?}");
@@ -235,7 +244,9 @@ mod tests {
         for (ticket, block, sequence, patient) in [(1, 0, 3, 7), (2, 0, 4, 8), (3, 1, 1, 7)] {
             let place = Some(Place { block, sequence });
             let payload = Payload::new(&[]).unwrap();
-            order.admit(Item { patient: Some(patient), payload, ticket, place, kind: 0 }, &mut |_| ()).unwrap();
+            order
+                .admit(Item { patient: Some(patient), payload, ticket, place, kind: 0 }, &mut |_| ())
+                .unwrap();
         }
         assert_eq!(order.awaited().map(|(place, _)| place), Some(Place { block: 0, sequence: 2 }));
     }

@@ -7,8 +7,8 @@ use crate::disk::{Disk, File, read_full};
 use crate::entry::EntryRef;
 use crate::error::Error;
 use crate::format::{
-    self, COMMIT, Commit, GROUP_MAX, HEADER, PREFIX, Piece, SegmentHeader, decode_record, piece, record_holds,
-    segment_name, segment_number,
+    self, COMMIT, Commit, GROUP_MAX, HEADER, PREFIX, Piece, SegmentHeader, decode_record, piece,
+    record_holds, segment_name, segment_number,
 };
 use crate::hash::Head;
 use std::ops::Range;
@@ -253,8 +253,8 @@ impl Walker {
         self.group_at = self.at.offset;
         self.group_first = self.at.record;
         self.at.offset += (end + COMMIT) as u64;
-        self.at.record += u64::from(count);
-        self.at.group += 1;
+        self.at.record = self.at.record.saturating_add(u64::from(count));
+        self.at.group = self.at.group.saturating_add(1);
         self.at.head = commit.head;
         Ok(Step::Group)
     }
@@ -328,7 +328,12 @@ impl Walker {
         let header = &self.header;
         if header.previous != previous.head {
             let lost = previous.record..header.first_record.max(previous.record);
-            Err(Error::damaged(&self.name, 48, "the segment does not continue the chain of the one before", lost))
+            Err(Error::damaged(
+                &self.name,
+                48,
+                "the segment does not continue the chain of the one before",
+                lost,
+            ))
         } else if header.first_record != previous.record || header.first_group != previous.group {
             let lost = previous.record..header.first_record.max(previous.record);
             Err(Error::damaged(&self.name, 32, "the segment does not count on from the one before", lost))

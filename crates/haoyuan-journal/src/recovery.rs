@@ -235,16 +235,15 @@ impl Recovery {
             }
         } else {
             // The commit block before the position must be the one that the snapshot followed.
-            let commit_at = to.offset - COMMIT as u64;
+            let commit_at = to.offset.checked_sub(COMMIT as u64).ok_or_else(behind)?;
             let bytes = walker.read(commit_at, COMMIT)?;
             match crate::format::Commit::decode(&bytes, walker.salt()) {
                 Some(commit)
                     if commit.head == to.head
-                        && commit.group + 1 == to.group
-                        && commit.first_record + u64::from(commit.count) == to.record =>
+                        && commit.group.checked_add(1) == Some(to.group)
+                        && commit.first_record.checked_add(u64::from(commit.count)) == Some(to.record) =>
                 {
-                    let group = walker.read(commit_at - u64::from(commit.bytes), commit.bytes as usize + COMMIT)?;
-                    self.last_group = Some((commit_at - u64::from(commit.bytes), group));
+                    // It was durable when the snapshot was taken: there is no need to write it again.
                 }
                 _ => return Err(behind()),
             }
@@ -282,9 +281,13 @@ impl Recovery {
     pub fn next(&mut self) -> Result<Option<Recovered<'_>>, Error> {
         let Some(start) = self.advance()? else { return Ok(None) };
         let segment = self.position.segment;
-        let records = self.walker.as_ref().expect("a group was read from it").records();
-        let entry = split_record(&records[start..]).expect("it was split a moment ago").0;
-        Ok(Some(Recovered { record: self.record - 1, segment, entry }))
+        let records = self.walker.as_ref().map_or(&[][..], Walker::records);
+        // Split a second time: the borrow that is handed out may only begin here.
+        Ok(records.get(start..).and_then(split_record).map(|(entry, _)| Recovered {
+            record: self.record - 1,
+            segment,
+            entry,
+        }))
     }
 
     /// Goes to the next entry that is handed out: where it begins among the records of its group.
@@ -404,7 +407,7 @@ impl Recovery {
         let Step::Bad(reason) = step else { return Ok(()) };
         let later = walker.later()?;
         if let Some(later) = later {
-            let lost = at.record..later.commit.first_record.max(at.record + 1);
+            let lost = at.record..later.commit.first_record.max(at.record.saturating_add(1));
             return Err(Error::damaged(&walker.name, at.offset, reason, lost));
         }
         if at.segment != self.last_segment {
@@ -414,12 +417,8 @@ impl Recovery {
             return Err(Error::damaged(&walker.name, at.offset, reason, lost));
         }
         let end = walker.written_end()?;
-        self.report.torn = Some(TornTail {
-            file: walker.name.clone(),
-            offset: at.offset,
-            bytes: end - at.offset,
-            reason,
-        });
+        self.report.torn =
+            Some(TornTail { file: walker.name.clone(), offset: at.offset, bytes: end - at.offset, reason });
         Ok(())
     }
 

@@ -39,11 +39,18 @@ pub struct Salvaged {
     /// What does not verify, and which records that affects.
     pub damage: Vec<Damage>,
     /// Segments that are not there.
-    pub segments_missing: Vec<u32>,
+    pub segments_missing: Vec<RangeInclusive<u32>>,
     /// What is missing of each block, as later transitions of the block or a snapshot show.
     pub missing: Vec<Missing>,
     /// The torn tail, if there was one. Nothing of it was acknowledged.
     pub torn: Option<TornTail>,
+}
+
+impl Salvaged {
+    /// Numbers come from damaged files, so even a sum may be nonsense; it must not be a panic.
+    fn lost_more(&mut self, records: u64) {
+        self.lost = self.lost.saturating_add(records);
+    }
 }
 
 struct Salvage {
@@ -60,12 +67,13 @@ struct Salvage {
 /// [`Error::NotEmpty`], and what the media say. Damage is no error here but a finding.
 pub fn salvage(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, options: &Options) -> Result<Salvaged, Error> {
     let names = to.list().map_err(Error::medium("list", &to.name()))?;
-    if let Some(file) = names.into_iter().find(|name| name.ends_with(".hyj") || name.ends_with(".hys")) {
+    if let Some(file) = names.into_iter().find(|name| crate::format::is_ours(name)) {
         return Err(Error::NotEmpty { file });
     }
     let numbers = segments(&**from)?;
     let mut options = options.clone();
-    if let Some(header) = numbers.iter().find_map(|number| Some(Walker::open(&**from, *number).ok()?.header)) {
+    if let Some(header) = numbers.iter().find_map(|number| Some(Walker::open(&**from, *number).ok()?.header))
+    {
         options.shard = header.shard;
     }
     let lock = take_lock(&**to)?;
@@ -74,30 +82,33 @@ pub fn salvage(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, options: &Options) -> R
     // Where the segment before ended, if that is known for certain.
     let mut end = Some((Walker::origin(), None));
     let last = numbers.last().copied().unwrap_or(0);
-    for segment in 1..=last {
-        if numbers.binary_search(&segment).is_err() {
-            salvage.found.segments_missing.push(segment);
+    let mut next = 1;
+    for segment in numbers {
+        if segment > next {
+            salvage.found.segments_missing.push(next..=segment - 1);
             end = None;
-            continue;
         }
+        next = segment.saturating_add(1);
         let walker = match Walker::open(&**from, segment) {
             Ok(walker) => walker,
             Err(Error::Damaged(damage)) => {
                 salvage.found.damage.push(damage);
                 // A header says nothing that the end of the segment before does not say, except the hash.
-                match end.and_then(|(end, like)| rebuilt(&**from, segment, &end, like).transpose()).transpose()? {
-                    Some(walker) => walker,
-                    None => {
-                        end = None;
-                        continue;
-                    }
-                }
+                let rebuilt = match end {
+                    Some((end, like)) => rebuilt(&**from, segment, &end, like)?,
+                    None => None,
+                };
+                let Some(walker) = rebuilt else {
+                    end = None;
+                    continue;
+                };
+                walker
             }
             Err(error) => return Err(error),
         };
         if let Some((end, _)) = &end {
             if let Err(Error::Damaged(damage)) = walker.continues(end) {
-                salvage.found.lost += damage.records.end - damage.records.start;
+                salvage.found.lost_more(damage.records.end - damage.records.start);
                 salvage.found.damage.push(damage);
             }
         }
@@ -167,7 +178,8 @@ impl Salvage {
     /// Goes on behind a group that does not verify; false if nothing follows in this segment.
     fn skip(&mut self, walker: &mut Walker, reason: &'static str, is_last: bool) -> Result<bool, Error> {
         let at = walker.at();
-        let fits = |commit: &crate::format::Commit| commit.group >= at.group && commit.first_record >= at.record;
+        let fits =
+            |commit: &crate::format::Commit| commit.group >= at.group && commit.first_record >= at.record;
         let mut from = at.offset;
         let later = loop {
             match walker.commit_after(from, fits)? {
@@ -182,7 +194,8 @@ impl Salvage {
             let end = walker.written_end()?;
             if is_last {
                 let bytes = end - at.offset;
-                self.found.torn = Some(TornTail { file: walker.name.clone(), offset: at.offset, bytes, reason });
+                self.found.torn =
+                    Some(TornTail { file: walker.name.clone(), offset: at.offset, bytes, reason });
             } else {
                 let damage = Damage { file: walker.name.clone(), offset: at.offset, reason, records: 0..0 };
                 self.found.damage.push(damage);
@@ -200,16 +213,22 @@ impl Salvage {
             self.keep_what_holds(&records)?
         };
         self.found.unchained += kept;
-        let lost = commit.first_record - at.record + (u64::from(commit.count).saturating_sub(kept));
-        self.found.lost += lost;
-        let end = commit.first_record + u64::from(commit.count);
+        let lost =
+            (commit.first_record - at.record).saturating_add(u64::from(commit.count).saturating_sub(kept));
+        self.found.lost_more(lost);
+        let end = commit.first_record.saturating_add(u64::from(commit.count));
         let affected = at.record..if kept == u64::from(commit.count) { commit.first_record } else { end };
-        self.found.damage.push(Damage { file: walker.name.clone(), offset: at.offset, reason, records: affected });
+        self.found.damage.push(Damage {
+            file: walker.name.clone(),
+            offset: at.offset,
+            reason,
+            records: affected,
+        });
         walker.jump(Position {
             segment: at.segment,
             offset: later.commit_at + COMMIT as u64,
             record: end,
-            group: commit.group + 1,
+            group: commit.group.saturating_add(1),
             head: commit.head,
         });
         Ok(true)

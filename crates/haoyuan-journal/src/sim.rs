@@ -90,7 +90,7 @@ pub struct SimDisk {
     inner: Arc<Mutex<Inner>>,
 }
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Clone)]
 struct Random(u64);
 
@@ -469,7 +469,9 @@ impl Disk for SimDisk {
             let mut kept = std::mem::take(&mut inner.pending_names);
             kept.retain(|_| random.coin());
             inner.random = random;
-            kept.iter().for_each(|naming| apply_name(&mut inner.durable_names, naming));
+            for naming in &kept {
+                apply_name(&mut inner.durable_names, naming);
+            }
             inner.stop()?;
             return Err(error(io::ErrorKind::Other, "simulated sync error"));
         }
@@ -533,7 +535,9 @@ impl File for SimFile {
         let inode = &mut inner.inodes[self.file];
         // What is seen may contain what a failed sync forgot; only what is pending is written now.
         let pending = std::mem::take(&mut inode.pending);
-        pending.iter().for_each(|change| apply(&mut inode.durable, change));
+        for change in &pending {
+            apply(&mut inode.durable, change);
+        }
         Ok(())
     }
 

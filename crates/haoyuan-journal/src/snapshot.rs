@@ -41,7 +41,7 @@ fn name(position: &Position) -> String {
 
 fn is_name(name: &str) -> bool {
     name.len() == 35
-        && name.ends_with(".hys")
+        && name.strip_suffix(".hys").is_some()
         && name.as_bytes()[10] == b'-'
         && name.bytes().take(31).enumerate().all(|(at, byte)| at == 10 || byte.is_ascii_digit())
 }

@@ -21,7 +21,7 @@ fn shared(disk: &SimDisk) -> Arc<dyn Disk> {
 
 fn segments(disk: &SimDisk) -> Vec<String> {
     let mut names = disk.list().unwrap();
-    names.retain(|name| name.ends_with(".hyj"));
+    names.retain(|name| common::is_segment(name));
     names
 }
 
@@ -165,7 +165,11 @@ fn swapped_deleted_and_duplicated_segments_are_detected() {
 }
 
 /// The numbers in a header, with a checksum that fits: an insider, or a program of another time.
-fn with_version(disk: &SimDisk, version: u16, readable_from: u16) -> Result<Vec<haoyuan_journal::Entry>, Error> {
+fn with_version(
+    disk: &SimDisk,
+    version: u16,
+    readable_from: u16,
+) -> Result<Vec<haoyuan_journal::Entry>, Error> {
     let name = "00000001.hyj";
     let mut bytes = disk.contents(name).unwrap();
     bytes[8..10].copy_from_slice(&version.to_le_bytes());
@@ -192,7 +196,11 @@ fn versions_that_are_not_read_are_refused_by_name() {
 #[test]
 fn an_insider_who_rewrites_a_record_with_its_checksum_breaks_the_chain() {
     let disk = SimDisk::new(1);
-    write(&shared(&disk), small(), &[entry(Some((1, 1)), None, 1, b"granted to A"), entry(None, None, 2, b"x")]);
+    write(
+        &shared(&disk),
+        small(),
+        &[entry(Some((1, 1)), None, 1, b"granted to A"), entry(None, None, 2, b"x")],
+    );
     let name = "00000001.hyj";
     let mut bytes = disk.contents(name).unwrap();
     let at = bytes.windows(12).position(|window| window == b"granted to A").unwrap();

@@ -27,7 +27,7 @@ fn written(hash: HashKind) -> SimDisk {
             journal.flush().unwrap();
         }
         if at == 11 {
-            let vector = [Place { block: 0, sequence: 4 }, Place { block: 1, sequence: 3 }, Place { block: 2, sequence: 3 }];
+            let vector = [(0, 3), (1, 3), (2, 4)].map(|(block, sequence)| Place { block, sequence });
             journal.snapshot(journal.mark().unwrap(), &vector, b"the state").unwrap();
         }
     }

@@ -1,5 +1,7 @@
 //! A seat freed by A and taken by B never has two owners after a crash, whichever thread was descheduled where.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
+
 mod common;
 
 use common::{entry, read, seeds, small};
@@ -43,8 +45,8 @@ fn arrivals(history: &[Entry]) -> Vec<Vec<usize>> {
             continue;
         }
         for next in 0..history.len() {
-            let earlier_of_patient =
-                (0..next).all(|other| history[other].patient != history[next].patient || order.contains(&other));
+            let earlier_of_patient = (0..next)
+                .all(|other| history[other].patient != history[next].patient || order.contains(&other));
             if !order.contains(&next) && earlier_of_patient {
                 stack.push([&order[..], &[next]].concat());
             }
@@ -130,7 +132,9 @@ fn a_seat_freed_by_a_and_taken_by_b_never_has_two_owners_after_a_crash() {
 #[test]
 fn an_acknowledgement_covers_the_history() {
     let disk = SimDisk::new(3);
-    let journal = Journal::open(shared(&disk), Options { predecessor_wait: Duration::from_secs(60), ..small() }).unwrap();
+    let journal =
+        Journal::open(shared(&disk), Options { predecessor_wait: Duration::from_secs(60), ..small() })
+            .unwrap();
     let taken = journal.append(entry(Some((0, 2)), Some(0xb), TAKES, b""));
     journal.drive();
     assert!(!taken.is_durable(), "its predecessor is not");
@@ -171,7 +175,8 @@ fn threads_race(mode: Mode) {
     const THREADS: u32 = 4;
     const EACH: u32 = 3_000;
     let disk = SimDisk::new(5);
-    let options = Options { mode, queue: 64, segment_bytes: 64 << 10, preallocate: 4 << 10, ..Options::default() };
+    let options =
+        Options { mode, queue: 64, segment_bytes: 64 << 10, preallocate: 4 << 10, ..Options::default() };
     let journal = Journal::open(shared(&disk), options).unwrap();
     let blocks: Vec<AtomicU32> = (0..5).map(|_| AtomicU32::new(0)).collect();
     std::thread::scope(|scope| {

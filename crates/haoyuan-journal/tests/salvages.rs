@@ -1,10 +1,14 @@
 //! A salvage keeps everything that verifies and names everything that is missing.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
+
 mod common;
 
 use common::{entry, read, read_from, seeds, small, story, write};
 use haoyuan_journal::sim::SimDisk;
-use haoyuan_journal::{Access, Disk, Entry, Error, From, HashKind, Journal, Missing, Options, Salvaged, salvage, verify};
+use haoyuan_journal::{
+    Access, Disk, Entry, Error, From, HashKind, Journal, Missing, Options, Salvaged, salvage, verify,
+};
 use std::sync::Arc;
 
 fn shared(disk: &SimDisk) -> Arc<dyn Disk> {
@@ -13,7 +17,7 @@ fn shared(disk: &SimDisk) -> Arc<dyn Disk> {
 
 fn segments(disk: &SimDisk) -> Vec<String> {
     let mut names = disk.list().unwrap();
-    names.retain(|name| name.ends_with(".hyj"));
+    names.retain(|name| common::is_segment(name));
     names
 }
 
@@ -23,7 +27,8 @@ fn segments(disk: &SimDisk) -> Vec<String> {
 #[track_caller]
 fn check(disk: &SimDisk, whole: &[Entry], what: &str) -> (Salvaged, Vec<Entry>) {
     let to = SimDisk::new(2);
-    let found = salvage(&shared(disk), &shared(&to), &small()).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let found =
+        salvage(&shared(disk), &shared(&to), &small()).unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut kept: Vec<Entry> = Vec::new();
     let report = verify(&shared(&to), &[], |_| ()).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(report.entries + report.dangling.len() as u64, found.records, "{what}");
@@ -51,7 +56,10 @@ fn check(disk: &SimDisk, whole: &[Entry], what: &str) -> (Salvaged, Vec<Entry>) 
             .missing
             .iter()
             .any(|missing| missing.block == place.block && missing.sequences.contains(&place.sequence));
-        let followed = kept.iter().filter_map(|entry| entry.place).chain(report.dangling.iter().map(|one| one.place))
+        let followed = kept
+            .iter()
+            .filter_map(|entry| entry.place)
+            .chain(report.dangling.iter().map(|one| one.place))
             .any(|later| later.block == place.block && later.sequence > place.sequence);
         assert!(is_kept != is_listed || (!is_kept && !followed), "{what}: {place:?}");
     }
@@ -126,7 +134,7 @@ fn many_bad_bytes_at_random() {
     for seed in 0..seeds(300) {
         let disk = disk.copy();
         let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        for _ in 0..1 + seed % 7 {
+        for _ in 0..=seed % 7 {
             random = (random ^ (random >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9).wrapping_add(seed);
             let name = &names[(random >> 40) as usize % names.len()];
             let mut bytes = disk.contents(name).unwrap();
@@ -148,7 +156,7 @@ fn a_missing_segment_is_named_and_what_follows_is_kept() {
         let bytes = disk.contents(name).unwrap();
         disk.take(name);
         let (found, _) = check(&disk, &story, &format!("`{name}` missing"));
-        assert_eq!(found.segments_missing, [index as u32 + 1]);
+        assert_eq!(found.segments_missing, [index as u32 + 1..=index as u32 + 1]);
         assert!(!found.missing.is_empty());
         disk.place(name, &bytes);
     }
@@ -190,7 +198,10 @@ fn a_snapshot_shows_what_is_missing_at_the_end() {
     }
     let to = SimDisk::new(2);
     let found = salvage(&shared(&disk), &shared(&to), &small()).unwrap();
-    assert!(found.missing.iter().any(|missing| missing.block == 0 && *missing.sequences.end() == 3), "{found:?}");
+    assert!(
+        found.missing.iter().any(|missing| missing.block == 0 && *missing.sequences.end() == 3),
+        "{found:?}"
+    );
 }
 
 #[test]

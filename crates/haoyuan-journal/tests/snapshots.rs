@@ -1,5 +1,7 @@
 //! A snapshot shortens the recovery and changes nothing else; it never knows more than the journal.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
+
 mod common;
 
 use common::{entry, read, read_from, small, story};
@@ -20,9 +22,15 @@ fn vector(entries: &[Entry]) -> Vec<Place> {
     last.into_iter().map(|(block, sequence)| Place { block, sequence }).collect()
 }
 
+fn append(journal: &Journal, entries: &[Entry]) {
+    for entry in entries {
+        journal.append(entry.clone()).wait().unwrap();
+    }
+}
+
 fn snapshots(disk: &SimDisk) -> Vec<String> {
     let mut names = disk.list().unwrap();
-    names.retain(|name| name.ends_with(".hys"));
+    names.retain(|name| common::is_snapshot(name));
     names
 }
 
@@ -64,16 +72,15 @@ fn a_state_that_ran_ahead_of_the_mark_is_not_applied_twice() {
     let disk = SimDisk::new(1);
     let story = story(20);
     let journal = Journal::open(shared(&disk), small()).unwrap();
-    story[..8].iter().for_each(|entry| journal.append(entry.clone()).wait().unwrap());
+    append(&journal, &story[..8]);
     let mark = journal.mark().unwrap();
     // While the state is being dumped, the journal goes on; the dump has some of that.
-    story[8..].iter().for_each(|entry| journal.append(entry.clone()).wait().unwrap());
+    append(&journal, &story[8..]);
     journal.snapshot(mark, &vector(&story[..14]), b"fuzzy").unwrap();
     journal.close().unwrap();
     let (after, finished) = read_from(&shared(&disk), From::Snapshot, Access::Read).unwrap();
     let placeless = |entry: &&Entry| entry.place.is_none();
-    let wanted: Vec<Entry> =
-        story[8..14].iter().filter(placeless).chain(&story[14..]).cloned().collect();
+    let wanted: Vec<Entry> = story[8..14].iter().filter(placeless).chain(&story[14..]).cloned().collect();
     assert_eq!(after, wanted);
     assert_eq!(finished.report().in_snapshot, 6 - story[8..14].iter().filter(placeless).count() as u64);
 }
@@ -98,6 +105,17 @@ fn a_snapshot_waits_until_the_journal_knows_what_it_knows() {
 }
 
 #[test]
+fn a_snapshot_of_what_is_never_journaled_is_refused() {
+    let disk = SimDisk::new(1);
+    let journal = Journal::open(shared(&disk), small()).unwrap();
+    let knows = [Place { block: 3, sequence: 2 }];
+    let error = journal.snapshot(journal.mark().unwrap(), &knows, b"two").unwrap_err();
+    assert!(matches!(error, Error::PredecessorMissing { block: 3, sequence: 2, .. }), "{error}");
+    assert_eq!(snapshots(&disk), [] as [String; 0]);
+    journal.append(entry(None, None, 0, b"and on")).wait().unwrap();
+}
+
+#[test]
 fn a_damaged_snapshot_is_passed_over_and_reported() {
     let disk = SimDisk::new(1);
     let story = story(20);
@@ -117,12 +135,20 @@ fn a_damaged_snapshot_is_passed_over_and_reported() {
         disk.place(&newest, &flipped);
         let mut recovery = Recovery::begin(shared(&disk), From::Snapshot, Access::Read).unwrap();
         assert_eq!(recovery.take_snapshot().unwrap().state, [6; 100], "bit {bit}");
-        assert_eq!(recovery.finish().unwrap().report().bad_snapshots, [newest.clone()], "bit {bit}");
+        assert_eq!(
+            recovery.finish().unwrap().report().bad_snapshots,
+            std::slice::from_ref(&newest),
+            "bit {bit}"
+        );
     }
     for length in 0..bytes.len() {
         disk.place(&newest, &bytes[..length]);
         let recovery = Recovery::begin(shared(&disk), From::Snapshot, Access::Read).unwrap();
-        assert_eq!(recovery.finish().unwrap().report().bad_snapshots, [newest.clone()], "cut to {length}");
+        assert_eq!(
+            recovery.finish().unwrap().report().bad_snapshots,
+            std::slice::from_ref(&newest),
+            "cut to {length}"
+        );
     }
 }
 
@@ -131,10 +157,10 @@ fn a_snapshot_that_is_ahead_of_the_journal_is_an_error() {
     let disk = SimDisk::new(1);
     let story = story(30);
     let journal = Journal::open(shared(&disk), small()).unwrap();
-    story.iter().for_each(|entry| journal.append(entry.clone()).wait().unwrap());
+    append(&journal, &story);
     journal.snapshot(journal.mark().unwrap(), &vector(&story), b"all").unwrap();
     journal.close().unwrap();
-    let last = disk.list().unwrap().into_iter().filter(|name| name.ends_with(".hyj")).max().unwrap();
+    let last = disk.list().unwrap().into_iter().filter(|name| common::is_segment(name)).max().unwrap();
     let bytes = disk.contents(&last).unwrap();
     disk.place(&last, &bytes[..bytes.len() - 10]);
     assert!(matches!(Journal::open(shared(&disk), small()), Err(Error::Behind { .. })));
@@ -148,14 +174,15 @@ fn a_snapshot_that_fails_leaves_the_journal_as_it_is() {
     for fail in 1..20 {
         let disk = SimDisk::new(fail);
         let journal = Journal::open(shared(&disk), small()).unwrap();
-        story.iter().for_each(|entry| journal.append(entry.clone()).wait().unwrap());
+        append(&journal, &story);
         let mark = journal.mark().unwrap();
         disk.set_faults(Faults { fail_operation: Some(fail), ..Faults::default() });
         let outcome = journal.snapshot(mark, &vector(&story), b"state");
         disk.set_faults(Faults::default());
         journal.append(entry(Some((70, 1)), None, 0, b"")).wait().unwrap();
         journal.close().unwrap();
-        let (_, finished) = read_from(&shared(&disk.crash(Survival::Nothing)), From::Snapshot, Access::Read).unwrap();
+        let (_, finished) =
+            read_from(&shared(&disk.crash(Survival::Nothing)), From::Snapshot, Access::Read).unwrap();
         assert_eq!(finished.records(), 11);
         assert!(outcome.is_err() || finished.report().snapshot.is_some());
     }

@@ -7,8 +7,21 @@
 //! - [`policy`], [`roster`], [`directory`]: the texts that a hospital writes.
 //! - [`refusal`]: the one table of codes.
 //!
-//! *Architecture invariant:* this crate re-exports and adds nothing: no rule, no state, no I/O.
+//! - [`Registry`]: the same behind a journal, for hosts that must not lose or dispute a decision; [`record`] is what it
+//!   writes.
+//!
+//! *Architecture invariant:* no rule is here. The crate re-exports what decides, and joins it to the journal.
 
+mod ack;
+mod error;
+mod rebuild;
+pub mod record;
+mod recorder;
+mod registry;
+pub mod state;
+
+pub use ack::{Ack, Decided};
+pub use error::Error;
 pub use haoyuan_core::{
     apportion, directory, ids, instant, locate, plan, policy, pool, refusal, request, roster, rules, terms,
 };
@@ -16,9 +29,14 @@ pub use haoyuan_engine::{
     self as engine, Audit, Change, Engine, Fact, Limits, LiveBooking, PublishError, SessionView, Trace,
     is_lock_free,
 };
+pub use haoyuan_journal as journal;
 pub use haoyuan_platform::{
-    Answer, CODE_BYTES_MAX, Command, Malformed, Place, Platform, ROWS_MAX, Row, Slot, answer, command,
+    Actor, Answer, CODE_BYTES_MAX, Command, Malformed, Place, Platform, ROWS_MAX, Role, Row, Slot, actor, answer,
+    command,
 };
+pub use rebuild::{Rebuilt, rebuild};
+pub use recorder::{Recorder, Refusals};
+pub use registry::{By, Durability, Options, Registry};
 
 /// The Chinese README makes the same promise with the same example.
 #[cfg(doctest)]

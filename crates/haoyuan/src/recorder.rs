@@ -172,8 +172,8 @@ impl Recorder {
         }
     }
 
-    /// A policy command was replayed.
-    pub(crate) fn count_policy(&self, word: &str) {
+    /// A policy command was accepted, now or in a replay.
+    fn count_policy(&self, word: &str) {
         if word == "policy" {
             // Relaxed: written under the host's administration lock.
             self.policies.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,8 @@
 //!
 //! INVARIANT (no false alarm): commands of several threads carry simulated times that need not rise in the order in
 //! which they were decided. Where the answers leave open whether a hold was still live (it had run out for *some*
-//! command that came before or at the same time), it is counted neither as live nor as wrong. The fold is monotone: fewer
+//! command to its block, or of its patient, that came before or in the same phase), it is counted neither as live nor
+//! as wrong. No hold runs out within the rush and few within the next phases, so this leaves little open. The fold is monotone: fewer
 //! live seats never forbid what more allow, so an unclear hold can hide a breach but never invent one.
 //!
 //! INVARIANT (no blind spot by construction): each check is shown to fail on a forged history, in the tests below.
@@ -186,6 +187,25 @@ impl Seat {
     }
 }
 
+/// The latest time of some commands, by phase.
+#[derive(Clone, Debug, Default)]
+struct Reach(Vec<(u8, Instant)>);
+
+impl Reach {
+    /// Phases are heard in order.
+    fn note(&mut self, phase: u8, at: Instant) {
+        match self.0.last_mut() {
+            Some((last, latest)) if *last == phase => *latest = at.max(*latest),
+            _ => self.0.push((phase, at)),
+        }
+    }
+
+    /// The latest of this phase and those before.
+    fn by(&self, phase: u8) -> Instant {
+        self.0.iter().filter(|(p, _)| *p <= phase).map(|(_, at)| *at).max().unwrap_or_default()
+    }
+}
+
 /// The published sessions by their number.
 pub(crate) type Plans<'a> = HashMap<SessionId, &'a Plan>;
 
@@ -203,8 +223,9 @@ struct Recounter<'a> {
     seats: Vec<Seat>,
     by_booking: HashMap<BookingId, usize>,
     settled: Vec<(Settle, bool, Event)>,
-    /// The latest time that any command of a patient carried, by phase; and of all commands.
-    patient_reach: HashMap<PatientKey, Vec<(u8, Instant)>>,
+    /// The latest time that any command of a patient, to a block, and any command at all carried, by phase.
+    patient_reach: HashMap<PatientKey, Reach>,
+    block_reach: HashMap<SlotRef, Reach>,
     reach: BTreeMap<u8, Instant>,
     keyed: HashMap<(PatientKey, IdempotencyKey), Vec<(Asked, Answer)>>,
     result: Recount,
@@ -218,6 +239,7 @@ impl<'a> Recounter<'a> {
             by_booking: HashMap::new(),
             settled: Vec::new(),
             patient_reach: HashMap::new(),
+            block_reach: HashMap::new(),
             reach: BTreeMap::new(),
             keyed: HashMap::new(),
             result: Recount::default(),
@@ -239,10 +261,15 @@ impl<'a> Recounter<'a> {
         }
         let reach = self.reach.entry(told.phase).or_insert(told.at);
         *reach = told.at.max(*reach);
-        let reach = self.patient_reach.entry(patient).or_default();
-        match reach.iter_mut().find(|(phase, _)| *phase == told.phase) {
-            Some((_, latest)) => *latest = told.at.max(*latest),
-            None => reach.push((told.phase, told.at)),
+        self.patient_reach.entry(patient).or_default().note(told.phase, told.at);
+        let slot = match told.asked {
+            Asked::Seat(_, wish) => Some(wish.slot),
+            Asked::Confirm(settle) | Asked::Cancel(settle) => {
+                self.by_booking.get(&settle.booking).map(|seat| self.seats[*seat].grant.slot)
+            }
+        };
+        if let Some(slot) = slot.and_then(|slot| Some(unit(self.plans.get(&slot.session)?, slot))) {
+            self.block_reach.entry(slot).or_default().note(told.phase, told.at);
         }
         if let Some(key) = key {
             self.keyed.entry((patient, key)).or_default().push((told.asked, told.answer));
@@ -421,10 +448,15 @@ impl<'a> Recounter<'a> {
         }
     }
 
-    /// How far a patient's own commands could have looked by the end of a phase.
-    fn patient_reach(&self, patient: PatientKey, phase: u8) -> Instant {
-        let reach = self.patient_reach.get(&patient).map_or(&[][..], Vec::as_slice);
-        reach.iter().filter(|(p, _)| *p <= phase).map(|(_, at)| *at).max().unwrap_or_default()
+    /// How far anybody who could have released a hold may have looked by the end of a phase: a command of the patient, or
+    /// to the block. Even one that was refused in the end may have released what had run out.
+    fn looked_past(&self, seat: &Seat, phase: u8) -> Instant {
+        let patient =
+            self.patient_reach.get(&seat.wish.patient).map_or(Instant::MIN, |reach| reach.by(phase));
+        let slot = self.plans.get(&seat.grant.slot.session).map(|plan| unit(plan, seat.grant.slot));
+        let block =
+            slot.and_then(|slot| self.block_reach.get(&slot)).map_or(Instant::MIN, |reach| reach.by(phase));
+        patient.max(block)
     }
 
     /// Walks one block in the order of its sequence: one owner a seat, and every grant by the fold.
@@ -435,19 +467,16 @@ impl<'a> Recounter<'a> {
             Confirm,
             Cancel,
         }
-        let mut steps: Vec<(u32, Instant, usize, Step)> = Vec::new();
+        let mut steps: Vec<(u32, usize, Step)> = Vec::new();
         for i in seats {
             let seat = &self.seats[*i];
-            steps.push((seat.sequence(), seat.at, *i, Step::Grant));
-            steps.extend(seat.confirmed.map(|e| (e.sequence, e.at, *i, Step::Confirm)));
-            steps.extend(seat.cancelled.map(|e| (e.sequence, e.at, *i, Step::Cancel)));
+            steps.push((seat.sequence(), *i, Step::Grant));
+            steps.extend(seat.confirmed.map(|e| (e.sequence, *i, Step::Confirm)));
+            steps.extend(seat.cancelled.map(|e| (e.sequence, *i, Step::Cancel)));
         }
         steps.sort_unstable_by_key(|step| step.0);
-        // What every accepted transition so far has looked past is dead.
-        let mut horizon = Instant::MIN;
         let mut owner: BTreeMap<u8, usize> = BTreeMap::new();
-        for (sequence, at, i, step) in steps {
-            horizon = horizon.max(at);
+        for (sequence, i, step) in steps {
             let seat = self.seats[i];
             let index = seat.grant.booking.seat().get();
             match step {
@@ -462,7 +491,7 @@ impl<'a> Recounter<'a> {
                 Step::Grant => {
                     let surely = |other: &usize| {
                         let other = &self.seats[*other];
-                        let reach = horizon.max(self.patient_reach(other.wish.patient, seat.phase));
+                        let reach = self.looked_past(other, seat.phase);
                         other.survives(reach, |confirm| confirm.sequence < sequence)
                     };
                     let taken = owner.get(&index).is_some_and(surely);
@@ -1403,6 +1432,19 @@ mod tests {
         history.take(Take { patient: 2, seat: 1, sequence: 3, at: OPENS + HOLD, ..TAKE });
         history.take(Take { patient: 3, seat: 0, sequence: 4, at: OPENS + HOLD - 1, ..TAKE });
         history.check(&[]);
+        // The same, but somebody was quicker than the one who swept, so that there is only a refusal to be seen.
+        let mut history = History::new();
+        let refused = Answer::Refused(Refusal::plain(Code::SlotFull));
+        let late = Take { patient: 2, at: OPENS + HOLD, ..TAKE };
+        history.take(held).say(late.at, Asked::Seat(Deed::Book, History::wish(&late)), refused);
+        history.take(Take { patient: 3, seat: 0, sequence: 3, at: OPENS + HOLD - 1, ..TAKE });
+        history.check(&[]);
+        // A command to another block has not looked here.
+        let mut history = History::new();
+        let elsewhere = Take { slot: 1, ..late };
+        history.take(held).say(late.at, Asked::Seat(Deed::Book, History::wish(&elsewhere)), refused);
+        history.take(Take { patient: 3, seat: 0, sequence: 3, at: OPENS + HOLD - 1, ..TAKE });
+        history.check(&[Check::Oversold]);
     }
 
     #[test]

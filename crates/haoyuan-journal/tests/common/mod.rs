@@ -1,6 +1,7 @@
 //! What the suites share: small journals, and reading them back.
 
 #![allow(dead_code, reason = "each suite uses its part")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
 
 use haoyuan_journal::{
     Access, Disk, Entry, Error, Finished, From, Journal, Mode, Options, Payload, Place, Recovery,
@@ -31,7 +32,11 @@ pub(crate) fn small() -> Options {
 }
 
 /// Everything that can be read, in order.
-pub(crate) fn read_from(disk: &Arc<dyn Disk>, from: From, access: Access) -> Result<(Vec<Entry>, Finished), Error> {
+pub(crate) fn read_from(
+    disk: &Arc<dyn Disk>,
+    from: From,
+    access: Access,
+) -> Result<(Vec<Entry>, Finished), Error> {
     let mut recovery = Recovery::begin(Arc::clone(disk), from, access)?;
     let mut entries = Vec::new();
     while let Some(recovered) = recovery.next()? {
@@ -57,8 +62,8 @@ pub(crate) fn write(disk: &Arc<dyn Disk>, options: Options, entries: &[Entry]) {
 pub(crate) fn story(length: u32) -> Vec<Entry> {
     (0..length)
         .map(|number| {
-            let place = (number % 5 != 4).then(|| (number % 3, 0));
-            let patient = (number % 4 != 3).then(|| u128::from(number % 7 + 1) << 100 | 5);
+            let place = (number % 5 != 4).then_some((number % 3, 0));
+            let patient = (number % 4 != 3).then_some((u128::from(number % 7 + 1) << 100) | 5);
             let payload: Vec<u8> = (0..number * 13 % 131).map(|byte| (byte * 7 + number) as u8).collect();
             (place, patient, (number % 200) as u8, payload)
         })
@@ -70,4 +75,12 @@ pub(crate) fn story(length: u32) -> Vec<Entry> {
             Some(entry(place, patient, kind, &payload))
         })
         .collect()
+}
+
+pub(crate) fn is_segment(name: &str) -> bool {
+    name.strip_suffix(".hyj").is_some()
+}
+
+pub(crate) fn is_snapshot(name: &str) -> bool {
+    name.strip_suffix(".hys").is_some()
 }

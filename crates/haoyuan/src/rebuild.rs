@@ -1,0 +1,135 @@
+//! From a journal back to the state: the newest snapshot, and every record after it.
+//!
+//! INVARIANT (facts, not commands): no rule is asked, no clock read, nothing swept. The state is that of the durable
+//! records and of nothing else; what follows a gap is set aside and reported.
+
+use crate::Error;
+use crate::record::{Administered, Assembler, Record, kind};
+use crate::recorder::{Recorder, Refusals};
+use crate::state::{self, Published};
+use haoyuan_engine::{Limits, ReplayError};
+use haoyuan_journal::{Access, Disk, EntryRef, Finished, From, Recovery};
+use haoyuan_platform::Platform;
+use std::sync::Arc;
+
+/// A state that was read back, and where the journal stands.
+pub struct Rebuilt {
+    pub(crate) platform: Platform<Arc<Recorder>>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) finished: Finished,
+    /// How many records there were of each kind, by number from 1; of a snapshot's own none.
+    pub kinds: [u64; kind::WORDS.len()],
+}
+
+impl std::fmt::Debug for Rebuilt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rebuilt").field("report", self.finished.report()).finish_non_exhaustive()
+    }
+}
+
+impl Rebuilt {
+    /// The platform as it was.
+    #[must_use]
+    pub fn platform(&self) -> &Platform<Arc<Recorder>> {
+        &self.platform
+    }
+
+    /// What was found in the folder.
+    #[must_use]
+    pub fn report(&self) -> &haoyuan_journal::Report {
+        self.finished.report()
+    }
+}
+
+/// Reads a journal back, without opening it for writing if `access` says so.
+///
+/// # Errors
+/// [`Error`]: what the journal says, a record that this version does not understand, or limits that are too small.
+pub fn rebuild(
+    disk: &Arc<dyn Disk>,
+    from: From,
+    access: Access,
+    limits: Option<Limits>,
+    refusals: &Refusals,
+) -> Result<Rebuilt, Error> {
+    let mut recovery = Recovery::begin(Arc::clone(disk), from, access)?;
+    let recorder = Arc::new(Recorder::new(refusals));
+    let platform = Platform::with_trace(Arc::clone(&recorder));
+    if let Some(limits) = limits {
+        platform.open_with_limits(limits);
+    }
+    if let Some(snapshot) = recovery.take_snapshot() {
+        let beside = state::load(&platform, &snapshot.state).map_err(Error::Snapshot)?;
+        recorder.restore(beside);
+    }
+    let mut replay = Replay { platform: &platform, recorder: &recorder, assembler: Assembler::default() };
+    let mut kinds = [0; kind::WORDS.len()];
+    while let Some(recovered) = recovery.next()? {
+        let (record, segment) = (recovered.record, recovered.segment);
+        replay
+            .apply(recovered.entry)
+            .map_err(|reason| Error::Replay { record, segment, reason })?;
+        if let Some(count) = kinds.get_mut(usize::from(recovered.entry.kind).wrapping_sub(1)) {
+            *count += 1;
+        }
+    }
+    let finished = recovery.finish()?;
+    Ok(Rebuilt { platform, recorder, finished, kinds })
+}
+
+struct Replay<'a> {
+    platform: &'a Platform<Arc<Recorder>>,
+    recorder: &'a Recorder,
+    assembler: Assembler,
+}
+
+impl Replay<'_> {
+    fn apply(&mut self, entry: EntryRef<'_>) -> Result<(), String> {
+        let replay = |error: ReplayError| error.to_string();
+        let record = Record::decode(entry).map_err(|error| error.to_string())?;
+        match record {
+            Record::Transition(transition) => {
+                let engine = self.platform.engine();
+                let unknown = || ReplayError::UnknownBlock(transition.booking.block()).to_string();
+                let slot = engine.slot_of(transition.booking).ok_or_else(unknown)?;
+                engine.replay(&transition.fact(slot)).map(drop).map_err(replay)
+            }
+            Record::Refusal { command, refusal, .. } => {
+                self.platform.engine().replay_refused(&command, &refusal).map_err(replay)
+            }
+            Record::Repeated { settle, settled, .. } => {
+                self.platform.engine().replay_repeated(&settle, &settled).map_err(replay)
+            }
+            Record::Ticket { ticket, at, .. } => self
+                .platform
+                .engine()
+                .issue_ticket(&ticket, at)
+                .map_err(|refusal| format!("a ticket is refused: {}", refusal.code)),
+            Record::Fence { session, node, at, .. } => {
+                self.recorder.passed(session, node, at);
+                Ok(())
+            }
+            Record::RefusedCount { .. } | Record::Again { .. } => Ok(()),
+            Record::Published(part) => {
+                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
+                let Some(bytes) = whole else { return Ok(()) };
+                let published = Published::from_bytes(&bytes).map_err(|error| error.to_string())?;
+                let id = self
+                    .platform
+                    .publish_plan(&published.plan, published.at, &published.books)
+                    .map_err(|error| error.to_string())?;
+                if id == published.id {
+                    Ok(())
+                } else {
+                    Err(format!("session {} comes out as session {id}", published.id))
+                }
+            }
+            Record::Administered(part) => {
+                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
+                let Some(bytes) = whole else { return Ok(()) };
+                let administered = Administered::from_bytes(&bytes).map_err(|error| error.to_string())?;
+                self.platform.replay_command(&administered.command).map_err(|error| error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! What was written gives back what was decided: state hash, names, answers.
+
+mod common;
+
+use common::{EIGHT, at, doctor, morning, patient, plan, prepare, publish_line, queued, slot, synced, wish};
+use haoyuan::ids::IdempotencyKey;
+use haoyuan::instant::{DAY, HOUR, MINUTE};
+use haoyuan::journal::sim::{Faults, SimDisk};
+use haoyuan::journal::{Access, Disk, From, Recovery};
+use haoyuan::record::{Record, kind};
+use haoyuan::refusal::Code;
+use haoyuan::request::{Settle, Wish};
+use haoyuan::{Durability, Error, Options, Refusals, Registry, rebuild};
+use std::sync::Arc;
+
+fn rebuilt_hash(disk: &Arc<dyn Disk>, from: From) -> ([u8; 32], haoyuan::Rebuilt) {
+    let rebuilt = rebuild(disk, from, Access::Read, Some(common::limits()), &Refusals::All).unwrap();
+    (rebuilt.platform().state_hash(), rebuilt)
+}
+
+/// A morning of several threads on a simulated disk, closed.
+fn played(seed: u64, threads: u64, options: Options) -> (Arc<dyn Disk>, [u8; 32]) {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
+    let registry = Registry::open_on(Arc::clone(&disk), options).unwrap();
+    prepare(&registry);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let registry = &registry;
+            scope.spawn(move || morning(registry, seed, thread, threads, 400));
+        }
+    });
+    let _ = registry.tick(at(0)).unwrap();
+    let hash = registry.state_hash();
+    assert!(registry.engine().audit().is_ok());
+    registry.close().unwrap();
+    (disk, hash)
+}
+
+#[test]
+fn i24_replaying_the_journal_rebuilds_the_state_byte_for_byte() {
+    for (seed, threads) in [(1, 1), (2, 4), (3, 4)] {
+        let (disk, live) = played(seed, threads, synced());
+        let (hash, rebuilt) = rebuilt_hash(&disk, From::Start);
+        assert_eq!(hash, live, "seed {seed}, {threads} threads");
+        assert!(rebuilt.platform().engine().audit().is_ok());
+        // The run has every kind of record but the counted refusals.
+        for (number, word) in kind::WORDS.iter().enumerate() {
+            let counted = number + 1 == usize::from(kind::REFUSED_COUNT);
+            assert!(counted || rebuilt.kinds[number] > 0, "no `{word}`: {:?}", rebuilt.kinds);
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_and_its_tail_give_the_same_state_as_the_first_segment() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(9));
+    let mut registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    prepare(&registry);
+    morning(&registry, 1, 0, 2, 300);
+    let _ = registry.tick(at(-3 * DAY)).unwrap();
+    registry.snapshot().unwrap();
+    morning(&registry, 2, 1, 2, 300);
+    let answer = registry.execute(&publish_line("W2", "D-WANG", 11, 5));
+    assert!(answer.contains(r#""outcome":"done""#), "{answer}");
+    let live = registry.state_hash();
+    let names = registry.platform().names();
+    registry.close().unwrap();
+
+    let (whole, _) = rebuilt_hash(&disk, From::Start);
+    let (tail, rebuilt) = rebuilt_hash(&disk, From::Snapshot);
+    assert!(rebuilt.report().snapshot.is_some() && rebuilt.report().in_snapshot == 0);
+    assert_eq!((whole, tail), (live, live));
+    assert_eq!(rebuilt.platform().names(), names, "directory, policies and carry ledger");
+
+    // The next sessions are planned as if nothing had happened, and fences passed before are not passed again.
+    let registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    let again = registry.execute(&publish_line("W2", "D-WANG", 12, 5));
+    assert!(again.contains("published already"), "{again}");
+    let overlap = registry.execute(&publish_line("W3", "D-WANG", 11, 5));
+    assert!(overlap.contains("two places at once"), "{overlap}");
+    let next = registry.execute(&publish_line("W3", "D-WANG", 12, 5));
+    let other = Registry::in_memory(&Options { durability: Durability::Memory, ..queued() });
+    prepare(&other);
+    let _ = other.execute(&publish_line("W2", "D-WANG", 11, 5));
+    assert_eq!(next, other.execute(&publish_line("W3", "D-WANG", 12, 5)), "the carry goes on where it stood");
+    registry.close().unwrap();
+}
+
+#[test]
+fn i10_a_fence_is_passed_once_whatever_ticks_and_restarts_there_are() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(4));
+    let mut fences = 0;
+    for (opening, hours) in [(0, -2), (1, -1), (2, 23), (3, 7 * 24 + 23)] {
+        let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        if opening == 0 {
+            prepare(&registry);
+        }
+        for minute in [-1, 0, 0, 1] {
+            registry.tick(at(hours * HOUR + minute * MINUTE)).unwrap().durable().unwrap();
+        }
+        if opening == 2 {
+            registry.snapshot().unwrap();
+        }
+        registry.close().unwrap();
+        let (_, rebuilt) = rebuilt_hash(&disk, From::Start);
+        let now = rebuilt.kinds[usize::from(kind::FENCE) - 1];
+        assert!(now >= fences, "none is taken back");
+        fences = now;
+    }
+    // The reserve of each of six sessions falls at 07:00 of its day; those of April lie ahead.
+    assert_eq!(fences, 6);
+    // With or without the events, the reserve is gone at its instant.
+    let silent = Registry::open_on(disk, synced()).unwrap();
+    let session = silent.engine().find("session-5").unwrap();
+    let free = |ms| {
+        let fence = at(5 * DAY - HOUR);
+        let class = haoyuan::terms::Class::Public;
+        let channel = haoyuan::terms::Channel::App;
+        silent.engine().availability(slot(session, 0), class, channel, fence.plus(ms)).unwrap().free
+    };
+    assert_eq!((free(-1), free(0)), (2, 3));
+}
+
+#[test]
+fn scenario_9_holds_that_ran_out_in_the_outage_expire_at_their_own_instant() {
+    let disk = SimDisk::new(7);
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let registry = Registry::open_on(Arc::clone(&shared), synced()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    // 10:00 and 10:08 of the day before; a hold lives for fifteen minutes.
+    let ten = at(-DAY + 2 * HOUR);
+    let hold = |number, now| {
+        let decided = registry.hold(&wish(number, slot(session, 0)), now).unwrap();
+        decided.durable().unwrap().unwrap().booking
+    };
+    let (early, late) = (hold(1, ten), hold(2, ten.plus(8 * MINUTE)));
+    // 10:10: the power fails.
+    let after = disk.crash(haoyuan::journal::sim::Survival::Nothing);
+    drop(registry);
+
+    let again = Registry::open_on(Arc::new(after), synced()).unwrap();
+    let confirm = |number, booking, now| {
+        let settle = Settle { patient: patient(number), booking, key: None };
+        again.confirm(&settle, now).unwrap().durable().unwrap().map_err(|refusal| refusal.code)
+    };
+    // 10:15:00.000: the first is dead at its own instant, not at the end of the outage; its seat goes to another.
+    assert_eq!(confirm(1, early, ten.plus(15 * MINUTE)), Err(Code::HoldExpired));
+    let other = again.book(&wish(3, slot(session, 0)), ten.plus(15 * MINUTE)).unwrap().durable().unwrap().unwrap();
+    assert_eq!(other.booking.seat(), early.seat());
+    // 10:22:59.999: the second still lives.
+    assert!(confirm(2, late, ten.plus(23 * MINUTE - 1)).is_ok());
+    assert!(again.engine().audit().is_ok());
+    let hash = again.state_hash();
+    again.close().unwrap();
+    drop(shared);
+    let _ = hash;
+}
+
+#[test]
+fn a_failed_journal_refuses_changes_before_deciding_and_answers_questions() {
+    let disk = SimDisk::new(5);
+    let registry = Registry::open_on(Arc::new(disk.clone()), synced()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    let wish = |number| wish(number, slot(session, 0));
+    registry.hold(&wish(1), at(-DAY)).unwrap().durable().unwrap().unwrap();
+    disk.set_faults(Faults { fail_sync: Some(1), ..Faults::default() });
+    // This one was decided; that it is not durable is told to whoever waits.
+    let decided = registry.hold(&wish(2), at(-DAY)).unwrap();
+    assert!(decided.answer.is_ok());
+    assert!(decided.ack.wait().is_err() && !decided.ack.is_durable());
+    let before = registry.state_hash();
+    let refused = registry.hold(&wish(3), at(-DAY));
+    assert!(matches!(refused, Err(Error::Undecided(_))), "{refused:?}");
+    let told = registry.execute(r#"{"command":"tick","at":"2026-04-01T09:00:00+08:00"}"#);
+    assert!(told.contains("nothing was decided"), "{told}");
+    assert_eq!(registry.state_hash(), before);
+    let asked = registry.execute(r#"{"command":"state_hash","at":"2026-04-01T09:00:00+08:00"}"#);
+    assert!(asked.contains(r#""outcome":"done""#), "{asked}");
+    assert!(registry.engine().availability(
+        slot(session, 0),
+        haoyuan::terms::Class::Public,
+        haoyuan::terms::Channel::App,
+        at(-DAY)
+    ).is_ok());
+}
+
+#[test]
+fn an_answer_given_again_is_acknowledged_only_when_the_first_is_durable() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(6));
+    let registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    let wish = Wish { key: IdempotencyKey::new(7), ..wish(1, slot(session, 0)) };
+    let first = registry.hold(&wish, at(-DAY)).unwrap();
+    let second = registry.hold(&wish, at(-DAY + 1)).unwrap();
+    assert_eq!(first.answer, second.answer);
+    second.ack.wait().unwrap();
+    assert!(first.ack.is_durable());
+    registry.close().unwrap();
+    let mut recovery = Recovery::begin(disk, From::Start, Access::Read).unwrap();
+    let mut again = 0;
+    while let Some(recovered) = recovery.next().unwrap() {
+        again += u32::from(matches!(Record::decode(recovered.entry), Ok(Record::Again { .. })));
+    }
+    assert_eq!(again, 1);
+}
+
+#[test]
+fn refusals_are_written_as_chosen_and_counted_ones_add_up() {
+    let ask = |refusals: Refusals| {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(8));
+        let registry = Registry::open_on(Arc::clone(&disk), Options { refusals, ..synced() }).unwrap();
+        registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+        let session = registry.engine().find("session-0").unwrap();
+        for number in 0..50 {
+            let _ = registry.book(&wish(number, slot(session, 0)), at(-DAY + 5_000 * i64::try_from(number).unwrap()));
+        }
+        let unknown = Settle {
+            patient: patient(99),
+            booking: haoyuan::ids::BookingId::new(1).unwrap(),
+            key: None,
+        };
+        let _ = registry.cancel(&unknown, at(-DAY));
+        let live = registry.state_hash();
+        registry.close().unwrap();
+        assert_eq!(rebuilt_hash(&disk, From::Start).0, live);
+        let mut recovery = Recovery::begin(disk, From::Start, Access::Read).unwrap();
+        let (mut single, mut counted, mut minutes) = (0, 0, 0);
+        while let Some(recovered) = recovery.next().unwrap() {
+            match Record::decode(recovered.entry).unwrap() {
+                Record::Refusal { .. } => single += 1,
+                Record::RefusedCount { count, minute, .. } => {
+                    assert!(u64::from(minute) >= u64::try_from((EIGHT - DAY) / 60_000).unwrap());
+                    counted += count;
+                    minutes += 1;
+                }
+                _ => {}
+            }
+        }
+        (single, counted, minutes)
+    };
+    // Two public seats of three: 48 are refused, and one cancellation.
+    assert_eq!(ask(Refusals::All), (49, 0, 0));
+    assert_eq!(ask(Refusals::ByReason(vec![Code::UnknownBooking])), (1, 0, 0));
+    let (single, counted, minutes) = ask(Refusals::PerMinute);
+    assert_eq!((single, counted), (0, 49));
+    assert!((2..12).contains(&minutes), "{minutes}");
+    assert_eq!(ask(Refusals::None), (0, 0, 0));
+}
+
+#[test]
+fn who_and_why_are_written_beside_the_decision() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(3));
+    let registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    prepare(&registry);
+    let line = r#"{"command":"book","at":"2026-04-09T09:00:00+08:00","patient":"5f0c6f0f6c1d4b7e9a3d2e1f00112233",
+        "session":"W1","slot":0,"class":"on_site","channel":"window",
+        "actor":{"role":"clerk","id":"0123456789abcdef","contact":"00000000000000c0","reason":3}}"#;
+    let answer = registry.execute(line);
+    assert!(answer.contains("granted"), "{answer}");
+    let wrong = registry.execute(&line.replace("0123456789abcdef", "张三"));
+    assert!(wrong.contains("actor.id") && !wrong.contains("张三"), "{wrong}");
+    registry.close().unwrap();
+    let mut recovery = Recovery::begin(disk, From::Start, Access::Read).unwrap();
+    let mut actors = Vec::new();
+    while let Some(recovered) = recovery.next().unwrap() {
+        match Record::decode(recovered.entry).unwrap() {
+            Record::Transition(transition) => actors.push(transition.actor),
+            Record::Ticket { actor, .. } => assert_eq!(actor, doctor()),
+            _ => {}
+        }
+    }
+    let [clerk] = actors[..] else { panic!("{actors:?}") };
+    assert_eq!((clerk.role, clerk.id.unwrap().get()), (haoyuan::Role::Clerk, 0x0123_4567_89ab_cdef));
+    assert_eq!((clerk.contact.unwrap().get(), clerk.reason.unwrap().get()), (0xc0, 3));
+}
