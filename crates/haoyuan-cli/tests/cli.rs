@@ -327,6 +327,28 @@ fn a_reader_that_has_gone_ends_the_program_quietly() {
     assert!(output.stderr.is_empty(), "{}", stderr(&output));
 }
 
+#[test]
+fn every_example_is_answered_as_it_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/run");
+    let mut seen = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let Some(stem) = name.strip_suffix(".jsonl").filter(|stem| !stem.ends_with(".expected")) else {
+            continue;
+        };
+        let expected = fs::read_to_string(folder.join(format!("{stem}.expected.jsonl"))).unwrap();
+        let output = run(&["run", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0));
+        for (answer, expected) in stdout(&output).lines().zip(expected.lines()) {
+            assert_eq!(answer, expected, "{name}");
+        }
+        assert_eq!(stdout(&output).lines().count(), expected.lines().count(), "{name}");
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
 // ---- policy and roster
 
 #[test]

@@ -126,7 +126,7 @@ impl Route {
     /// The nodes, first choice first.
     #[must_use]
     pub fn nodes(&self) -> &[NodeIndex] {
-        &self.nodes[..usize::from(self.len)]
+        &self.nodes[..usize::from(self.len).min(2)]
     }
 }
 

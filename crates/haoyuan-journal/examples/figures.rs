@@ -32,6 +32,7 @@ fn main() {
     append(&root, 1);
     append(&root, 2);
     one_alone(&root);
+    callers(&root, 16);
     many(&root, HashKind::Blake3);
     many(&root, HashKind::Sm3);
     reading(&root);
@@ -137,6 +138,37 @@ fn one_alone(root: &Path) {
         "  bare write+sync: {} before, {} after",
         percentiles(before),
         percentiles(bare(root, size, COUNT))
+    );
+}
+
+/// Callers that each wait for their receipt before they bring the next entry.
+fn callers(root: &Path, threads: u32) {
+    const EACH: u32 = 2000;
+    let (_, journal) = open(root, "callers", Options::default());
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let journal = &journal;
+            scope.spawn(move || {
+                for number in 1..=EACH {
+                    journal
+                        .append(entry(thread, number, u128::from(thread) + 1))
+                        .wait()
+                        .expect("the disk works");
+                }
+            });
+        }
+    });
+    let spent = begun.elapsed();
+    let stats = journal.stats();
+    journal.close().expect("the disk works");
+    let size = (stats.bytes / stats.groups) as usize;
+    let bare: Duration = bare(root, size, stats.groups as usize).iter().sum();
+    println!(
+        "{threads} callers that each wait: {:.0} records/s, {:.1} a group; bare loop of these groups: {:.0} %",
+        stats.records as f64 / spent.as_secs_f64(),
+        stats.records as f64 / stats.groups as f64,
+        100.0 * bare.as_secs_f64() / spent.as_secs_f64()
     );
 }
 

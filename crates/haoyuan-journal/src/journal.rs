@@ -37,7 +37,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The host acknowledges when the entry is queued. What a crash can cost is bounded: entries of the last `window`
-    /// (plus the time of one sync), and no more than `records` of them (plus one for each thread that appends).
+    /// (plus the time the disk takes for two groups), and no more than `records` of them (plus one for each thread that
+    /// appends).
     Async {
         /// The loss window in time.
         window: Duration,
@@ -87,8 +88,8 @@ impl Default for Options {
             shard: 0,
             segment_bytes: 64 << 20,
             preallocate: 1 << 20,
-            group_bytes: 512 << 10,
-            queue: 1 << 14,
+            group_bytes: 1 << 20,
+            queue: 1 << 15,
             held_back: 1 << 16,
             predecessor_wait: Duration::from_secs(10),
             threads: true,
@@ -112,8 +113,11 @@ impl Options {
             if records < 16 {
                 return wrong("mode", "needs a loss window of at least 16 records");
             }
-            if window.is_zero() {
-                return wrong("mode", "needs a loss window of more than no time; choose `Synced` for that");
+            if window < Duration::from_millis(1) {
+                return wrong(
+                    "mode",
+                    "needs a loss window of at least 1 ms; choose `Synced` to lose nothing",
+                );
             }
         }
         Ok(())
@@ -480,8 +484,9 @@ impl Shared {
             return Turn::Failed;
         }
         if let Err(error) = keeper.fill(self).and_then(|()| self.check_held_back(&keeper)) {
-            drop(keeper);
             self.poison(error);
+            drop(keeper);
+            self.announce();
             return Turn::Failed;
         }
         if keeper.group.tickets.is_empty() {
@@ -501,8 +506,9 @@ impl Shared {
                 break tail;
             }
             if let Err(error) = keeper.fill(self) {
-                drop(keeper);
                 self.poison(error);
+                drop(keeper);
+                self.announce();
                 return Turn::Failed;
             }
         };
@@ -517,18 +523,20 @@ impl Shared {
         if let Err(error) = tail.commit(&group) {
             // Poisoned before the tail is let go: the next group is never written.
             self.poison(error);
+            drop(tail);
+            self.announce();
             return Turn::Failed;
         }
         let callbacks = self.complete(&mut tail, group);
         drop(tail);
-        for callback in callbacks {
+        for (_, callback) in callbacks {
             callback(Ok(()));
         }
         Turn::Committed
     }
 
     /// Marks the tickets of a durable group and tells whoever waits for them.
-    fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<Callback> {
+    fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<(u64, Callback)> {
         let mut settled = self.settled.load(Ordering::Relaxed);
         for ticket in &group.tickets {
             let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
@@ -563,15 +571,16 @@ impl Shared {
     }
 
     /// Takes out the waiters that are `due`: threads are woken, callbacks are given back to be called without a lock.
-    fn notify(&self, due: impl Fn(&Waiter) -> bool) -> Vec<Callback> {
+    fn notify(&self, due: impl Fn(&Waiter) -> bool) -> Vec<(u64, Callback)> {
         let mut callbacks = Vec::new();
         let mut waiters = self.waiters.lock();
         let mut index = 0;
         while index < waiters.len() {
             if due(&waiters[index]) {
-                match waiters.swap_remove(index).notify {
+                let Waiter { ticket, notify } = waiters.swap_remove(index);
+                match notify {
                     Notify::Thread(thread) => thread.unpark(),
-                    Notify::Callback(callback) => callbacks.push(callback),
+                    Notify::Callback(callback) => callbacks.push((ticket, callback)),
                 }
             } else {
                 index += 1;
@@ -583,16 +592,18 @@ impl Shared {
 
     /// The first failure is the last thing that happens.
     fn poison(&self, error: Error) {
-        let cause = Arc::clone(self.cause.get_or_init(|| Arc::new(error)));
-        {
-            let _waiters = self.waiters.lock();
-            if self.state.load(Ordering::Relaxed) == OPEN {
-                // Release: pairs with the Acquire of `failure`.
-                self.state.store(POISONED, Ordering::Release);
-            }
+        drop(self.cause.set(Arc::new(error)));
+        let _waiters = self.waiters.lock();
+        if self.state.load(Ordering::Relaxed) == OPEN {
+            // Release: pairs with the Acquire of `failure`.
+            self.state.store(POISONED, Ordering::Release);
         }
-        for callback in self.notify(|_| true) {
-            callback(Err(Error::Poisoned { cause: Arc::clone(&cause) }));
+    }
+
+    /// Tells everybody who waits that it is over. Called without a lock: callbacks may ask the journal things.
+    fn announce(&self) {
+        for (ticket, callback) in self.notify(|_| true) {
+            callback(self.outcome(ticket).unwrap_or(Err(Error::Closed)));
         }
         self.wake(0);
         self.wake(1);
@@ -688,11 +699,11 @@ impl Shared {
 
     fn wait_a_little(&self, backoff: &Backoff) {
         self.wake(0);
-        if self.threads.get().is_none() {
-            self.lead();
-        }
-        if backoff.is_completed() {
-            thread::park_timeout(Duration::from_micros(50));
+        if backoff.is_completed() || self.threads.get().is_none() {
+            // It waits anyway, so it may as well write.
+            if self.lead() == Turn::Idle {
+                thread::park_timeout(Duration::from_micros(50));
+            }
         } else {
             backoff.snooze();
         }
@@ -753,6 +764,9 @@ impl std::error::Error for Full {}
 pub struct Mark(Position);
 
 /// The journal's promise about one entry. Costs nothing to drop.
+///
+/// `Ok` means durable. An error means that the entry is not acknowledged; it may be on disk all the same, as any write
+/// may that failed half-way, and is then found by the next recovery.
 #[derive(Clone, Copy)]
 #[must_use = "an entry is durable only when its receipt says so"]
 pub struct Receipt<'a> {
@@ -815,7 +829,7 @@ impl Receipt<'_> {
     }
 
     /// Calls back once, when the entry is durable or never will be: from the thread that synced it, or at once from
-    /// this one. The callback must not wait for the journal.
+    /// this one. The callback must neither wait for the journal nor panic.
     pub fn on_durable(&self, callback: impl FnOnce(Result<(), Error>) + Send + 'static) {
         let shared = self.shared;
         let mut waiters = shared.waiters.lock();
@@ -1126,9 +1140,7 @@ impl Journal {
         tail.file = None;
         tail.lock = None;
         drop(tail);
-        for callback in shared.notify(|_| true) {
-            callback(Err(Error::Closed));
-        }
+        shared.announce();
         for handle in self.handles.lock().drain(..) {
             handle.thread().unpark();
             if handle.join().is_err() {

@@ -91,6 +91,7 @@ fn check(run: &Run, survivor: &SimDisk, what: &str) {
         read_from(&disk, From::Snapshot, Access::Write).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(finished.frontier().iter().collect::<Vec<_>>(), frontier, "{what}: from the snapshot");
     assert!(entries.ends_with(&after), "{what}: from the snapshot");
+    assert_eq!(finished.report().bad_snapshots, [] as [String; 0], "{what}: a name without its contents");
 
     let journal = Journal::start(finished, small()).unwrap_or_else(|error| panic!("{what}: {error}"));
     let more = entry(Some((9, 1)), None, 1, b"and on");

@@ -84,6 +84,23 @@ fn a_flipped_bit_in_preallocated_zeros_is_detected() {
 }
 
 #[test]
+fn a_torn_tail_is_reported_and_cut() {
+    let disk = journal(5, small());
+    let name = "00000001.hyj";
+    let bytes = disk.contents(name).unwrap();
+    disk.place(name, &[&bytes[..], &[0x55; 5000]].concat());
+    let (entries, finished) = read_from(&shared(&disk), From::Start, Access::Write).unwrap();
+    let torn = finished.report().torn.clone().unwrap();
+    assert_eq!((torn.file.as_str(), torn.offset, torn.bytes), (name, bytes.len() as u64, 5000));
+    // Cut before anything is written behind it, and durably.
+    let journal = Journal::start(finished, small()).unwrap();
+    let stopped = disk.crash(haoyuan_journal::sim::Survival::Nothing);
+    assert_eq!(stopped.contents(name).unwrap(), bytes);
+    drop(journal);
+    assert_eq!(read(&shared(&disk)).unwrap(), entries);
+}
+
+#[test]
 fn every_length_of_a_cut_file_is_detected_or_ends_between_groups() {
     let disk = journal(20, small());
     let whole = read(&shared(&disk)).unwrap();

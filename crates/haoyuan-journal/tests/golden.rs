@@ -20,7 +20,8 @@ fn folder(name: &str) -> PathBuf {
 fn written(hash: HashKind) -> SimDisk {
     let disk = SimDisk::new(1);
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let journal = Journal::open(shared, Options { hash, shard: 220_000, ..small() }).unwrap();
+    let journal =
+        Journal::open(shared, Options { hash, shard: 220_000, segment_bytes: 1024, ..small() }).unwrap();
     for (at, entry) in story(25).into_iter().enumerate() {
         let _ = journal.append(entry);
         if at % 3 == 2 {
@@ -39,7 +40,8 @@ fn check(name: &str, hash: HashKind) {
     let folder = folder(name);
     let disk = written(hash);
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    let exported: String = heads(&shared).unwrap().iter().map(|head| format!("{head}\n")).collect();
+    let exported: String =
+        heads(&shared).unwrap().iter().flat_map(|head| [head.to_string(), "\n".to_owned()]).collect();
     let mut files: BTreeMap<String, Vec<u8>> =
         disk.list().unwrap().into_iter().map(|name| (name.clone(), disk.contents(&name).unwrap())).collect();
     files.insert("heads.txt".to_owned(), exported.into_bytes());
@@ -62,7 +64,9 @@ fn check(name: &str, hash: HashKind) {
     }
     // Read from the golden files themselves, without writing into the repository.
     let disk = SimDisk::new(1);
-    golden.iter().for_each(|(name, bytes)| disk.place(name, bytes));
+    for (name, bytes) in &golden {
+        disk.place(name, bytes);
+    }
     let shared: Arc<dyn Disk> = Arc::new(disk);
     let (entries, finished) = read_from(&shared, From::Start, Access::Read).unwrap();
     assert_eq!(entries, story(25));

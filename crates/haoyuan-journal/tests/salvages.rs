@@ -187,10 +187,12 @@ fn what_follows_a_gap_is_set_aside_and_reported_after_a_salvage() {
 #[test]
 fn a_snapshot_shows_what_is_missing_at_the_end() {
     let disk = SimDisk::new(1);
-    let story = story(10);
+    let story = story(20);
     let journal = Journal::open(shared(&disk), small()).unwrap();
-    story.iter().for_each(|entry| journal.append(entry.clone()).wait().unwrap());
-    let vector = [haoyuan_journal::Place { block: 0, sequence: 3 }];
+    for entry in &story {
+        journal.append(entry.clone()).wait().unwrap();
+    }
+    let vector = [haoyuan_journal::Place { block: 0, sequence: 6 }];
     journal.snapshot(journal.mark().unwrap(), &vector, b"").unwrap();
     journal.close().unwrap();
     for name in segments(&disk).iter().skip(1) {
@@ -199,7 +201,7 @@ fn a_snapshot_shows_what_is_missing_at_the_end() {
     let to = SimDisk::new(2);
     let found = salvage(&shared(&disk), &shared(&to), &small()).unwrap();
     assert!(
-        found.missing.iter().any(|missing| missing.block == 0 && *missing.sequences.end() == 3),
+        found.missing.iter().any(|missing| missing.block == 0 && *missing.sequences.end() == 6),
         "{found:?}"
     );
 }

@@ -43,17 +43,20 @@ fn table() -> String {
     let mut page = String::from(
         "# Refusals 拒绝代码\n\n\
          In order of precedence: a request that breaks several rules is refused with the first code that applies. A number or\n\
-         code never changes its meaning. `retry` says whether the same request can help later: `never`; `now`, at once;\n\
-         `when_returned`, when somebody gives a seat back. Where the instant is known the answer says `from` and names it.\n\n\
+         code never changes its meaning. `retry` says whether the same request can help without being changed: `never`; `now`,\n\
+         at once; `later`, when somebody gives a seat back, or from the instant that the answer names.\n\n\
          按优先顺序排列:一个请求同时违反多条规则时,以最先适用的代码拒绝。编号与代码的含义永不改变。`retry` 说明原样重试\n\
-         是否有用:`never` 无用;`now` 可立即重试;`when_returned` 有人退号后可重试;已知时刻时,答复为 `from` 并写明该时刻。\n\n\
+         是否有用:`never` 无用;`now` 可立即重试;`later` 有人退号后可重试,或在答复写明的时刻之后重试。\n\n\
          This page is written by `HAOYUAN_BLESS=1 cargo test -p haoyuan --test the_house` from the table in the code.\n\
          本页由上述命令根据代码中的表生成,请勿手工修改。\n\n\
          | number | code | retry | message | 提示 |\n|---|---|---|---|---|\n",
     );
     for code in Code::ALL {
-        let retry = Refusal::plain(*code).retry;
-        let retry = if retry == Retry::WhenReturned { "when_returned, from" } else { retry.text() };
+        let retry = match Refusal::plain(*code).retry {
+            Retry::Never => "never",
+            Retry::Now => "now",
+            Retry::From(_) | Retry::WhenReturned => "later",
+        };
         writeln!(page, "| {} | `{code}` | {retry} | {} | {} |", code.number(), code.en(), code.zh())
             .expect("a string takes everything");
     }

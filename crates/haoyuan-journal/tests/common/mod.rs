@@ -23,8 +23,9 @@ pub(crate) fn entry(place: Option<(u32, u32)>, patient: Option<u128>, kind: u8, 
 pub(crate) fn small() -> Options {
     Options {
         mode: Mode::Synced { max_delay: Duration::ZERO },
-        segment_bytes: 1024,
-        preallocate: 256,
+        segment_bytes: 1536,
+        // Of the groups of these stories some are small in comparison and some are large.
+        preallocate: 1000,
         threads: false,
         predecessor_wait: Duration::from_millis(50),
         ..Options::default()
