@@ -64,26 +64,26 @@
 //!
 #![doc = include_str!("../DESIGN.md")]
 
-mod audit;
+mod sync;
+mod seat;
 mod block;
-mod claim;
-mod engine;
+mod patients;
+mod sessions;
+mod limits;
 mod fact;
+mod engine;
+mod target;
+mod memory;
+mod portfolio;
+mod tickets;
+mod claim;
+mod settle;
+mod publish;
+mod search;
+mod audit;
+mod replay;
 #[cfg(all(test, loom))]
 mod interleavings;
-mod limits;
-mod memory;
-mod patients;
-mod portfolio;
-mod publish;
-mod replay;
-mod search;
-mod seat;
-mod sessions;
-mod settle;
-mod sync;
-mod target;
-mod tickets;
 
 pub use audit::Audit;
 pub use engine::Engine;

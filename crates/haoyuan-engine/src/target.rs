@@ -134,7 +134,7 @@ pub(crate) fn refuse_by_block(code: Code) -> Refusal {
 }
 
 /// A denial in the caller's terms.
-#[inline]
+#[inline(always)]
 pub(crate) fn refuse(tree: &PoolTree, row: &SessionRow, denial: Denial, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
     let loosens = match denial.code {

@@ -181,6 +181,24 @@ fn swapped_deleted_and_duplicated_segments_are_detected() {
     detected(&disk, &whole, false, "the last duplicated behind itself");
 }
 
+/// Same number, same counts, every byte of it valid: only the head of the segment before tells it apart.
+#[test]
+fn a_segment_of_another_journal_is_detected() {
+    let disk = journal(14, small());
+    let whole = read(&shared(&disk)).unwrap();
+    let other = SimDisk::new(1);
+    let mut changed = whole.clone();
+    changed[0].kind ^= 1;
+    write(&shared(&other), small(), &changed);
+    for name in segments(&disk).iter().skip(1) {
+        let bytes = disk.contents(name).unwrap();
+        assert_ne!(other.contents(name).unwrap(), bytes);
+        disk.place(name, &other.contents(name).unwrap());
+        detected(&disk, &whole, false, &format!("`{name}` of another journal"));
+        disk.place(name, &bytes);
+    }
+}
+
 /// The numbers in a header, with a checksum that fits: an insider, or a program of another time.
 fn with_version(
     disk: &SimDisk,
