@@ -31,6 +31,9 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Rush(Rush),
     Run(Run),
+    Audit(Box<Audit>),
+    Snapshot(Snapshot),
+    Recover(Recover),
     Policy {
         #[command(subcommand)]
         command: Policy,
@@ -70,6 +73,63 @@ pub(crate) struct Rush {
     pub(crate) json: bool,
     #[arg(long)]
     pub(crate) print_scenario: bool,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long, requires = "journal")]
+    pub(crate) sync: bool,
+}
+
+/// `haoyuan audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[arg(long, value_name = "ID")]
+    pub(crate) booking: Option<String>,
+    #[arg(long, value_name = "KEY")]
+    pub(crate) patient: Option<String>,
+    #[arg(long, value_name = "CODE")]
+    pub(crate) session: Option<String>,
+    #[arg(long, value_name = "CODE")]
+    pub(crate) practitioner: Option<String>,
+    #[arg(long, value_name = "ROLE|KEY")]
+    pub(crate) actor: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    #[arg(long, value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    #[arg(long, value_name = "SESSION/SLOT/SEAT")]
+    pub(crate) seat: Option<String>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) export: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) heads: bool,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `haoyuan snapshot`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `haoyuan recover`.
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[arg(long, value_name = "NEWDIR")]
+    pub(crate) salvage: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `haoyuan run`.
@@ -79,6 +139,10 @@ pub(crate) struct Run {
     pub(crate) file: PathBuf,
     #[arg(long)]
     pub(crate) strict: bool,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long, requires = "journal")]
+    pub(crate) sync: bool,
 }
 
 /// `haoyuan policy`.

@@ -6,8 +6,10 @@
 //! Exit codes: 0 ok, 1 a check was violated, 2 bad usage or input.
 
 mod args;
+mod audit;
 mod failure;
 mod files;
+mod journal;
 mod lang;
 mod messages;
 mod policies;
@@ -53,6 +55,9 @@ fn execute(args: &[OsString], lang: Lang) -> Result<(), Failure> {
     match &cli.command {
         Command::Rush(options) => rush::run(options, lang),
         Command::Run(options) => run::run(options, lang),
+        Command::Audit(options) => audit::run(options, lang),
+        Command::Snapshot(options) => journal::snapshot(options, lang),
+        Command::Recover(options) => journal::recover(options, lang),
         Command::Policy { command } => policies::policy(command, lang),
         Command::Roster { command } => policies::roster(command, lang),
         Command::Completions { shell } => {

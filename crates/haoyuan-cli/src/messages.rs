@@ -104,6 +104,8 @@ Environment
     "help.haoyuan.rush:json": "Print one JSON object instead of the report", "输出一个 JSON 对象而不是报告";
     "help.haoyuan.rush:print_scenario": "Print the embedded scenario, to copy from, and stop",
         "打印内置场景以供参考,然后结束";
+    "help.haoyuan.rush:journal": "Keep a journal in this new folder", "在此新目录中记录日志";
+    "help.haoyuan.rush:sync": "Sync every batch to disk before it counts as durable", "每批记录同步到磁盘后才算持久";
     "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00
 the last of them opens, and everybody asks at once: the public, referred patients
 and contract residents with their tickets, revisits, the window, the green
@@ -144,6 +146,10 @@ Examples
         "命令文件(JSON Lines);- 或省略表示标准输入";
     "help.haoyuan.run:strict": "Stop with exit code 2 at the first line that is not a valid command",
         "遇到第一行无效命令即停止,退出码为 2";
+    "help.haoyuan.run:journal": "Keep a journal in this folder, and go on from what is in it",
+        "在此目录中记录日志,并从其中已有的内容继续";
+    "help.haoyuan.run:sync": "Answer only when the answer is on disk; without it a crash costs at most 50 ms",
+        "写入磁盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
     "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer
 begins with the number of its line; blank lines have none. A line that is no
 command is answered with an error naming line, field and reason, and the next one
@@ -161,6 +167,58 @@ Examples
   haoyuan run morning.jsonl > answers.jsonl
   haoyuan run --strict < morning.jsonl
 ";
+
+    "help.haoyuan.audit": "Verify a journal, and ask who did what, when, why, and to which seat",
+        "核验日志,并查询何人何时因何对何号做了什么";
+    "usage.haoyuan.audit": "haoyuan audit [OPTIONS] DIR", "haoyuan audit [选项] 目录";
+    "help.haoyuan.audit:folder": "Folder of the journal; it may be in use", "日志目录;可以正在使用";
+    "help.haoyuan.audit:booking": "Only this booking (16 hexadecimal digits)", "仅此预约(16 位十六进制)";
+    "help.haoyuan.audit:patient": "Only this patient's key (32 hexadecimal digits)", "仅此患者键(32 位十六进制)";
+    "help.haoyuan.audit:session": "Only the session with this code", "仅此编码的班次";
+    "help.haoyuan.audit:practitioner": "Only the practitioner with this code", "仅此编码的医生";
+    "help.haoyuan.audit:actor": "Only what somebody did, or was the contact for: a role (patient, clerk, doctor …) or a person's key",
+        "仅某人所做或作为联系人的操作:角色(patient、clerk、doctor 等)或人员键";
+    "help.haoyuan.audit:from": "From this instant or day on", "自此时刻或此日起";
+    "help.haoyuan.audit:to": "Before this instant, or up to the end of this day", "至此时刻之前,或至此日结束";
+    "help.haoyuan.audit:code": "Only refusals with this code", "仅此代码的拒绝";
+    "help.haoyuan.audit:seat": "The life of one seat: session, slot from 0, seat of the slot from 0",
+        "一个号的全程:班次、时段(从 0 起)、时段内的号(从 0 起)";
+    "help.haoyuan.audit:export": "Write all that is asked for to a new file: .ndjson, .csv or .sqlite",
+        "将查询结果写入新文件:.ndjson、.csv 或 .sqlite";
+    "help.haoyuan.audit:heads": "Print the chain head of each segment, to sign or to deposit", "输出每段的链头,以供签名或存证";
+    "help.haoyuan.audit:against": "Check the journal against heads that were printed before", "对照此前输出的链头核验";
+    "help.haoyuan.audit:json": "Print one JSON object", "输出一个 JSON 对象";
+    "more.haoyuan.audit": "Everything is read from the first byte: checksums, the hash chain, the gap-free
+sequence of every block. Damage ends with exit code 1 and names file and offset.
+Patients and people appear as keyed hashes only.
+
+Examples
+  haoyuan audit /var/lib/haoyuan
+  haoyuan audit /var/lib/haoyuan --seat AM-0310/0/3
+  haoyuan audit /var/lib/haoyuan --actor doctor --from 2026-03-10 --json
+  haoyuan audit /var/lib/haoyuan --export march.sqlite --from 2026-03-01
+  haoyuan audit /var/lib/haoyuan --heads > heads.txt
+",
+        "从第一个字节读起:校验和、哈希链、每个区块无缺口的流水号。
+如有损坏,退出码为 1,并指明文件与位置。患者与人员只以带密钥的哈希出现。
+
+示例
+  haoyuan audit /var/lib/haoyuan
+  haoyuan audit /var/lib/haoyuan --seat AM-0310/0/3
+  haoyuan audit /var/lib/haoyuan --actor doctor --from 2026-03-10 --json
+  haoyuan audit /var/lib/haoyuan --export march.sqlite --from 2026-03-01
+  haoyuan audit /var/lib/haoyuan --heads > heads.txt
+";
+    "help.haoyuan.snapshot": "Write a snapshot, so that the next opening is quick", "写入快照,使下次打开更快";
+    "usage.haoyuan.snapshot": "haoyuan snapshot [OPTIONS] DIR", "haoyuan snapshot [选项] 目录";
+    "help.haoyuan.snapshot:folder": "Folder of the journal; nobody may have it open", "日志目录;不得正被打开";
+    "help.haoyuan.snapshot:json": "Print JSON", "输出 JSON";
+    "help.haoyuan.recover": "Recover a journal after a crash and tell what was found", "崩溃后恢复日志并报告结果";
+    "usage.haoyuan.recover": "haoyuan recover [OPTIONS] DIR", "haoyuan recover [选项] 目录";
+    "help.haoyuan.recover:folder": "Folder of the journal; nobody may have it open", "日志目录;不得正被打开";
+    "help.haoyuan.recover:salvage": "Leave the folder as it is; bring what verifies into this new one and list what is missing",
+        "不改动原目录;将可核验的内容转入此新目录,并列出缺失部分";
+    "help.haoyuan.recover:json": "Print JSON", "输出 JSON";
 
     "help.haoyuan.policy": "List, show and check policies", "列出、查看与检查政策";
     "usage.haoyuan.policy": "haoyuan policy list|show|check …", "haoyuan policy list|show|check …(参数)";
@@ -322,6 +380,48 @@ Example
         "{file}:{count} 行不是有效命令;原因见相应结果";
     "run.not_utf8": "this line is not UTF-8; save the file as UTF-8", "此行不是 UTF-8;请以 UTF-8 保存文件";
     "run.too_long": "this line is longer than {most} MiB; split the command", "此行超过 {most} MiB;请拆分命令";
+
+    // ---- journals
+    "rush.journal": "Journal: {records} records of {bytes} bytes, {groups} groups, {syncs} syncs; durable {lag} ms after the last decision; state {hash}",
+        "日志:{records} 条记录,每条 {bytes} 字节,{groups} 组,{syncs} 次同步;最后一次裁决后 {lag} 毫秒持久;状态 {hash}";
+    "rush.journal_used": "there is a journal in `{folder}` already; give a new folder", "`{folder}` 中已有日志;请给出新目录";
+    "journal.foreign": "`{folder}` has no journal; give the folder that `--journal` was given", "`{folder}` 中没有日志;请给出 `--journal` 所用的目录";
+    "journal.locked": "the journal in `{folder}` is open elsewhere ({holder}); close it there, or use `haoyuan audit`, which only reads",
+        "`{folder}` 中的日志正在别处打开({holder});请先在那里关闭,或使用只读的 `haoyuan audit`";
+    "journal.damaged": "the journal in `{folder}` is damaged: `{file}`, offset {offset}: {reason}; affected are records {first} up to before {end}. Keep a copy; `haoyuan recover {folder} --salvage NEWDIR` brings over what verifies",
+        "`{folder}` 中的日志已损坏:`{file}`,位置 {offset}:{reason};受影响的记录为 {first} 至 {end} 之前。请先备份;`haoyuan recover {folder} --salvage 新目录` 可转出可核验的内容";
+    "journal.missing": "segment {segment} of the journal in `{folder}` is not there; put it back from the archive, or `haoyuan recover {folder} --salvage NEWDIR`",
+        "`{folder}` 中缺少日志的第 {segment} 段;请从归档中恢复,或 `haoyuan recover {folder} --salvage 新目录`";
+    "journal.version": "`{file}` was written by version {version} of the format; use a newer haoyuan", "`{file}` 由格式版本 {version} 写入;请使用更新的 haoyuan";
+    "journal.behind": "snapshot `{snapshot}` in `{folder}` knows more than the journal: acknowledged records are gone; put the segments back from the archive",
+        "`{folder}` 中的快照 `{snapshot}` 比日志更新:已确认的记录丢失;请从归档中恢复日志段";
+    "journal.head_differs": "the journal in `{folder}` is not the one whose head was exported: segment {segment}, {records} records; it was rewritten, or the list is of another journal",
+        "`{folder}` 中的日志与已存证的链头不符:第 {segment} 段,{records} 条记录;日志被改写,或链头属于另一日志";
+    "journal.not_empty": "the new folder must be empty, but `{file}` is in it", "新目录必须为空,但其中有 `{file}`";
+    "journal.replay": "record {record} (segment {segment}) in `{folder}` verifies and is not understood: {reason}; was it written by a newer version, or with larger sizes?",
+        "`{folder}` 中第 {record} 条记录(第 {segment} 段)可核验但无法解读:{reason};它是否由更新的版本或更大的容量写入?";
+    "journal.bad_snapshot": "the snapshot in `{folder}` verifies and is not understood: {reason}; move the .hys files away to recover from the first segment",
+        "`{folder}` 中的快照可核验但无法解读:{reason};移走 .hys 文件即可从第一段恢复";
+    "journal.other": "{folder}: {reason}", "{folder}:{reason}";
+    "journal.snapshot": "snapshot `{file}`, state {hash}", "快照 `{file}`,状态 {hash}";
+    "journal.state": "{held} held, {booked} booked, state {hash}", "锁号 {held},已约 {booked},状态 {hash}";
+    "journal.read": "{records} records in {groups} groups and {segments} segments, {bytes} bytes",
+        "{records} 条记录,{groups} 组,{segments} 段,{bytes} 字节";
+    "journal.from_snapshot": "from snapshot `{file}`", "自快照 `{file}`";
+    "journal.passed_over": "snapshot `{file}` does not verify and was passed over", "快照 `{file}` 无法核验,已跳过";
+    "journal.torn": "`{file}` ended in the middle of a group at offset {offset}: {bytes} bytes, none of them acknowledged",
+        "`{file}` 在位置 {offset} 处止于组的中间:{bytes} 字节,均未被确认";
+    "journal.dangling": "record {record} follows a gap (block {block}, sequence {sequence} after {reached}) and was set aside",
+        "第 {record} 条记录位于缺口之后(区块 {block},流水号 {reached} 之后为 {sequence}),已搁置";
+    "journal.salvaged": "{records} records are in `{folder}`; {lost} are lost, {unchained} have no chain to what came before",
+        "{records} 条记录已转入 `{folder}`;丢失 {lost} 条,{unchained} 条与之前的链不相接";
+    "journal.gap": "  missing: block {block}, sequences {first} to {last}", "  缺失:区块 {block},流水号 {first} 至 {last}";
+    "audit.verifying": "verifying", "正在核验";
+    "audit.reading": "reading", "正在读取";
+    "audit.verified": "verified: checksums, chain and sequences", "核验通过:校验和、哈希链与流水号";
+    "audit.matched": "{count} records match, {shown} are shown; --export has all", "{count} 条记录符合,显示 {shown} 条;--export 输出全部";
+    "audit.exported": "{count} records are in `{file}`", "{count} 条记录已写入 `{file}`";
+    "audit.export_form": "`{file}` must end in .ndjson, .csv or .sqlite", "`{file}` 须以 .ndjson、.csv 或 .sqlite 结尾";
 
     // ---- policy, roster
     "policy.unknown": "there is no preset and no file `{name}`; the presets are: {presets}",

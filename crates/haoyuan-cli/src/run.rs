@@ -5,6 +5,7 @@
 
 use crate::args;
 use crate::failure::Failure;
+use crate::journal;
 use crate::lang::{Lang, entry, say};
 use haoyuan_platform::answer::Answer;
 use haoyuan_platform::{Malformed, Platform};
@@ -17,9 +18,22 @@ const LONGEST: usize = 64 << 20;
 
 /// Runs a file or standard input.
 pub(crate) fn run(options: &args::Run, lang: Lang) -> Result<(), Failure> {
+    let Some(folder) = &options.journal else {
+        let platform = Platform::new();
+        return run_with(options, |line| platform.answer(line), lang);
+    };
+    let durability = journal::durability(options.sync);
+    let registry = journal::open(folder, haoyuan::Options { durability, ..Default::default() }, lang)?;
+    let ran = run_with(options, |line| registry.answer(line), lang);
+    // Whatever ended the run, what was answered goes to disk.
+    let closed = registry.close().map_err(|error| journal::failure(folder, &error, lang));
+    ran.and(closed)
+}
+
+fn run_with(options: &args::Run, answer: impl FnMut(&str) -> Answer, lang: Lang) -> Result<(), Failure> {
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     if options.file == Path::new("-") {
-        return answer_all(io::stdin().lock(), out, "stdin", options.strict, lang);
+        return answer_all(io::stdin().lock(), out, answer, "stdin", options.strict, lang);
     }
     let name = options.file.display().to_string();
     let wrong =
@@ -28,17 +42,17 @@ pub(crate) fn run(options: &args::Run, lang: Lang) -> Result<(), Failure> {
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(wrong(&io::Error::from(io::ErrorKind::IsADirectory)));
     }
-    answer_all(file, out, &name, options.strict, lang)
+    answer_all(file, out, answer, &name, options.strict, lang)
 }
 
 fn answer_all(
     input: impl Read,
     mut out: impl Write,
+    mut decide: impl FnMut(&str) -> Answer,
     name: &str,
     strict: bool,
     lang: Lang,
 ) -> Result<(), Failure> {
-    let platform = Platform::new();
     let mut input = BufReader::with_capacity(1 << 16, input);
     let mut bytes = Vec::new();
     let mut number = 0u64;
@@ -52,7 +66,7 @@ fn answer_all(
         let answer = match text(&bytes, length, number == 1, lang) {
             // A blank line is no command and has no answer; it still counts.
             Ok(line) if line.trim().is_empty() => continue,
-            Ok(line) => platform.answer(line),
+            Ok(line) => decide(line),
             Err(malformed) => Answer::Error(malformed),
         };
         writeln!(out, "{}", answer.to_json_at(number)).map_err(|error| stdout(&error))?;
@@ -130,7 +144,7 @@ mod tests {
 
     fn answers(input: &[u8], strict: bool) -> (Vec<serde_json::Value>, Result<(), Failure>) {
         let mut out = Vec::new();
-        let result = answer_all(input, &mut out, "test", strict, Lang::En);
+        let result = answer_all(input, &mut out, |line| Platform::new().answer(line), "test", strict, Lang::En);
         let text = String::from_utf8(out).unwrap();
         (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), result)
     }
@@ -203,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_no_error() {
-        let result = answer_all(&b"{}\n"[..], Closed, "test", false, Lang::En);
+        let result = answer_all(&b"{}\n"[..], Closed, |line| Platform::new().answer(line), "test", false, Lang::En);
         assert!(matches!(result, Err(Failure::Gone)));
     }
 }

@@ -464,10 +464,13 @@ impl Shared {
     }
 
     fn is_done(&self, ticket: u64) -> bool {
+        // No ticket is 0: that is what the slots begin with.
+        if ticket == 0 || ticket == NO_TICKET {
+            return false;
+        }
         // Acquire: whoever sees the ticket sees what its holder of the tail did before.
         let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
-        self.done[slot].load(Ordering::Acquire) == ticket
-            || (ticket != NO_TICKET && self.settled.load(Ordering::Acquire) >= ticket)
+        self.done[slot].load(Ordering::Acquire) == ticket || self.settled.load(Ordering::Acquire) >= ticket
     }
 
     fn outcome(&self, ticket: u64) -> Option<Result<(), Error>> {

@@ -33,22 +33,22 @@
 #![doc = ""]
 #![doc = include_str!("../DESIGN.md")]
 
-mod audit;
-pub mod disk;
 mod entry;
-mod error;
+pub mod disk;
 mod folder;
+pub mod sim;
+mod hash;
 mod format;
 mod frontier;
-mod hash;
-mod heads;
-mod journal;
 mod order;
+mod journal;
 mod reader;
-mod recovery;
-mod salvage;
-pub mod sim;
 mod snapshot;
+mod recovery;
+mod heads;
+mod audit;
+mod salvage;
+mod error;
 
 pub use audit::{Progress, heads, verify, verify_heads};
 pub use disk::Disk;

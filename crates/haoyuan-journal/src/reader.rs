@@ -150,6 +150,13 @@ impl Walker {
         self.window_at = to.offset;
     }
 
+    /// Forgets what was read from the position on, and how long the file was.
+    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+        self.length = self.file.len().map_err(Error::medium("measure", &self.name))?;
+        self.jump(self.at);
+        Ok(())
+    }
+
     /// The records of the last group.
     pub(crate) fn records(&self) -> &[u8] {
         &self.window[self.records.clone()]

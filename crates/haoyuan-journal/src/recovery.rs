@@ -378,7 +378,14 @@ impl Recovery {
                 self.walker = Some(walker);
                 continue;
             };
-            match walker.next_group()? {
+            let mut step = walker.next_group()?;
+            if matches!(step, Step::Bad(_)) && self.lock.is_none() && walker.later()?.is_some() {
+                // Without the lock the journal may be being written: what was read half-way is whole by the time a
+                // later group exists.
+                walker.refresh()?;
+                step = walker.next_group()?;
+            }
+            match step {
                 Step::Group => {
                     self.position = walker.at();
                     self.left = 0..walker.records().len();

@@ -9,7 +9,7 @@ use haoyuan_journal::disk::{File, Lock};
 use haoyuan_journal::sim::{Faults, SimDisk, Survival};
 use haoyuan_journal::{
     Access, Disk, Entry, Error, Folder, From, Full, HashKind, INLINE_MAX, Journal, Mode, Options,
-    PAYLOAD_MAX, Payload, Recovery,
+    PAYLOAD_MAX, Payload, Recovery, verify,
 };
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -121,7 +121,7 @@ fn a_receipt_can_be_waited_for_polled_and_can_call_back() {
     // A receipt can be found again by its ticket, and calls back at once when there is nothing to wait for.
     journal.receipt(called.ticket()).on_durable(move |outcome| send.send((3, outcome.is_ok())).unwrap());
     assert_eq!(calls.try_recv(), Ok((3, true)));
-    assert!(!journal.receipt(u64::MAX).is_durable());
+    assert!(!journal.receipt(u64::MAX).is_durable() && !journal.receipt(0).is_durable());
 }
 
 #[test]
@@ -325,6 +325,34 @@ fn a_real_folder_is_written_by_many_and_read_back() {
         assert_eq!(read(&disk).unwrap().len() as u32, (round + 1) * THREADS * EACH);
     }
     assert!(disk.list().unwrap().len() > 5);
+}
+
+#[test]
+fn a_journal_that_is_being_written_can_be_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(Folder::create(folder.path()).unwrap());
+    let options = Options { segment_bytes: 64 << 10, preallocate: 16 << 10, ..synced() };
+    let journal = Journal::open(Arc::clone(&disk), options).unwrap();
+    let written = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1..=20_000 {
+                let _ = journal.append(entry(Some((0, number)), None, 0, &[9; 30]));
+                if number % 16 == 0 {
+                    journal.drive();
+                }
+            }
+            journal.flush().unwrap();
+            written.store(true, Ordering::Release);
+        });
+        let mut seen = 0;
+        while !written.load(Ordering::Acquire) {
+            let report = verify(&disk, &[], |_| ()).unwrap();
+            assert!(report.entries >= seen);
+            seen = report.entries;
+        }
+    });
+    assert_eq!(verify(&disk, &[], |_| ()).unwrap().entries, 20_000);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 //! INVARIANT (never the rules): a session that is taken up has the plan it was published with; no policy is asked again.
 
 use crate::answer::Answer;
-use crate::command::Command;
+use crate::command::{self, Command};
 use crate::malformed::Malformed;
-use crate::platform::Platform;
+use crate::platform::{Platform, limits_of};
 use haoyuan_core::apportion::CarryLedger;
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::Instant;
@@ -59,6 +59,26 @@ impl<T: Trace> Platform<T> {
         self.open(limits).1
     }
 
+    /// Tells the trace with which sizes the engine was opened, so that a replay opens it with them; once for the same
+    /// sizes.
+    pub fn note_limits(&self, limits: Limits) {
+        let open = command::Open {
+            at: Instant::MIN,
+            for_seats: None,
+            blocks: Some(limits.blocks),
+            seats: Some(limits.seats),
+            sessions: Some(limits.sessions),
+            shapes: Some(limits.shapes),
+            patients: Some(limits.patients),
+            entries: Some(limits.entries),
+        };
+        let mut admin = self.admin();
+        let is_it = |json: &String| matches!(Command::parse(json), Ok(Command::Open(known)) if known == open);
+        if !admin.history.iter().any(is_it) {
+            self.administered(&mut admin, &Command::Open(open));
+        }
+    }
+
     /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way.
     #[must_use]
     pub fn names(&self) -> Names {
@@ -90,13 +110,15 @@ impl<T: Trace> Platform<T> {
         self.engine().restore(part).map_err(NamesError::Part)
     }
 
-    /// Carries a recorded command of administration out again. `open` is passed over if the engine is open.
+    /// Carries a recorded command of administration out again. Sizes are passed over if the engine is open.
     ///
     /// # Errors
     /// [`NamesError::Command`].
     pub fn replay_command(&self, json: &str) -> Result<(), NamesError> {
         let command = Command::parse(json).map_err(NamesError::Command)?;
-        if matches!(command, Command::Open(_)) && self.is_open() {
+        if let Command::Open(open) = &command {
+            // What the host allows was checked when it was opened.
+            self.open_with_limits(limits_of(open));
             self.admin().history.push(json.to_owned());
             return Ok(());
         }

@@ -105,17 +105,12 @@ impl<T: Trace> Platform<T> {
         (engine, opened)
     }
 
-    /// Whether something has opened the engine.
-    pub(crate) fn is_open(&self) -> bool {
-        self.engine.get().is_some()
-    }
-
     pub(crate) fn admin(&self) -> MutexGuard<'_, Admin> {
         self.admin.lock()
     }
 
     /// Tells the trace of a command that changed names, policies or sizes, and keeps it for the next snapshot.
-    fn administered(&self, admin: &mut Admin, command: &Command) {
+    pub(crate) fn administered(&self, admin: &mut Admin, command: &Command) {
         // Every key is a string and every value a plain one, so that writing JSON cannot fail.
         let json = serde_json::to_string(command).unwrap_or_default();
         match (self.engine.get(), &*self.trace.lock()) {
@@ -192,15 +187,7 @@ impl<T: Trace> Platform<T> {
             let reason = format!("the host allows 1 to {} seats", self.ceiling.seats);
             return Err(Malformed::field("for_seats", reason).into());
         }
-        let base = open.for_seats.map_or_else(Limits::default, Limits::for_seats);
-        let limits = Limits {
-            blocks: open.blocks.unwrap_or(base.blocks),
-            seats: open.seats.unwrap_or(base.seats),
-            sessions: open.sessions.unwrap_or(base.sessions),
-            shapes: open.shapes.unwrap_or(base.shapes),
-            patients: open.patients.unwrap_or(base.patients),
-            entries: open.entries.unwrap_or(base.entries),
-        };
+        let limits = limits_of(open);
         let most = self.ceiling;
         for (name, asked, most) in [
             ("blocks", limits.blocks, most.blocks),
@@ -570,6 +557,19 @@ impl<T: Trace> Platform<T> {
             Constraint::Limit(limit) => Binding::Limit { limit },
         };
         Reason::new(refusal, binding)
+    }
+}
+
+/// The sizes that a command asks for.
+pub(crate) fn limits_of(open: &command::Open) -> Limits {
+    let base = open.for_seats.map_or_else(Limits::default, Limits::for_seats);
+    Limits {
+        blocks: open.blocks.unwrap_or(base.blocks),
+        seats: open.seats.unwrap_or(base.seats),
+        sessions: open.sessions.unwrap_or(base.sessions),
+        shapes: open.shapes.unwrap_or(base.shapes),
+        patients: open.patients.unwrap_or(base.patients),
+        entries: open.entries.unwrap_or(base.entries),
     }
 }
 

@@ -52,7 +52,10 @@ impl fmt::Display for Error {
             }
             Self::Names(error) => error.fmt(f),
             Self::Undecided(cause) => {
-                write!(f, "nothing was decided, because the journal takes no changes any more: {cause}; repair the medium and restart")
+                write!(
+                    f,
+                    "nothing was decided, because the journal takes no changes any more: {cause}; repair the medium and restart"
+                )
             }
             Self::NoJournal => f.write_str("there is no journal; open with a durability other than `Memory`"),
         }

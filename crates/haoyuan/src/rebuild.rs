@@ -66,9 +66,7 @@ pub fn rebuild(
     let mut kinds = [0; kind::WORDS.len()];
     while let Some(recovered) = recovery.next()? {
         let (record, segment) = (recovered.record, recovered.segment);
-        replay
-            .apply(recovered.entry)
-            .map_err(|reason| Error::Replay { record, segment, reason })?;
+        replay.apply(recovered.entry).map_err(|reason| Error::Replay { record, segment, reason })?;
         if let Some(count) = kinds.get_mut(usize::from(recovered.entry.kind).wrapping_sub(1)) {
             *count += 1;
         }

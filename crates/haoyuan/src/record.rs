@@ -3,7 +3,8 @@
 //! INVARIANT (one spelling): decoding accepts exactly what encoding produces; whatever else is there gets a named reason.
 //! Nothing here panics, whatever the bytes.
 //!
-//! Decisions are packed by hand, because there are very many of them; `DESIGN.md` of this crate has the tables.
+//! Decisions are packed by hand, because there are very many of them.
+#![doc = include_str!("../DESIGN.md")]
 
 use haoyuan_core::ids::{
     BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex, Sequence,
@@ -271,8 +272,10 @@ impl Administered {
         let mut reader = Reader { kind: kind::ADMINISTERED, all: bytes, at: 0 };
         reader.layout()?;
         let (at, actor) = (reader.instant()?, reader.actor()?);
-        let command = std::str::from_utf8(&bytes[reader.at..])
-            .map_err(|error| RecordError { offset: reader.at + error.valid_up_to(), ..reader.error("no UTF-8") })?;
+        let command = std::str::from_utf8(&bytes[reader.at..]).map_err(|error| RecordError {
+            offset: reader.at + error.valid_up_to(),
+            ..reader.error("no UTF-8")
+        })?;
         Ok(Self { at, actor, command: command.to_owned() })
     }
 }
@@ -402,7 +405,8 @@ pub(crate) fn transition_entry(t: &Transition) -> Entry {
             | if own_grant { OWN_GRANT } else { 0 }
             | if has_actor { ACTOR } else { 0 },
     );
-    let asked = u16::from(t.class.number()) | u16::from(t.channel.number()) << 3 | u16::from(t.node.get()) << 6;
+    let asked =
+        u16::from(t.class.number()) | u16::from(t.channel.number()) << 3 | u16::from(t.node.get()) << 6;
     w.put(&asked.to_le_bytes());
     w.byte(t.booking.seat().get());
     w.instant(t.at);
@@ -513,9 +517,12 @@ impl<'a> Record<'a> {
             kind::TRANSITION | kind::REFUSAL | kind::REPEATED | kind::TICKET | kind::AGAIN
         );
         if entry.patient.is_some() != named {
-            return Err(r.error("the patient is missing, or there is one although the record concerns nobody"));
+            return Err(
+                r.error("the patient is missing, or there is one although the record concerns nobody")
+            );
         }
-        let patient = entry.patient.map(|key| PatientKey::new(key).ok_or(r.error("the patient's key is zero")));
+        let patient =
+            entry.patient.map(|key| PatientKey::new(key).ok_or(r.error("the patient's key is zero")));
         let patient = patient.transpose()?;
         r.layout()?;
         let record = match (entry.kind, patient) {

@@ -117,6 +117,9 @@ impl Registry {
         let recovered = finished.report().clone();
         let journal = Journal::start(finished, journal::Options { mode, ..options.journal })?;
         recorder.attach(Arc::new(journal));
+        if let Some(limits) = options.limits {
+            platform.note_limits(limits);
+        }
         Ok(Self { platform, recorder, durability: options.durability, recovered: Some(recovered) })
     }
 

@@ -117,8 +117,7 @@ fn place_of(trees: &mut Vec<PoolTree>, tree: &PoolTree) -> u16 {
 }
 
 fn unpacked(session: Session, whole: bool, trees: Vec<PoolTree>, rules: Rules) -> Option<Plan> {
-    let blocks =
-        if whole { Blocks::WholeSession(trees.into_iter().next()?) } else { Blocks::PerSlot(trees) };
+    let blocks = if whole { Blocks::WholeSession(trees.into_iter().next()?) } else { Blocks::PerSlot(trees) };
     let plan = Plan { session, blocks, rules };
     plan.check().is_ok().then_some(plan)
 }
@@ -234,7 +233,8 @@ pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Bes
     for packed in state.sessions {
         let misfit = || format!("the plan of session `{}` does not fit together", packed.session.code);
         let tree = |place: &u32| state.trees.get(*place as usize).cloned();
-        let trees: Vec<PoolTree> = packed.blocks.iter().map(tree).collect::<Option<_>>().ok_or_else(misfit)?;
+        let trees: Vec<PoolTree> =
+            packed.blocks.iter().map(tree).collect::<Option<_>>().ok_or_else(misfit)?;
         let rules = state.rules.get(packed.rules as usize).cloned().ok_or_else(misfit)?;
         let plan = unpacked(packed.session.clone(), packed.whole, trees, rules).ok_or_else(misfit)?;
         restore(Part::Session { plan: Box::new(plan), at: packed.at })?;

@@ -5,8 +5,8 @@ mod common;
 use common::{EIGHT, at, doctor, plan, prepare, synced};
 use haoyuan::engine::Command;
 use haoyuan::ids::{
-    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex, Sequence,
-    SessionId, SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex,
+    Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan::instant::{DAY, Instant};
 use haoyuan::journal::sim::SimDisk;
@@ -17,8 +17,8 @@ use haoyuan::request::{Settle, Settled, Ticket, Wish};
 use haoyuan::state::Published;
 use haoyuan::terms::{Channel, Class};
 use haoyuan::{Actor, Change, Registry, Role};
-use proptest::prelude::*;
 use proptest::option;
+use proptest::prelude::*;
 use std::num::{NonZeroU16, NonZeroU64};
 use std::sync::Arc;
 
@@ -70,13 +70,16 @@ fn slots() -> impl Strategy<Value = SlotRef> + Clone {
 fn actors() -> impl Strategy<Value = Actor> + Clone {
     let id = || option::of((1..=u64::MAX).prop_map(|id| NonZeroU64::new(id).unwrap()));
     let reason = option::of((1..=u16::MAX).prop_map(|code| NonZeroU16::new(code).unwrap()));
-    (prop::sample::select(Role::ALL), id(), id(), reason)
-        .prop_map(|(role, id, contact, reason)| Actor { role, id, contact, reason })
+    (prop::sample::select(Role::ALL), id(), id(), reason).prop_map(|(role, id, contact, reason)| Actor {
+        role,
+        id,
+        contact,
+        reason,
+    })
 }
 
 fn transitions() -> impl Strategy<Value = Record<'static>> + Clone {
-    let changes =
-        [Change::Held, Change::Booked, Change::Confirmed, Change::Cancelled, Change::Expired];
+    let changes = [Change::Held, Change::Booked, Change::Confirmed, Change::Cancelled, Change::Expired];
     (
         (prop::sample::select(changes.to_vec()), bookings(), 0..3_u32, instants(), instants(), patients()),
         (classes(), channels(), nodes(), any::<bool>()),
@@ -89,7 +92,19 @@ fn transitions() -> impl Strategy<Value = Record<'static>> + Clone {
             let actor = if change == Change::Expired { Actor::SYSTEM } else { actor };
             let sequence = Sequence(booking.sequence().0.saturating_add(later));
             Record::Transition(Transition {
-                change, sequence, at, booking, patient, class, channel, node, spill, expires, ticket, key, actor,
+                change,
+                sequence,
+                at,
+                booking,
+                patient,
+                class,
+                channel,
+                node,
+                spill,
+                expires,
+                ticket,
+                key,
+                actor,
             })
         })
 }
@@ -98,8 +113,11 @@ fn commands() -> impl Strategy<Value = Command> + Clone {
     let wishes = (patients(), slots(), classes(), channels(), option::of(tickets()), idempotency()).prop_map(
         |(patient, slot, class, channel, ticket, key)| Wish { patient, slot, class, channel, ticket, key },
     );
-    let settles = (patients(), bookings(), idempotency())
-        .prop_map(|(patient, booking, key)| Settle { patient, booking, key });
+    let settles = (patients(), bookings(), idempotency()).prop_map(|(patient, booking, key)| Settle {
+        patient,
+        booking,
+        key,
+    });
     prop_oneof![
         wishes.clone().prop_map(Command::Hold),
         wishes.prop_map(Command::Book),
@@ -121,8 +139,11 @@ fn refusals() -> impl Strategy<Value = Refusal> + Clone {
         Just(Retry::WhenReturned),
         instants().prop_map(Retry::From),
     ];
-    (prop::sample::select(Code::ALL), bindings, retries)
-        .prop_map(|(code, binding, retry)| Refusal { code, binding, retry })
+    (prop::sample::select(Code::ALL), bindings, retries).prop_map(|(code, binding, retry)| Refusal {
+        code,
+        binding,
+        retry,
+    })
 }
 
 fn records() -> impl Strategy<Value = Record<'static>> + Clone {
@@ -307,14 +328,18 @@ fn a_decision_of_a_rush_costs_at_most_96_bytes_on_disk() {
     let mut recovery = Recovery::begin(disk, From::Start, Access::Read).unwrap();
     while let Some(recovered) = recovery.next().unwrap() {
         let entry = recovered.entry;
-        let front = 8 + if entry.place.is_some() { 8 } else { 0 } + if entry.patient.is_some() { 16 } else { 0 };
+        let front =
+            8 + if entry.place.is_some() { 8 } else { 0 } + if entry.patient.is_some() { 16 } else { 0 };
         let sum = &mut sums[usize::from(entry.kind) - 1];
         *sum = (sum.0 + 1, sum.1 + front + entry.payload.len() as u64);
     }
     for (word, (count, bytes)) in kind::WORDS.iter().zip(sums).filter(|(_, (count, _))| *count > 0) {
         println!("{word:>14}: {count:>7} records, {:>6.1} bytes each", bytes as f64 / count as f64);
     }
-    println!("    everything: {records:>7} records, {:>6.1} bytes each with commit blocks", bytes as f64 / records as f64);
+    println!(
+        "    everything: {records:>7} records, {:>6.1} bytes each with commit blocks",
+        bytes as f64 / records as f64
+    );
     assert!(records > 5_000);
     for decision in [kind::TRANSITION, kind::EXPIRY, kind::REFUSAL] {
         let (count, bytes) = sums[usize::from(decision) - 1];

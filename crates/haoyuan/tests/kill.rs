@@ -66,7 +66,8 @@ fn the_child() {
                     let number = seed * 1_000_000 + next.fetch_add(1, Ordering::Relaxed);
                     let (wish, now) = asked(number, &sessions);
                     tell(&format!("? {number}\n"));
-                    let decided = if number % 2 == 0 { registry.hold(&wish, now) } else { registry.book(&wish, now) };
+                    let decided =
+                        if number % 2 == 0 { registry.hold(&wish, now) } else { registry.book(&wish, now) };
                     let decided = decided.unwrap();
                     if decided.ack.wait().is_ok() {
                         if let Ok(grant) = decided.answer {
@@ -233,7 +234,7 @@ fn scenario_9_no_acknowledged_decision_is_lost_and_none_invented_by_a_kill_at_an
         let mut told = Told::default();
         for _ in 0..in_a_row.min(kills - done) {
             done += 1;
-            let after = Duration::from_micros(random.below(40_000));
+            let after = Duration::from_micros(random.below(100_000));
             run_and_kill(folder.path(), done, after, &mut told);
         }
         transitions += check(folder.path(), &told);

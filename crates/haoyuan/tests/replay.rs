@@ -146,7 +146,8 @@ fn scenario_9_holds_that_ran_out_in_the_outage_expire_at_their_own_instant() {
     };
     // 10:15:00.000: the first is dead at its own instant, not at the end of the outage; its seat goes to another.
     assert_eq!(confirm(1, early, ten.plus(15 * MINUTE)), Err(Code::HoldExpired));
-    let other = again.book(&wish(3, slot(session, 0)), ten.plus(15 * MINUTE)).unwrap().durable().unwrap().unwrap();
+    let other =
+        again.book(&wish(3, slot(session, 0)), ten.plus(15 * MINUTE)).unwrap().durable().unwrap().unwrap();
     assert_eq!(other.booking.seat(), early.seat());
     // 10:22:59.999: the second still lives.
     assert!(confirm(2, late, ten.plus(23 * MINUTE - 1)).is_ok());
@@ -178,12 +179,17 @@ fn a_failed_journal_refuses_changes_before_deciding_and_answers_questions() {
     assert_eq!(registry.state_hash(), before);
     let asked = registry.execute(r#"{"command":"state_hash","at":"2026-04-01T09:00:00+08:00"}"#);
     assert!(asked.contains(r#""outcome":"done""#), "{asked}");
-    assert!(registry.engine().availability(
-        slot(session, 0),
-        haoyuan::terms::Class::Public,
-        haoyuan::terms::Channel::App,
-        at(-DAY)
-    ).is_ok());
+    assert!(
+        registry
+            .engine()
+            .availability(
+                slot(session, 0),
+                haoyuan::terms::Class::Public,
+                haoyuan::terms::Channel::App,
+                at(-DAY)
+            )
+            .is_ok()
+    );
 }
 
 #[test]
@@ -215,13 +221,11 @@ fn refusals_are_written_as_chosen_and_counted_ones_add_up() {
         registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
         let session = registry.engine().find("session-0").unwrap();
         for number in 0..50 {
-            let _ = registry.book(&wish(number, slot(session, 0)), at(-DAY + 5_000 * i64::try_from(number).unwrap()));
+            let _ = registry
+                .book(&wish(number, slot(session, 0)), at(-DAY + 5_000 * i64::try_from(number).unwrap()));
         }
-        let unknown = Settle {
-            patient: patient(99),
-            booking: haoyuan::ids::BookingId::new(1).unwrap(),
-            key: None,
-        };
+        let unknown =
+            Settle { patient: patient(99), booking: haoyuan::ids::BookingId::new(1).unwrap(), key: None };
         let _ = registry.cancel(&unknown, at(-DAY));
         let live = registry.state_hash();
         registry.close().unwrap();

@@ -12,7 +12,7 @@ use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Wish};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::Engine;
+use haoyuan_engine::{Engine, Trace as Facts};
 use hdrhistogram::Histogram;
 use std::num::NonZeroUsize;
 use std::sync::Barrier;
@@ -136,7 +136,7 @@ pub(crate) fn told<'a>(
 }
 
 #[inline]
-fn decide(engine: &Engine, ready: &Ready) -> Answer {
+fn decide<T: Facts>(engine: &Engine<T>, ready: &Ready) -> Answer {
     let seat = |decision| match decision {
         Ok(grant) => Answer::Granted(grant),
         Err(refusal) => Answer::Refused(refusal),
@@ -169,8 +169,8 @@ fn histogram() -> Histogram<u64> {
 }
 
 /// Gives every command of the trace to the engine, on so many threads. `progress` hears of decisions made.
-pub(crate) fn drive(
-    engine: &Engine,
+pub(crate) fn drive<T: Facts>(
+    engine: &Engine<T>,
     sessions: &[SessionId],
     trace: &Trace,
     threads: NonZeroUsize,
@@ -230,8 +230,8 @@ pub(crate) fn drive(
     driven
 }
 
-fn work(
-    engine: &Engine,
+fn work<T: Facts>(
+    engine: &Engine<T>,
     hand: &[Ready],
     barrier: &Barrier,
     clock_ns: u64,

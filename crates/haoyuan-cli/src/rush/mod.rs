@@ -18,7 +18,9 @@ pub(crate) use world::plan_all;
 use crate::args;
 use crate::failure::{Failure, print};
 use crate::files;
+use crate::journal;
 use crate::lang::{Lang, say};
+use crate::text::grouped;
 use haoyuan_core::ids::SessionId;
 use haoyuan_engine::{Engine, Limits};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -45,14 +47,21 @@ pub(crate) fn run(options: &args::Rush, lang: Lang) -> Result<(), Failure> {
         })?;
     }
     if options.json {
-        let mut json =
-            serde_json::to_string_pretty(&report).map_err(|error| Failure::input(error.to_string()))?;
+        let wrong = |error: serde_json::Error| Failure::input(error.to_string());
+        let mut value = serde_json::to_value(&report).map_err(wrong)?;
+        if let Some(journaled) = &morning.journaled {
+            value["journal"] = serde_json::to_value(journaled).map_err(wrong)?;
+        }
+        let mut json = serde_json::to_string_pretty(&value).map_err(wrong)?;
         json.push('\n');
         print(&json)?;
     } else {
         let colour =
             std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         print(&report.text(lang, colour))?;
+        if let Some(journaled) = &morning.journaled {
+            print(&format!("\n{}\n", journaled.text(lang)))?;
+        }
         if let Some(path) = &options.svg {
             print(&format!("\n{}\n", say!(lang, "rush.svg", file = path.display())))?;
         }
@@ -72,6 +81,105 @@ struct Morning {
     driven: drive::Driven,
     /// What the engine's own audit complains about.
     audit: Vec<String>,
+    journaled: Option<Journaled>,
+}
+
+/// What the journal of a morning has, and how long it lagged behind.
+#[derive(serde::Serialize)]
+struct Journaled {
+    synced: bool,
+    records: u64,
+    groups: u64,
+    syncs: u64,
+    bytes: u64,
+    /// From the last decision until everything was on disk, milliseconds.
+    lag_ms: u64,
+    state_hash: String,
+}
+
+/// What came of the steps.
+struct Played {
+    sessions: Vec<SessionId>,
+    driven: drive::Driven,
+    audit: Vec<String>,
+}
+
+/// Everything that is done with an engine, whatever its trace.
+struct Steps<'a> {
+    world: &'a World,
+    trace: &'a trace::Trace,
+    threads: NonZeroUsize,
+    stage: &'a Stage,
+    lang: Lang,
+}
+
+impl Steps<'_> {
+    fn take<T: haoyuan_engine::Trace>(&self, engine: &Engine<T>) -> Result<Played, Failure> {
+        let Self { world, trace, threads, stage, lang } = *self;
+        let mut sessions = Vec::with_capacity(world.plans.len());
+        for plan in &world.plans {
+            let id = engine
+                .publish(plan, trace.issued)
+                .map_err(|error| Failure::input(format!("session `{}`: {error}", plan.session.code)))?;
+            sessions.push(id);
+        }
+        for ticket in &trace.tickets {
+            // A ticket that cannot be issued is one that the patient does not have; the decision will say so.
+            let _ = engine.issue_ticket(ticket, trace.issued);
+        }
+        let driven = stage.drive(&say!(lang, "stage.drive"), trace.steps.len(), |progress| {
+            drive::drive(engine, &sessions, trace, threads, progress)
+        });
+        let audit = engine.audit().err().unwrap_or_default();
+        Ok(Played { sessions, driven, audit })
+    }
+}
+
+impl Journaled {
+    fn text(&self, lang: Lang) -> String {
+        let tenths = (self.bytes * 10).checked_div(self.records).unwrap_or(0);
+        say!(
+            lang,
+            "rush.journal",
+            records = grouped(self.records),
+            bytes = format!("{}.{}", tenths / 10, tenths % 10),
+            groups = grouped(self.groups),
+            syncs = grouped(self.syncs),
+            lag = grouped(self.lag_ms),
+            hash = self.state_hash
+        )
+    }
+}
+
+/// The morning with a journal, in a folder that has none yet.
+fn journaled(
+    folder: &std::path::Path,
+    sync: bool,
+    sizes: Limits,
+    steps: &Steps<'_>,
+) -> Result<(Played, Journaled), Failure> {
+    let lang = steps.lang;
+    if journal::existing(folder, lang).is_ok() {
+        return Err(Failure::input(say!(lang, "rush.journal_used", folder = folder.display())));
+    }
+    let durability = journal::durability(sync);
+    let options = haoyuan::Options { durability, limits: Some(sizes), ..Default::default() };
+    let registry = journal::open(folder, options, lang)?;
+    let played = steps.take(registry.engine())?;
+    let ended = std::time::Instant::now();
+    let wrong = |error: haoyuan::Error| journal::failure(folder, &error, lang);
+    let stats = match registry.journal() {
+        Some(journal) => {
+            journal.flush().map_err(|error| wrong(error.into()))?;
+            journal.stats()
+        }
+        None => haoyuan::journal::Stats::default(),
+    };
+    let lag_ms = u64::try_from(ended.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let state_hash = journal::hex(&registry.state_hash());
+    registry.close().map_err(wrong)?;
+    let haoyuan::journal::Stats { records, groups, syncs, bytes, .. } = stats;
+    Ok((played, Journaled { synced: sync, records, groups, syncs, bytes, lag_ms, state_hash }))
 }
 
 impl Morning {
@@ -99,23 +207,17 @@ impl Morning {
             channels: &scenario.channels,
         };
         let trace = trace::draw(&source, requests, seed);
-        let engine = Engine::new(limits(&world, &trace));
-        let mut sessions = Vec::with_capacity(world.plans.len());
-        for plan in &world.plans {
-            let id = engine
-                .publish(plan, trace.issued)
-                .map_err(|error| Failure::input(format!("session `{}`: {error}", plan.session.code)))?;
-            sessions.push(id);
-        }
-        for ticket in &trace.tickets {
-            // A ticket that cannot be issued is one that the patient does not have; the decision will say so.
-            let _ = engine.issue_ticket(ticket, trace.issued);
-        }
-        let driven = stage.drive(&say!(lang, "stage.drive"), trace.steps.len(), |progress| {
-            drive::drive(&engine, &sessions, &trace, threads, progress)
-        });
-        let audit = engine.audit().err().unwrap_or_default();
-        Ok(Self { scenario, requests, seed, threads, world, trace, sessions, driven, audit })
+        let sizes = limits(&world, &trace);
+        let steps = Steps { world: &world, trace: &trace, threads, stage, lang };
+        let (played, journaled) = match &options.journal {
+            None => (steps.take(&Engine::new(sizes))?, None),
+            Some(folder) => {
+                let (played, journaled) = journaled(folder, options.sync, sizes, &steps)?;
+                (played, Some(journaled))
+            }
+        };
+        let Played { sessions, driven, audit } = played;
+        Ok(Self { scenario, requests, seed, threads, world, trace, sessions, driven, audit, journaled })
     }
 
     fn name(&self, lang: Lang) -> &str {
@@ -249,6 +351,8 @@ mod tests {
             svg: None,
             json: true,
             print_scenario: false,
+            journal: None,
+            sync: false,
         };
         Morning::play(&options, &Stage(None), Lang::En).unwrap()
     }

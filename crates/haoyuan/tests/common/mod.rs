@@ -1,6 +1,11 @@
 //! A small hospital, and mornings drawn from a seed.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part of the common ground")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test file uses its part of the common ground"
+)]
 
 use haoyuan::ids::{
     DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SessionId,
@@ -162,7 +167,8 @@ pub fn morning(registry: &Registry, seed: u64, thread: u64, threads: u64, comman
     for step in 0..commands {
         let now = at(-8 * DAY + step * 60_000);
         let number = random.below(40 / threads) * threads + thread;
-        let key = if random.below(3) == 0 { IdempotencyKey::new(u128::from(random.below(50)) + 1) } else { None };
+        let key =
+            if random.below(3) == 0 { IdempotencyKey::new(u128::from(random.below(50)) + 1) } else { None };
         let actor = if random.below(2) == 0 { doctor() } else { Actor::default() };
         let by = registry.by(&actor);
         match random.below(8) {
@@ -185,8 +191,7 @@ pub fn morning(registry: &Registry, seed: u64, thread: u64, threads: u64, comman
                 let back = usize::try_from(random.below(recent)).unwrap();
                 let (patient, booking) = bookings[bookings.len() - 1 - back];
                 let settle = Settle { patient, booking, key };
-                let _ =
-                    if deed < 6 { by.confirm(&settle, now) } else { by.cancel(&settle, now) }.unwrap();
+                let _ = if deed < 6 { by.confirm(&settle, now) } else { by.cancel(&settle, now) }.unwrap();
             }
             _ => {}
         }

@@ -1,0 +1,278 @@
+//! `haoyuan snapshot` and `haoyuan recover`, and what a journal folder that cannot be opened is answered with.
+//!
+//! Nothing is decided about a journal here: the folder is opened, and what was found is told.
+
+use crate::args;
+use crate::failure::{Failure, print};
+use crate::lang::{Lang, say};
+use crate::text::grouped;
+use haoyuan::journal::{Disk, Error as JournalError, Folder, Options as JournalOptions, Report, salvage};
+use haoyuan::{Durability, Error, Options, Registry};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How the command line keeps a journal: synced on request, otherwise with a stated loss window.
+pub(crate) const fn durability(sync: bool) -> Durability {
+    if sync {
+        Durability::Synced { max_delay: Duration::from_millis(2) }
+    } else {
+        Durability::Async { window: Duration::from_millis(50), records: 1 << 16 }
+    }
+}
+
+/// Opens a folder for writing; it is created if it is not there.
+pub(crate) fn open(folder: &Path, options: Options, lang: Lang) -> Result<Registry, Failure> {
+    Registry::open(folder, options).map_err(|error| failure(folder, &error, lang))
+}
+
+/// A folder that has a journal in it.
+pub(crate) fn existing(folder: &Path, lang: Lang) -> Result<Arc<dyn Disk>, Failure> {
+    let name = folder.display();
+    let disk = Folder::open(folder)
+        .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
+    let names = disk
+        .list()
+        .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
+    if names.iter().any(|name| Path::new(name).extension().is_some_and(|end| end == "hyj" || end == "hys")) {
+        Ok(Arc::new(disk))
+    } else {
+        Err(Failure::input(say!(lang, "journal.foreign", folder = name)))
+    }
+}
+
+/// What the error is, and what to do about it. Damage is a violated check, everything else bad input.
+pub(crate) fn failure(folder: &Path, error: &Error, lang: Lang) -> Failure {
+    let folder = folder.display();
+    match error {
+        Error::Journal(error) | Error::Undecided(error) => journal_failure(&folder, error, lang),
+        Error::Folder { source, .. } => {
+            Failure::input(say!(lang, "file.unreadable", file = folder, reason = source))
+        }
+        Error::Replay { record, segment, reason } => Failure::Violated(say!(
+            lang,
+            "journal.replay",
+            folder = folder,
+            record = record,
+            segment = segment,
+            reason = reason
+        )),
+        Error::Snapshot(reason) => {
+            Failure::Violated(say!(lang, "journal.bad_snapshot", folder = folder, reason = reason))
+        }
+        other => Failure::input(format!("{folder}: {other}")),
+    }
+}
+
+fn journal_failure(folder: &dyn std::fmt::Display, error: &JournalError, lang: Lang) -> Failure {
+    match error {
+        JournalError::Locked { holder } => {
+            Failure::input(say!(lang, "journal.locked", folder = folder, holder = holder))
+        }
+        JournalError::Damaged(damage) => Failure::Violated(say!(
+            lang,
+            "journal.damaged",
+            folder = folder,
+            file = damage.file,
+            offset = damage.offset,
+            reason = damage.reason,
+            first = damage.records.start,
+            end = damage.records.end
+        )),
+        JournalError::SegmentMissing { segment } => {
+            Failure::Violated(say!(lang, "journal.missing", folder = folder, segment = segment))
+        }
+        JournalError::Version { file, version, .. } => {
+            Failure::input(say!(lang, "journal.version", file = file, version = version))
+        }
+        JournalError::Behind { snapshot, .. } => {
+            Failure::Violated(say!(lang, "journal.behind", folder = folder, snapshot = snapshot))
+        }
+        JournalError::HeadDiffers { segment, records } => Failure::Violated(say!(
+            lang,
+            "journal.head_differs",
+            folder = folder,
+            segment = segment,
+            records = records
+        )),
+        JournalError::NotEmpty { file } => {
+            Failure::input(say!(lang, "journal.not_empty", folder = folder, file = file))
+        }
+        other => Failure::input(say!(lang, "journal.other", folder = folder, reason = other)),
+    }
+}
+
+/// The same, of an error that the journal itself gave.
+pub(crate) fn of_journal(folder: &Path, error: &JournalError, lang: Lang) -> Failure {
+    journal_failure(&folder.display(), error, lang)
+}
+
+/// Writes a snapshot.
+pub(crate) fn snapshot(options: &args::Snapshot, lang: Lang) -> Result<(), Failure> {
+    let folder = &options.folder;
+    existing(folder, lang)?;
+    let mut registry = open(folder, Options { durability: durability(true), ..Options::default() }, lang)?;
+    let file = registry.snapshot().map_err(|error| failure(folder, &error, lang))?;
+    let hash = hex(&registry.state_hash());
+    registry.close().map_err(|error| failure(folder, &error, lang))?;
+    if options.json {
+        print(&format!("{}\n", json!({ "snapshot": file, "state_hash": hash })))
+    } else {
+        print(&format!("{}\n", say!(lang, "journal.snapshot", file = file, hash = hash)))
+    }
+}
+
+/// Recovers a folder, or brings what verifies of it into a new one.
+pub(crate) fn recover(options: &args::Recover, lang: Lang) -> Result<(), Failure> {
+    let folder = &options.folder;
+    let disk = existing(folder, lang)?;
+    if let Some(new) = &options.salvage {
+        return bring_over(&disk, folder, new, options.json, lang);
+    }
+    let registry = open(folder, Options { durability: durability(true), ..Options::default() }, lang)?;
+    let report = registry.recovered().cloned().unwrap_or_default();
+    let audit = registry.engine().audit();
+    let hash = hex(&registry.state_hash());
+    registry.close().map_err(|error| failure(folder, &error, lang))?;
+    let sound = audit.is_ok();
+    if options.json {
+        let counted = audit.as_ref().ok().map(|a| {
+            json!({ "blocks": a.blocks, "seats": a.seats, "held": a.held, "booked": a.booked,
+                "transitions": a.transitions })
+        });
+        let mut told = found(&report);
+        told["state_hash"] = json!(hash);
+        told["sound"] = json!(sound);
+        told["counted"] = json!(counted);
+        print(&format!("{told}\n"))?;
+    } else {
+        let mut text = summary(&report, lang);
+        if let Ok(audit) = &audit {
+            text += &say!(
+                lang,
+                "journal.state",
+                held = grouped(audit.held),
+                booked = grouped(audit.booked),
+                hash = hash
+            );
+            text.push('\n');
+        }
+        print(&text)?;
+    }
+    match audit {
+        Ok(_) => Ok(()),
+        Err(broken) => Err(Failure::Violated(broken.join("\n"))),
+    }
+}
+
+fn bring_over(
+    from: &Arc<dyn Disk>,
+    folder: &Path,
+    new: &Path,
+    as_json: bool,
+    lang: Lang,
+) -> Result<(), Failure> {
+    let target = Folder::create(new).map_err(|error| {
+        Failure::input(say!(lang, "file.unwritable", file = new.display(), reason = error))
+    })?;
+    let target: Arc<dyn Disk> = Arc::new(target);
+    let salvaged = salvage(from, &target, &JournalOptions::default())
+        .map_err(|error| of_journal(folder, &error, lang))?;
+    if as_json {
+        let missing: Vec<Value> = salvaged
+            .missing
+            .iter()
+            .map(|m| json!({ "block": m.block, "first": m.sequences.start(), "last": m.sequences.end() }))
+            .collect();
+        let damage: Vec<Value> = salvaged
+            .damage
+            .iter()
+            .map(|d| json!({ "file": d.file, "offset": d.offset, "reason": d.reason }))
+            .collect();
+        return print(&format!(
+            "{}\n",
+            json!({ "records": salvaged.records, "unchained": salvaged.unchained, "lost": salvaged.lost,
+                "damage": damage, "segments_missing": salvaged.segments_missing, "missing": missing })
+        ));
+    }
+    let mut text = say!(
+        lang,
+        "journal.salvaged",
+        records = grouped(salvaged.records),
+        folder = new.display(),
+        lost = grouped(salvaged.lost),
+        unchained = grouped(salvaged.unchained)
+    );
+    text.push('\n');
+    for damage in &salvaged.damage {
+        text += &format!("  {damage}\n");
+    }
+    for missing in &salvaged.missing {
+        let (first, last) = (missing.sequences.start(), missing.sequences.end());
+        text += &say!(lang, "journal.gap", block = missing.block, first = first, last = last);
+        text.push('\n');
+    }
+    print(&text)
+}
+
+/// What was found in a folder, as JSON.
+pub(crate) fn found(report: &Report) -> Value {
+    let torn = report
+        .torn
+        .as_ref()
+        .map(|t| json!({ "file": t.file, "offset": t.offset, "bytes": t.bytes, "reason": t.reason }));
+    let dangling: Vec<Value> = report
+        .dangling
+        .iter()
+        .map(|d| {
+            json!({ "record": d.record, "segment": d.segment, "block": d.place.block,
+                "sequence": d.place.sequence, "reached": d.reached })
+        })
+        .collect();
+    json!({ "records": report.entries, "groups": report.groups, "segments": report.segments,
+        "bytes": report.bytes, "snapshot": report.snapshot, "bad_snapshots": report.bad_snapshots,
+        "torn": torn, "dangling": dangling })
+}
+
+/// What was found in a folder, in words.
+pub(crate) fn summary(report: &Report, lang: Lang) -> String {
+    let mut text = say!(
+        lang,
+        "journal.read",
+        records = grouped(report.entries),
+        groups = grouped(report.groups),
+        segments = grouped(report.segments),
+        bytes = grouped(report.bytes)
+    );
+    text.push('\n');
+    if let Some(snapshot) = &report.snapshot {
+        text += &say!(lang, "journal.from_snapshot", file = snapshot);
+        text.push('\n');
+    }
+    for file in &report.bad_snapshots {
+        text += &say!(lang, "journal.passed_over", file = file);
+        text.push('\n');
+    }
+    if let Some(torn) = &report.torn {
+        text += &say!(lang, "journal.torn", file = torn.file, offset = torn.offset, bytes = torn.bytes);
+        text.push('\n');
+    }
+    for dangling in &report.dangling {
+        text += &say!(
+            lang,
+            "journal.dangling",
+            record = dangling.record,
+            block = dangling.place.block,
+            sequence = dangling.place.sequence,
+            reached = dangling.reached
+        );
+        text.push('\n');
+    }
+    text
+}
+
+/// Hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

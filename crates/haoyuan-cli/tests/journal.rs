@@ -1,0 +1,198 @@
+//! The commands about journals, from outside: what is recorded can be asked for, and what is wrong is told.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn haoyuan(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_haoyuan")).args(["--lang", "en"]).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[track_caller]
+fn ok(args: &[&str]) -> String {
+    let output = haoyuan(args);
+    assert!(output.status.success(), "{args:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[track_caller]
+fn told(args: &[&str]) -> Value {
+    serde_json::from_str(&ok(args)).unwrap()
+}
+
+/// Ends with this code, and says this in both languages.
+#[track_caller]
+fn fails(args: &[&str], code: i32, en: &str, zh: &str) {
+    let output = haoyuan(args);
+    assert_eq!(output.status.code(), Some(code), "{args:?}");
+    assert!(text(&output.stderr).contains(en), "{}", text(&output.stderr));
+    let chinese =
+        Command::new(env!("CARGO_BIN_EXE_haoyuan")).args(["--lang", "zh"]).args(args).output().unwrap();
+    assert!(text(&chinese.stderr).contains(zh), "{}", text(&chinese.stderr));
+}
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/run/morning.jsonl")
+}
+
+/// A journal of the example morning.
+fn morning(place: &Place, sync: bool) -> String {
+    let folder = place.path("journal");
+    let script = script().display().to_string();
+    let mut args = vec!["run", &script, "--journal", &folder];
+    if sync {
+        args.push("--sync");
+    }
+    let answers = ok(&args);
+    let expected = std::fs::read_to_string(script.replace(".jsonl", ".expected.jsonl")).unwrap();
+    assert_eq!(answers, expected, "a journal changes no answer");
+    folder
+}
+
+#[test]
+fn a_run_with_a_journal_can_be_audited_and_goes_on_where_it_stopped() {
+    let place = Place::new();
+    let folder = morning(&place, true);
+    let audit = told(&["audit", &folder, "--json"]);
+    assert_eq!(audit["verified"], true);
+    assert!(audit["kinds"]["transition"].as_u64().unwrap() > 0, "{audit}");
+    let before = told(&["recover", &folder, "--json"]);
+    assert_eq!(before["sound"], true);
+    let snapshot = told(&["snapshot", &folder, "--json"]);
+    let after = told(&["recover", &folder, "--json"]);
+    assert_eq!(after["snapshot"], snapshot["snapshot"]);
+    assert_eq!(before["state_hash"], after["state_hash"]);
+    // The same script again: every session is there already.
+    let again = ok(&["run", &script().display().to_string(), "--journal", &folder]);
+    assert!(again.contains("already"), "{again}");
+}
+
+#[test]
+fn a_seat_is_followed_from_publishing_on_and_every_filter_narrows() {
+    let place = Place::new();
+    let folder = morning(&place, false);
+    let all = told(&["audit", &folder, "--json", "--from", "2000-01-01"]);
+    let rows = all["rows"].as_array().unwrap();
+    let one = rows.iter().find(|row| row["kind"] == "transition").unwrap();
+    let seat = format!("{}/{}/{}", one["session"].as_str().unwrap(), one["slot"], one["seat"]);
+    let life = told(&["audit", &folder, "--json", "--seat", &seat]);
+    let life: Vec<&str> =
+        life["rows"].as_array().unwrap().iter().map(|row| row["what"].as_str().unwrap()).collect();
+    assert!(life[0] == "published" && life.len() > 1, "{life:?}");
+    for (option, column) in
+        [("--booking", "booking"), ("--patient", "patient"), ("--session", "session"), ("--actor", "role")]
+    {
+        let value = one[column].as_str().unwrap();
+        let found = told(&["audit", &folder, "--json", option, value]);
+        let found = found["rows"].as_array().unwrap();
+        assert!(!found.is_empty() && found.len() <= rows.len(), "{option} {value}");
+        assert!(found.iter().all(|row| row[column] == value), "{option} {value}");
+    }
+    let refused = rows.iter().find(|row| row["kind"] == "refusal").unwrap();
+    let code = refused["code"].as_str().unwrap();
+    let found = told(&["audit", &folder, "--json", "--code", code]);
+    assert!(found["rows"].as_array().unwrap().iter().all(|row| row["code"] == code));
+    let none = told(&["audit", &folder, "--json", "--to", "2000-01-01"]);
+    assert_eq!(none["matched"], 0);
+    fails(&["audit", &folder, "--patient", "张三"], 2, "32 hex", "32 hex");
+    assert!(!text(&haoyuan(&["audit", &folder, "--patient", "张三"]).stderr).contains("张三"));
+}
+
+#[test]
+fn exports_have_every_row_whatever_their_form() {
+    let place = Place::new();
+    let folder = morning(&place, false);
+    for end in ["ndjson", "csv", "sqlite"] {
+        let file = place.path(&format!("trace.{end}"));
+        ok(&["audit", &folder, "--export", &file]);
+        assert!(std::fs::metadata(&file).unwrap().len() > 1_000, "{end}");
+        // An export is evidence: it is not written over.
+        fails(&["audit", &folder, "--export", &file], 2, "cannot be written", "无法写入");
+    }
+    let lines = std::fs::read_to_string(place.path("trace.ndjson")).unwrap().lines().count();
+    let table = std::fs::read_to_string(place.path("trace.csv")).unwrap().lines().count();
+    assert_eq!(lines + 1, table);
+    let base = rusqlite::Connection::open(place.path("trace.sqlite")).unwrap();
+    let rows: i64 = base.query_row("SELECT count(*) FROM trace", [], |row| row.get(0)).unwrap();
+    assert_eq!(usize::try_from(rows).unwrap(), lines);
+    fails(&["audit", &folder, "--export", &place.path("trace.xls")], 2, "must end in", "结尾");
+}
+
+#[test]
+fn heads_that_were_deposited_are_checked_later() {
+    let place = Place::new();
+    let folder = morning(&place, false);
+    let heads = place.path("heads.txt");
+    std::fs::write(&heads, ok(&["audit", &folder, "--heads"])).unwrap();
+    ok(&["audit", &folder, "--against", &heads]);
+    let other = std::fs::read_to_string(&heads).unwrap().trim_end().chars().rev().skip(1).collect::<String>();
+    let other: String = other.chars().rev().chain(['f']).collect();
+    let differs = if std::fs::read_to_string(&heads).unwrap().contains(&other) { 'e' } else { 'f' };
+    let mut changed = other;
+    changed.pop();
+    changed.push(differs);
+    std::fs::write(&heads, changed).unwrap();
+    fails(&["audit", &folder, "--against", &heads], 1, "was rewritten", "被改写");
+}
+
+#[test]
+fn foreign_locked_and_damaged_folders_are_told_with_what_to_do() {
+    let place = Place::new();
+    let empty = place.path("empty");
+    std::fs::create_dir(&empty).unwrap();
+    for command in ["audit", "recover", "snapshot"] {
+        fails(&[command, &empty], 2, "has no journal", "没有日志");
+        fails(&[command, &place.path("nowhere")], 2, "cannot be read", "无法读取");
+    }
+    let folder = morning(&place, false);
+    {
+        let _held = haoyuan::Registry::open(&folder, haoyuan::Options::default()).unwrap();
+        fails(&["recover", &folder], 2, "is open elsewhere", "正在别处打开");
+        ok(&["audit", &folder]);
+    }
+    let segment = Path::new(&folder).join("00000001.hyj");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[300] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    fails(&["audit", &folder], 1, "is damaged", "已损坏");
+    fails(&["recover", &folder], 1, "--salvage", "--salvage");
+    let salvaged = told(&["recover", &folder, "--salvage", &place.path("saved"), "--json"]);
+    assert!(salvaged["records"].as_u64().unwrap() > 0, "{salvaged}");
+    assert!(!salvaged["damage"].as_array().unwrap().is_empty(), "{salvaged}");
+    fails(&["recover", &folder, "--salvage", &place.path("saved")], 2, "must be empty", "必须为空");
+}
+
+#[test]
+fn a_rush_with_a_journal_recovers_to_the_same_state() {
+    let place = Place::new();
+    for sync in [false, true] {
+        let folder = place.path(&format!("rush-{sync}"));
+        let mut args = vec!["rush", "-n", "5000", "-t", "2", "--json", "--journal", &folder];
+        if sync {
+            args.push("--sync");
+        }
+        let rush = told(&args);
+        let journal = &rush["journal"];
+        let (records, bytes) = (journal["records"].as_u64().unwrap(), journal["bytes"].as_u64().unwrap());
+        assert!(records > 5_000 && bytes / records <= 200, "{journal}");
+        let recovered = told(&["recover", &folder, "--json"]);
+        assert_eq!(recovered["state_hash"], journal["state_hash"]);
+        fails(&args, 2, "already", "已有日志");
+    }
+}

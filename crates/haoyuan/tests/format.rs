@@ -1,0 +1,135 @@
+//! The joined format does not drift: a journal that is checked in reads as it did, and this program still writes it.
+//!
+//! After a change that is meant to change the format, raise the layout, keep the old journal readable, and write down a new
+//! one: `HAOYUAN_BLESS=1 cargo test -p haoyuan --test format`.
+
+mod common;
+
+use common::{NAMES, at, doctor, patient, plan, publish_line, slot, synced, ticket, wish};
+use haoyuan::ids::{IdempotencyKey, PatientKey, TicketId};
+use haoyuan::instant::{DAY, HOUR, MINUTE};
+use haoyuan::journal::sim::SimDisk;
+use haoyuan::journal::{Access, Disk, From, Recovery, verify};
+use haoyuan::record::{Record, kind};
+use haoyuan::request::{Settle, Wish};
+use haoyuan::terms::Class;
+use haoyuan::{Refusals, Registry, rebuild};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const SEGMENT: &str = "00000001.hyj";
+
+fn golden(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+/// Every kind of record once or a few times, without threads, each in a group of its own; the state hash.
+fn write_every_kind(disk: &SimDisk) -> String {
+    let mut options = synced();
+    options.journal.threads = false;
+    options.refusals = Refusals::PerMinute;
+    let registry = Registry::open_on(Arc::new(disk.clone()), options).unwrap();
+    for line in NAMES {
+        assert!(registry.execute(line).contains("done"));
+    }
+    assert!(registry.execute(&publish_line("W1", "D-WANG", 10, 5)).contains("done"));
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    registry.by(&doctor()).issue_ticket(&ticket(1), at(-8 * DAY)).unwrap().durable().unwrap().unwrap();
+    let referred = Wish {
+        class: Class::ReferralSecondary,
+        ticket: TicketId::new(1_001),
+        key: IdempotencyKey::new(5),
+        ..wish(1, slot(session, 0))
+    };
+    let held = registry.by(&doctor()).hold(&referred, at(-DAY)).unwrap().durable().unwrap().unwrap();
+    registry.hold(&referred, at(-DAY + 1)).unwrap().durable().unwrap().unwrap();
+    let settle = Settle { patient: patient(1), booking: held.booking, key: None };
+    registry.confirm(&settle, at(-DAY + MINUTE)).unwrap().durable().unwrap().unwrap();
+    let keyed = Settle { key: IdempotencyKey::new(6), ..settle };
+    registry.confirm(&keyed, at(-DAY + 2 * MINUTE)).unwrap().durable().unwrap().unwrap();
+    registry.hold(&wish(2, slot(session, 1)), at(-DAY)).unwrap().durable().unwrap().unwrap();
+    let booked = registry.book(&wish(3, slot(session, 1)), at(-DAY)).unwrap().durable().unwrap().unwrap();
+    // A keyed refusal belongs to the state; one without a key is counted.
+    let full = Wish { key: IdempotencyKey::new(7), ..wish(4, slot(session, 1)) };
+    assert!(registry.hold(&full, at(-DAY)).unwrap().durable().unwrap().is_err());
+    assert!(registry.hold(&wish(5, slot(session, 1)), at(-DAY)).unwrap().durable().unwrap().is_err());
+    let settle = Settle { patient: patient(3), booking: booked.booking, key: None };
+    registry.cancel(&settle, at(-DAY + MINUTE)).unwrap().durable().unwrap().unwrap();
+    registry.tick(at(-HOUR)).unwrap().durable().unwrap();
+    let hash = hex(&registry.state_hash());
+    registry.close().unwrap();
+    hash
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_golden_journal_is_written_and_read_as_it_was() {
+    let disk = SimDisk::new(1);
+    let hash = write_every_kind(&disk);
+    let bytes = disk.contents(SEGMENT).unwrap();
+    if std::env::var_os("HAOYUAN_BLESS").is_some() {
+        std::fs::create_dir_all(golden("")).unwrap();
+        std::fs::write(golden(SEGMENT), &bytes).unwrap();
+        std::fs::write(golden("state_hash.txt"), format!("{hash}\n")).unwrap();
+    }
+    let known = std::fs::read(golden(SEGMENT)).unwrap();
+    let known_hash = std::fs::read_to_string(golden("state_hash.txt")).unwrap();
+    assert!(known == bytes, "this program writes another journal than it did");
+
+    let old = SimDisk::new(2);
+    old.place(SEGMENT, &known);
+    let old: Arc<dyn Disk> = Arc::new(old);
+    let rebuilt = rebuild(&old, From::Start, Access::Read, None, &Refusals::All).unwrap();
+    assert_eq!(hex(&rebuilt.platform().state_hash()), known_hash.trim());
+    for (word, count) in kind::WORDS.iter().zip(rebuilt.kinds) {
+        assert!(count > 0, "the golden journal has no `{word}`");
+    }
+}
+
+#[test]
+fn erasing_one_mapping_leaves_a_trace_that_verifies_and_names_nobody() {
+    // The host's side: a secret per patient, and a keyed hash of the identity number under it. Any keyed hash will do.
+    let mapping = |person: &str, secret: u64| {
+        let mut key = u128::from(secret) << 64 | 0x9e37;
+        for byte in person.bytes() {
+            key = (key ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+        PatientKey::new(key).unwrap()
+    };
+    let person = "210102199001011234";
+    let mut secrets = std::collections::HashMap::from([(person, 0x5ec2_e700_0000_0001_u64)]);
+    let disk = SimDisk::new(3);
+    let registry = Registry::open_on(Arc::new(disk.clone()), synced()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    let patient = mapping(person, secrets[person]);
+    let asked = Wish { patient, ..wish(0, slot(session, 0)) };
+    registry.book(&asked, at(-DAY)).unwrap().durable().unwrap().unwrap();
+    registry.close().unwrap();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let before = verify(&shared, &[], |_| ()).unwrap();
+
+    // Erased: the mapping goes, the journal stays.
+    secrets.remove(person);
+
+    let after = verify(&shared, &before.heads, |_| ()).unwrap();
+    assert_eq!(after.heads, before.heads, "the chain is the one whose heads were deposited");
+    let bytes = disk.contents(SEGMENT).unwrap();
+    let contains = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    assert!(!contains(person.as_bytes()), "the person was never in it");
+    assert!(!contains(&0x5ec2_e700_0000_0001_u64.to_le_bytes()), "nor was the secret");
+    // The booking still counts; whose it is, nobody can work out: without the secret the number is no one's.
+    let mut recovery = Recovery::begin(shared, From::Start, Access::Read).unwrap();
+    let mut owners = Vec::new();
+    while let Some(recovered) = recovery.next().unwrap() {
+        if let Record::Transition(transition) = Record::decode(recovered.entry).unwrap() {
+            owners.push(transition.patient);
+        }
+    }
+    assert_eq!(owners, [patient]);
+    assert!(!secrets.contains_key(person) && (1..1_000).all(|guess| mapping(person, guess) != patient));
+}
