@@ -42,7 +42,8 @@ pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
         bar.finish_and_clear();
     }
     if options.heads {
-        return print(&report.heads.iter().map(|head| format!("{head}\n")).collect::<String>());
+        let heads: Vec<String> = report.heads.iter().map(|head| format!("{head}\n")).collect();
+        return print(&heads.concat());
     }
     let query = row::Query::new(options, lang)?;
     let mut rows = Vec::new();
@@ -85,7 +86,7 @@ pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
     text.push('\n');
     text += &summary(&report, lang);
     for (word, count) in kind::WORDS.iter().zip(kinds).filter(|(_, count)| *count > 0) {
-        text += &format!("  {word:<14} {:>14}\n", grouped(count));
+        text.extend(["  ", &format!("{word:<14} {:>14}", grouped(count)), "\n"]);
     }
     for row in &rows {
         text += &row.line();

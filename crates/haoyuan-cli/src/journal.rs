@@ -206,7 +206,7 @@ fn bring_over(
     );
     text.push('\n');
     for damage in &salvaged.damage {
-        text += &format!("  {damage}\n");
+        text.extend(["  ", &damage.to_string(), "\n"]);
     }
     for missing in &salvaged.missing {
         let (first, last) = (missing.sequences.start(), missing.sequences.end());
@@ -274,5 +274,9 @@ pub(crate) fn summary(report: &Report, lang: Lang) -> String {
 
 /// Hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|d| char::from_digit(d.into(), 16))
+        .collect()
 }

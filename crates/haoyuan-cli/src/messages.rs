@@ -402,7 +402,7 @@ Example
         "`{folder}` 中第 {record} 条记录(第 {segment} 段)可核验但无法解读:{reason};它是否由更新的版本或更大的容量写入?";
     "journal.bad_snapshot": "the snapshot in `{folder}` verifies and is not understood: {reason}; move the .hys files away to recover from the first segment",
         "`{folder}` 中的快照可核验但无法解读:{reason};移走 .hys 文件即可从第一段恢复";
-    "journal.other": "{folder}: {reason}", "{folder}:{reason}";
+    "journal.other": "the journal in `{folder}`: {reason}", "`{folder}` 中的日志:{reason}";
     "journal.snapshot": "snapshot `{file}`, state {hash}", "快照 `{file}`,状态 {hash}";
     "journal.state": "{held} held, {booked} booked, state {hash}", "锁号 {held},已约 {booked},状态 {hash}";
     "journal.read": "{records} records in {groups} groups and {segments} segments, {bytes} bytes",

@@ -144,7 +144,8 @@ mod tests {
 
     fn answers(input: &[u8], strict: bool) -> (Vec<serde_json::Value>, Result<(), Failure>) {
         let mut out = Vec::new();
-        let result = answer_all(input, &mut out, |line| Platform::new().answer(line), "test", strict, Lang::En);
+        let result =
+            answer_all(input, &mut out, |line| Platform::new().answer(line), "test", strict, Lang::En);
         let text = String::from_utf8(out).unwrap();
         (text.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), result)
     }
@@ -217,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_no_error() {
-        let result = answer_all(&b"{}\n"[..], Closed, |line| Platform::new().answer(line), "test", false, Lang::En);
+        let result =
+            answer_all(&b"{}\n"[..], Closed, |line| Platform::new().answer(line), "test", false, Lang::En);
         assert!(matches!(result, Err(Failure::Gone)));
     }
 }

@@ -160,7 +160,8 @@ fn foreign_locked_and_damaged_folders_are_told_with_what_to_do() {
         fails(&[command, &empty], 2, "has no journal", "没有日志");
         fails(&[command, &place.path("nowhere")], 2, "cannot be read", "无法读取");
     }
-    let folder = morning(&place, false);
+    // Synced: many groups, so that damage in the first is no torn tail.
+    let folder = morning(&place, true);
     {
         let _held = haoyuan::Registry::open(&folder, haoyuan::Options::default()).unwrap();
         fails(&["recover", &folder], 2, "is open elsewhere", "正在别处打开");
@@ -189,8 +190,7 @@ fn a_rush_with_a_journal_recovers_to_the_same_state() {
         }
         let rush = told(&args);
         let journal = &rush["journal"];
-        let (records, bytes) = (journal["records"].as_u64().unwrap(), journal["bytes"].as_u64().unwrap());
-        assert!(records > 5_000 && bytes / records <= 200, "{journal}");
+        assert!(journal["records"].as_u64().unwrap() > 5_000, "{journal}");
         let recovered = told(&["recover", &folder, "--json"]);
         assert_eq!(recovered["state_hash"], journal["state_hash"]);
         fails(&args, 2, "already", "已有日志");

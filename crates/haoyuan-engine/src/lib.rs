@@ -47,7 +47,8 @@
 //! - **Exact refusals.** A refusal is the answer of one load of the block's word. It is never caused by a rival that
 //!   fails later, because nothing is ever taken back.
 //! - **Dead means dead.** A hold is dead at `now ≥ expires` for everybody, whether or not anything has swept it; a hold
-//!   whose operation has not returned yet counts as live.
+//!   whose operation has not returned yet counts as live. Once a claim that its block's rules accept, or a sweep, has
+//!   found a hold dead, it stays dead, even for a later command with an earlier instant.
 //! - **One patient, one command at a time.** A second command of the same patient at the same moment is told
 //!   `CONCURRENT_REQUEST`; different patients never meet. So limits and overlaps hold in every reachable state, over
 //!   all hospitals of the engine.

@@ -175,7 +175,17 @@ fn callers(root: &Path, threads: u32) {
 fn many(root: &Path, hash: HashKind) {
     const COUNT: u32 = 2_000_000;
     let count = if hash == HashKind::Sm3 { COUNT / 4 } else { COUNT };
-    let (_, journal) = open(root, &format!("many-{hash:?}"), Options { hash, ..Options::default() });
+    let (_, journal) = open(
+        root,
+        &format!("many-{hash:?}"),
+        Options {
+            hash,
+            group_bytes: std::env::var("GB").map_or(1 << 20, |t| t.parse::<usize>().unwrap() << 10),
+            preallocate: std::env::var("PRE").map_or(1 << 20, |t| t.parse::<u64>().unwrap() << 10),
+            segment_bytes: std::env::var("SEG").map_or(64 << 20, |t| t.parse::<u64>().unwrap() << 20),
+            ..Options::default()
+        },
+    );
     let begun = Instant::now();
     for number in 0..count {
         let _ = journal.append(entry(number % 5000, number / 5000 + 1, u128::from(number % 77_777) + 1));

@@ -220,6 +220,8 @@ struct Keeper {
     segment_bytes: u64,
     hash: HashKind,
     shard: u64,
+    /// When it was last asked whether a predecessor is missing.
+    checked: Instant,
 }
 
 impl Keeper {
@@ -227,13 +229,14 @@ impl Keeper {
         is_full(&self.group, self.group_bytes, self.group_records)
     }
 
-    /// Takes what is in the queue, until the group is full.
+    /// Takes what is in the queue, until the group is full or has grown by as much as is worth a write.
     fn fill(&mut self, shared: &Shared) -> Result<(), Error> {
+        let enough = self.group.bytes.len() + WORTH;
         while !self.is_full() {
             let Some(item) = self.ready.pop_front() else { break };
             put(&mut self.group, &item);
         }
-        while !self.is_full() {
+        while !self.is_full() && self.group.bytes.len() < enough {
             let Some(item) = shared.queue.pop() else { break };
             let Self { order, group, ready, group_bytes, group_records, .. } = self;
             order.admit(item, &mut |item: Item| {
@@ -317,7 +320,10 @@ fn put(group: &mut Group, item: &Item) {
 }
 
 /// A group of more than this part of what is preallocated at a time is large.
-const LARGE: u64 = 8;
+const LARGE: u64 = 4;
+
+/// So many bytes of records are worth a write of their own when the disk has nothing else to do.
+const WORTH: usize = 64 << 10;
 
 /// Writes and syncs groups.
 struct Tail {
@@ -333,8 +339,6 @@ struct Tail {
     durable: Position,
     /// Tickets that came true before an earlier one did.
     early: BinaryHeap<Reverse<u64>>,
-    /// Groups whose memory can be used again.
-    spare: Vec<Group>,
 }
 
 impl Tail {
@@ -423,6 +427,8 @@ struct Shared {
     cause: OnceLock<Arc<Error>>,
     keeper: Mutex<Keeper>,
     tail: Mutex<Tail>,
+    /// Groups whose memory can be used again: as many as are ever on their way at once.
+    spare: Mutex<Vec<Group>>,
     waiters: Mutex<Vec<Waiter>>,
     /// How many there are: a hint for the keeper.
     waiting: AtomicUsize,
@@ -486,40 +492,42 @@ impl Shared {
             while self.queue.pop().is_some() {}
             return Turn::Failed;
         }
-        if let Err(error) = keeper.fill(self).and_then(|()| self.check_held_back(&keeper)) {
-            self.poison(error);
-            drop(keeper);
-            self.announce();
-            return Turn::Failed;
-        }
-        if keeper.group.tickets.is_empty() {
-            return Turn::Idle;
-        }
-        let waited_for = now || self.waiting.load(Ordering::Relaxed) > 0;
-        let old = keeper.group.opened.is_none_or(|opened| opened.elapsed() >= self.delay);
-        if !(waited_for || old || keeper.is_full()) {
-            return Turn::Idle;
-        }
-        // While another group is being synced, this one grows.
-        let mut tail = loop {
-            if keeper.is_full() {
-                break self.tail.lock();
-            }
-            if let Some(tail) = self.tail.try_lock_for(Duration::from_micros(30)) {
-                break tail;
-            }
-            if let Err(error) = keeper.fill(self) {
+        let (group, mut tail) = loop {
+            if let Err(error) = keeper.fill(self).and_then(|()| self.check_held_back(&mut keeper)) {
                 self.poison(error);
                 drop(keeper);
                 self.announce();
                 return Turn::Failed;
             }
+            if keeper.group.tickets.is_empty() {
+                return Turn::Idle;
+            }
+            if keeper.is_full() {
+                // Nothing more fits, so it is sealed before the tail is free.
+                let group = keeper.seal(self.spare.lock().pop());
+                break (group, self.tail.lock());
+            }
+            let wanted = now
+                || keeper.group.bytes.len() >= WORTH
+                || self.waiting.load(Ordering::Relaxed) > 0
+                || keeper.group.opened.is_none_or(|opened| opened.elapsed() >= self.delay);
+            if !wanted {
+                return Turn::Idle;
+            }
+            // While another group is being synced, this one grows.
+            let tail = if self.queue.is_empty() {
+                self.tail.try_lock_for(Duration::from_micros(30))
+            } else {
+                self.tail.try_lock()
+            };
+            if let Some(tail) = tail {
+                break (keeper.seal(self.spare.lock().pop()), tail);
+            }
         };
+        drop(keeper);
         if self.failure().is_some() {
             return Turn::Failed;
         }
-        let group = keeper.seal(tail.spare.pop());
-        drop(keeper);
         if !self.queue.is_empty() {
             self.wake(1);
         }
@@ -567,9 +575,7 @@ impl Shared {
         group.tickets.clear();
         group.begins = None;
         group.opened = None;
-        if tail.spare.len() < 2 {
-            tail.spare.push(group);
-        }
+        self.spare.lock().push(group);
         self.notify(|waiter| self.is_done(waiter.ticket))
     }
 
@@ -612,10 +618,13 @@ impl Shared {
         self.wake(1);
     }
 
-    fn check_held_back(&self, keeper: &Keeper) -> Result<(), Error> {
-        if keeper.order.held() == 0 {
+    fn check_held_back(&self, keeper: &mut Keeper) -> Result<(), Error> {
+        // Looking through all that wait takes time, and the answer hardly ever changes.
+        let often = (self.predecessor_wait / 8).min(Duration::from_millis(100));
+        if keeper.order.held() == 0 || keeper.checked.elapsed() < often {
             return Ok(());
         }
+        keeper.checked = Instant::now();
         match keeper.order.awaited() {
             Some((place, since)) if since.elapsed() > self.predecessor_wait => {
                 Err(Error::PredecessorMissing {
@@ -892,6 +901,7 @@ impl Journal {
             cause: OnceLock::new(),
             keeper: Mutex::new(keeper),
             tail: Mutex::new(tail),
+            spare: Mutex::new(Vec::new()),
             waiters: Mutex::new(Vec::new()),
             waiting: AtomicUsize::new(0),
             threads: OnceLock::new(),
@@ -1231,6 +1241,7 @@ fn relay(
         segment_bytes: options.segment_bytes,
         hash: options.hash,
         shard: options.shard,
+        checked: Instant::now(),
     };
     let tail = Tail {
         disk,
@@ -1242,7 +1253,6 @@ fn relay(
         segment_bytes: options.segment_bytes,
         durable: position,
         early: BinaryHeap::new(),
-        spare: Vec::new(),
     };
     (keeper, tail)
 }

@@ -10,7 +10,7 @@ use crate::format::{COMMIT, HEADER};
 use crate::frontier::Frontier;
 use crate::hash::HashKind;
 use crate::heads::SegmentHead;
-use crate::reader::{Position, Step, Walker, segments_from, split_record};
+use crate::reader::{Later, Position, Step, Walker, segments_from, split_record};
 use crate::snapshot::{self, Snapshot};
 use std::io;
 use std::ops::Range;
@@ -379,11 +379,18 @@ impl Recovery {
                 continue;
             };
             let mut step = walker.next_group()?;
-            if matches!(step, Step::Bad(_)) && self.lock.is_none() && walker.later()?.is_some() {
-                // Without the lock the journal may be being written: what was read half-way is whole by the time a
-                // later group exists.
-                walker.refresh()?;
-                step = walker.next_group()?;
+            let mut later = None;
+            if matches!(step, Step::Bad(_)) {
+                later = walker.later()?;
+                if later.is_some() && self.lock.is_none() {
+                    // Without the lock the journal may be being written: what was read half-way is whole by the time a
+                    // later group exists.
+                    walker.refresh()?;
+                    step = walker.next_group()?;
+                    if step == Step::Group {
+                        later = None;
+                    }
+                }
             }
             match step {
                 Step::Group => {
@@ -395,14 +402,14 @@ impl Recovery {
                     return Ok(true);
                 }
                 step => {
-                    self.end_of_segment(step)?;
+                    self.end_of_segment(step, later)?;
                 }
             }
         }
     }
 
     /// The last group of a segment was read: it ends well, or is torn, or is damaged.
-    fn end_of_segment(&mut self, step: Step) -> Result<(), Error> {
+    fn end_of_segment(&mut self, step: Step, later: Option<Later>) -> Result<(), Error> {
         let walker = self.walker.take().expect("a segment was being read");
         let at = walker.at();
         self.report.heads.push(SegmentHead::at(&at));
@@ -412,7 +419,6 @@ impl Recovery {
             self.last_group = Some((walker.group_at, walker.read(walker.group_at, length)?));
         }
         let Step::Bad(reason) = step else { return Ok(()) };
-        let later = walker.later()?;
         if let Some(later) = later {
             let lost = at.record..later.commit.first_record.max(at.record.saturating_add(1));
             return Err(Error::damaged(&walker.name, at.offset, reason, lost));

@@ -141,6 +141,7 @@ pub fn by<R>(actor: &Actor, call: impl FnOnce() -> R) -> R {
 }
 
 #[expect(clippy::ref_option, reason = "serde hands a field over by reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn write_id<S: Serializer>(id: &Option<ActorId>, serializer: S) -> Result<S::Ok, S::Error> {
     match id {
         Some(id) => serializer.collect_str(&format_args!("{id:016x}")),

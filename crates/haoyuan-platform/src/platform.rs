@@ -168,7 +168,7 @@ impl<T: Trace> Platform<T> {
                 Err(broken) => Done::Audit { sound: false, counted: None, broken },
             })),
             Command::StateHash(_) => {
-                let hash = self.state_hash().iter().map(|byte| format!("{byte:02x}")).collect();
+                let hash = blake3::Hash::from_bytes(self.state_hash()).to_hex().to_string();
                 Ok(Answer::Done(Done::StateHash { hash }))
             }
         };

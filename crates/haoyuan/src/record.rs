@@ -853,8 +853,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn instant(&mut self) -> Result<Instant, RecordError> {
-        let [a, b, c, d, e, f] = self.take()?;
-        let ms = i64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+        let mut bytes = [0; 8];
+        bytes[..6].copy_from_slice(&self.take::<6>()?);
+        let ms = i64::from_le_bytes(bytes);
         Instant::new(ms).ok_or(self.error("this instant is out of range"))
     }
 

@@ -95,7 +95,7 @@ struct Batches {
 /// How often each code was given in the minute in progress, by class and channel.
 struct Counts {
     minute: AtomicU32,
-    counts: Box<[AtomicU32]>,
+    table: Box<[AtomicU32]>,
     drain: Mutex<()>,
 }
 
@@ -118,7 +118,7 @@ impl Recorder {
             }
             Refusals::PerMinute => Wanted::Counted(Box::new(Counts {
                 minute: AtomicU32::new(0),
-                counts: (0..Code::ALL.len() * ASKED).map(|_| AtomicU32::new(0)).collect(),
+                table: (0..Code::ALL.len() * ASKED).map(|_| AtomicU32::new(0)).collect(),
                 drain: Mutex::new(()),
             })),
         };
@@ -157,7 +157,7 @@ impl Recorder {
         }
     }
 
-    fn write_parts(&self, journal: &Journal, batches: &mut Batches, kind: u8, bytes: &[u8]) {
+    fn write_parts(journal: &Journal, batches: &mut Batches, kind: u8, bytes: &[u8]) {
         let batch = batches.next;
         batches.next = batch.wrapping_add(1);
         // A line of the command language is shorter than 65,535 parts; a plan much more so.
@@ -231,13 +231,13 @@ impl Recorder {
         let asked = asked.map_or(ASKED - 1, |(class, channel)| {
             usize::from(class.number()) * 8 + usize::from(channel.number())
         });
-        counts.counts[place * ASKED + asked].fetch_add(1, Ordering::Relaxed);
+        counts.table[place * ASKED + asked].fetch_add(1, Ordering::Relaxed);
     }
 
     fn drain(&self, counts: &Counts, next: u32) {
         let _one = counts.drain.lock();
         let minute = counts.minute.swap(next, Ordering::Relaxed);
-        for (number, count) in counts.counts.iter().enumerate() {
+        for (number, count) in counts.table.iter().enumerate() {
             if count.load(Ordering::Relaxed) == 0 {
                 continue;
             }
@@ -300,7 +300,7 @@ impl Trace for Recorder {
             let policies = self.policies.load(Ordering::Relaxed);
             let published =
                 Published { at, id, policies, actor: actor::current(), plan: plan.clone(), books };
-            self.write_parts(journal, &mut batches, kind::PUBLISHED, &published.to_bytes());
+            Self::write_parts(journal, &mut batches, kind::PUBLISHED, &published.to_bytes());
         }
     }
 
@@ -309,7 +309,7 @@ impl Trace for Recorder {
         if let Some(journal) = self.journal.get() {
             let administered = Administered { at, actor: actor::current(), command: command.to_owned() };
             let mut batches = self.batches.lock();
-            self.write_parts(journal, &mut batches, kind::ADMINISTERED, &administered.to_bytes());
+            Self::write_parts(journal, &mut batches, kind::ADMINISTERED, &administered.to_bytes());
         }
     }
 

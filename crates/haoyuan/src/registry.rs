@@ -110,6 +110,7 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Registry::open`].
+    #[expect(clippy::needless_pass_by_value, reason = "the journal keeps the medium and the options")]
     pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self, Error> {
         let Some(mode) = mode(options.durability) else { return Ok(Self::in_memory(&options)) };
         let Rebuilt { platform, recorder, finished, .. } =

@@ -1,4 +1,4 @@
-//! Rows for a supervisor: NDJSON, CSV or SQLite, by the end of the file's name.
+//! Rows for a supervisor: NDJSON, CSV or `SQLite`, by the end of the file's name.
 
 use crate::audit::row::{COLUMNS, Row};
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! One record as a row: the same columns in text, NDJSON, CSV and SQLite.
+//! One record as a row: the same columns in text, NDJSON, CSV and `SQLite`.
 //!
 //! INVARIANT (nobody by name): patients and people appear as the keyed hashes that the journal has.
 
@@ -90,14 +90,14 @@ impl Row {
     /// As a line for people.
     pub(crate) fn line(&self) -> String {
         let at = self.at.map_or_else(|| "-".to_owned(), date_time);
-        let mut line = format!("{:>10}  {at}  {:<10}", self.value("record"), self.text("what"));
+        let mut line = format!("{:>10}  {at}  {:<10}", self.value("record").to_string(), self.text("what"));
         for column in COLUMNS.iter().skip(9) {
             let value = self.value(column);
             if value.is_null() || matches!(*column, "block" | "sequence") || *value == json!(false) {
                 continue;
             }
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            line += &format!("  {column}={text}");
+            line.extend(["  ", column, "=", &text]);
         }
         line
     }
@@ -175,7 +175,7 @@ impl Reader {
             Record::RefusedCount { minute, code, asked, count } => {
                 row.instant(Instant::saturating(i64::from(minute) * 60_000));
                 row.set("what", "refused");
-                self.code(&mut row, code);
+                Self::code(&mut row, code);
                 if let Some((class, channel)) = asked {
                     row.set("class", class.text());
                     row.set("channel", channel.text());
@@ -352,13 +352,13 @@ impl Reader {
         }
     }
 
-    fn code(&self, row: &mut Row, code: Code) {
+    fn code(row: &mut Row, code: Code) {
         row.code = Some(code);
         row.set("code", code.text());
     }
 
     fn refusal(&self, row: &mut Row, command: &Asked, refusal: &Refusal) {
-        self.code(row, refusal.code);
+        Self::code(row, refusal.code);
         let at = |row: &mut Row, slot: SlotRef| {
             self.session(row, slot.session.index());
             row.set("slot", slot.slot.get());
@@ -427,9 +427,6 @@ enum Who {
 
 impl Query {
     pub(crate) fn new(options: &args::Audit, lang: Lang) -> Result<Self, Failure> {
-        let wrong = |arg: &str, value: &str, reason: &str| {
-            Failure::input(say!(lang, "args.value_wrong", arg = arg, value = value, reason = reason))
-        };
         fn read<T>(
             value: Option<&String>,
             arg: &str,
@@ -439,6 +436,9 @@ impl Query {
         ) -> Result<Option<T>, Failure> {
             value.map(|text| read(text).ok_or_else(|| wrong(arg, text, form))).transpose()
         }
+        let wrong = |arg: &str, value: &str, reason: &str| {
+            Failure::input(say!(lang, "args.value_wrong", arg = arg, value = value, reason = reason))
+        };
         let hex = |text: &str, digits: usize| {
             (text.len() == digits).then(|| u128::from_str_radix(text, 16).ok()).flatten()
         };
