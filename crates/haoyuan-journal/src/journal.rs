@@ -3,11 +3,11 @@
 //! Invariant: a receipt says durable only after the sync that covered its record returned; after the first failure no
 //! further receipt does, and nothing is ever synced again.
 //!
-//! Two locks make a relay. Whoever holds the *keeper* takes entries from the queue, orders and encodes them into a
-//! group; whoever holds the *tail* writes and syncs a group. A group is handed from the one to the other with both
-//! locks held for a moment, so groups reach the disk in the order in which they were sealed, and the next one is being
-//! encoded while the last is being synced. The journal's two threads run the relay; a caller that waits for its
-//! receipt runs it itself when nobody else does, so that one caller alone pays for no change of threads.
+//! Two locks make a relay. Whoever holds the *keeper* takes entries from the queue, orders and encodes them, and seals
+//! groups; whoever holds the *tail* writes and syncs them, one at a time and in the order in which they were sealed. So
+//! the next group is being encoded while the last is being synced. The journal's two threads run the relay; a caller
+//! that waits for its receipt runs it itself when nobody else does, so that one caller alone pays for no change of
+//! threads.
 
 use crate::disk::{Disk, File, Lock, write_all};
 use crate::entry::{Entry, EntryRef, Place};
@@ -19,6 +19,7 @@ use crate::frontier::Frontier;
 use crate::hash::{HashKind, Head};
 use crate::heads::SegmentHead;
 use crate::order::{Item, Order};
+use crate::prepare::{self, Prepared};
 use crate::reader::Position;
 use crate::recovery::{Access, Finished, From, Recovery};
 use crate::snapshot;
@@ -110,8 +111,8 @@ impl Options {
             return wrong("queue", "must be between 1 and 16,777,216");
         }
         if let Mode::Async { window, records } = self.mode {
-            if records < 16 {
-                return wrong("mode", "needs a loss window of at least 16 records");
+            if records < 32 {
+                return wrong("mode", "needs a loss window of at least 32 records");
             }
             if window < Duration::from_millis(1) {
                 return wrong(
@@ -137,10 +138,10 @@ impl Options {
         }
     }
 
-    /// Two groups can be on their way at once.
+    /// Four groups can be on their way at once: collected, sealed twice, written.
     fn group_records(&self) -> usize {
         match self.mode {
-            Mode::Async { records, .. } => records as usize / 8,
+            Mode::Async { records, .. } => records as usize / 16,
             Mode::Synced { .. } => u32::MAX as usize,
         }
     }
@@ -183,6 +184,9 @@ pub struct Stats {
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const POISONED: u8 = 2;
+
+/// The journal's thread that prepares segments.
+const PREPARES: usize = 2;
 
 /// A ticket that never comes true: the entry was not taken.
 const NO_TICKET: u64 = u64::MAX;
@@ -322,6 +326,9 @@ fn put(group: &mut Group, item: &Item) {
 /// A group of more than this part of what is preallocated at a time is large.
 const LARGE: u64 = 4;
 
+/// So many sealed groups may wait for the disk.
+const SEALED_MAX: usize = 2;
+
 /// So many bytes of records are worth a write of their own when the disk has nothing else to do.
 const WORTH: usize = 64 << 10;
 
@@ -337,6 +344,8 @@ struct Tail {
     segment_bytes: u64,
     /// Up to where the journal is durable.
     durable: Position,
+    /// The next segment, if it was prepared.
+    prepared: Arc<Mutex<Option<Prepared>>>,
     /// Tickets that came true before an earlier one did.
     early: BinaryHeap<Reverse<u64>>,
 }
@@ -369,11 +378,17 @@ impl Tail {
     fn begin(&mut self, header: &SegmentHeader) -> Result<(), Error> {
         self.trim()?;
         let name = segment_name(header.segment);
-        let temporary = format!("{name}.tmp");
-        let mut file = self.disk.create(&temporary).map_err(Error::medium("create", &temporary))?;
+        let prepared = self.prepared.lock().take();
+        let (temporary, mut file, allocated) = if let Some(Prepared { file, length }) = prepared {
+            (prepare::NAME.to_owned(), file, length)
+        } else {
+            let temporary = format!("{name}.tmp");
+            let mut file = self.disk.create(&temporary).map_err(Error::medium("create", &temporary))?;
+            let allocated = (HEADER as u64 + self.preallocate).min(self.segment_bytes).max(HEADER as u64);
+            file.preallocate(0, allocated).map_err(Error::medium("preallocate", &temporary))?;
+            (temporary, file, allocated)
+        };
         write_all(&mut *file, 0, &header.encode()).map_err(Error::medium("write", &temporary))?;
-        let allocated = (HEADER as u64 + self.preallocate).min(self.segment_bytes).max(HEADER as u64);
-        file.preallocate(HEADER as u64, allocated).map_err(Error::medium("preallocate", &temporary))?;
         file.sync_data().map_err(Error::medium("sync", &temporary))?;
         self.disk.rename(&temporary, &name).map_err(Error::medium("rename", &temporary))?;
         self.disk.sync_dir().map_err(Error::medium("sync", &self.disk.name()))?;
@@ -427,14 +442,22 @@ struct Shared {
     cause: OnceLock<Arc<Error>>,
     keeper: Mutex<Keeper>,
     tail: Mutex<Tail>,
+    /// Groups that wait for the tail, in order. Pushed by the holder of the keeper, popped by the holder of the tail.
+    sealed: Mutex<VecDeque<Group>>,
     /// Groups whose memory can be used again: as many as are ever on their way at once.
     spare: Mutex<Vec<Group>>,
     waiters: Mutex<Vec<Waiter>>,
     /// How many there are: a hint for the keeper.
     waiting: AtomicUsize,
-    /// The journal's threads, and whether each is asleep.
-    threads: OnceLock<[Thread; 2]>,
-    asleep: [AtomicBool; 2],
+    /// The journal's threads (two run the relay, one prepares segments), and whether each is asleep.
+    threads: OnceLock<[Thread; 3]>,
+    asleep: [AtomicBool; 3],
+    /// The same as the tail's.
+    prepared: Arc<Mutex<Option<Prepared>>>,
+    /// Where in a segment the next one should be prepared; never without threads or for short segments.
+    prepare_at: u64,
+    /// Set by the holder of the tail, taken back by the thread that prepares.
+    prepare: AtomicBool,
     delay: Duration,
     tick: Duration,
     predecessor_wait: Duration,
@@ -492,58 +515,107 @@ impl Shared {
             while self.queue.pop().is_some() {}
             return Turn::Failed;
         }
-        let (group, mut tail) = loop {
+        loop {
             if let Err(error) = keeper.fill(self).and_then(|()| self.check_held_back(&mut keeper)) {
                 self.poison(error);
                 drop(keeper);
                 self.announce();
                 return Turn::Failed;
             }
-            if keeper.group.tickets.is_empty() {
-                return Turn::Idle;
-            }
-            if keeper.is_full() {
-                // Nothing more fits, so it is sealed before the tail is free.
-                let group = keeper.seal(self.spare.lock().pop());
-                break (group, self.tail.lock());
-            }
-            let wanted = now
+            let is_full = keeper.is_full();
+            let wanted = is_full
                 || keeper.group.bytes.len() >= WORTH
-                || self.waiting.load(Ordering::Relaxed) > 0
-                || keeper.group.opened.is_none_or(|opened| opened.elapsed() >= self.delay);
+                || !keeper.group.tickets.is_empty()
+                    && (now
+                        || self.waiting.load(Ordering::Relaxed) > 0
+                        || keeper.group.opened.is_none_or(|opened| opened.elapsed() >= self.delay));
             if !wanted {
-                return Turn::Idle;
+                drop(keeper);
+                // A group that was sealed while the disk was busy may have been left.
+                return self.tail.try_lock().map_or(Turn::Idle, |tail| self.commit_sealed(tail));
             }
-            // While another group is being synced, this one grows.
-            let tail = if self.queue.is_empty() {
-                self.tail.try_lock_for(Duration::from_micros(30))
-            } else {
-                self.tail.try_lock()
-            };
+            // While another group is being synced, this one grows; when it is full, the next one begins.
+            let patience = if self.queue.is_empty() { Duration::from_micros(30) } else { Duration::ZERO };
+            let tail = if is_full { self.tail.try_lock() } else { self.tail.try_lock_for(patience) };
             if let Some(tail) = tail {
-                break (keeper.seal(self.spare.lock().pop()), tail);
+                self.seal(&mut keeper);
+                drop(keeper);
+                return self.commit_sealed(tail);
             }
-        };
-        drop(keeper);
-        if self.failure().is_some() {
-            return Turn::Failed;
+            if is_full {
+                if self.sealed.lock().len() < SEALED_MAX {
+                    self.seal(&mut keeper);
+                } else {
+                    drop(keeper);
+                    return self.commit_sealed(self.tail.lock());
+                }
+            }
         }
-        if !self.queue.is_empty() {
+    }
+
+    /// Seals the keeper's group; the next holder of the tail writes it. In order, because the keeper is held.
+    fn seal(&self, keeper: &mut Keeper) {
+        let spare = self.spare.lock().pop();
+        let group = keeper.seal(spare);
+        self.sealed.lock().push_back(group);
+    }
+
+    /// Writes and syncs what is sealed, one group after the other.
+    fn commit_sealed<'a>(&'a self, mut tail: MutexGuard<'a, Tail>) -> Turn {
+        let mut turn = Turn::Idle;
+        // Not for ever: a caller who leads has something else to do.
+        for _ in 0..=SEALED_MAX {
+            let next = self.sealed.lock().pop_front();
+            let Some(group) = next else {
+                drop(tail);
+                // Whoever sealed while the tail was held here relies on this look.
+                if self.sealed.lock().is_empty() {
+                    return turn;
+                }
+                match self.tail.try_lock() {
+                    Some(again) => tail = again,
+                    None => return turn,
+                }
+                continue;
+            };
+            if self.failure().is_some() {
+                return Turn::Failed;
+            }
+            if !self.queue.is_empty() {
+                self.wake(0);
+                self.wake(1);
+            }
+            if let Err(error) = tail.commit(&group) {
+                // Poisoned before the tail is let go: the next group is never written.
+                self.poison(error);
+                drop(tail);
+                self.announce();
+                return Turn::Failed;
+            }
+            turn = Turn::Committed;
+            if tail.durable.offset > self.prepare_at
+                && !self.prepare.load(Ordering::Relaxed)
+                && self.prepared.lock().is_none()
+            {
+                self.prepare.store(true, Ordering::Release);
+                self.wake(PREPARES);
+            }
+            let callbacks = self.complete(&mut tail, group);
+            if !callbacks.is_empty() {
+                // Callbacks may ask the journal things. Whoever takes the tail meanwhile takes the next group.
+                MutexGuard::unlocked(&mut tail, || {
+                    for (_, callback) in callbacks {
+                        callback(Ok(()));
+                    }
+                });
+            }
+        }
+        drop(tail);
+        if !self.sealed.lock().is_empty() {
+            self.wake(0);
             self.wake(1);
         }
-        if let Err(error) = tail.commit(&group) {
-            // Poisoned before the tail is let go: the next group is never written.
-            self.poison(error);
-            drop(tail);
-            self.announce();
-            return Turn::Failed;
-        }
-        let callbacks = self.complete(&mut tail, group);
-        drop(tail);
-        for (_, callback) in callbacks {
-            callback(Ok(()));
-        }
-        Turn::Committed
+        turn
     }
 
     /// Marks the tickets of a durable group and tells whoever waits for them.
@@ -643,7 +715,8 @@ impl Shared {
             Some(keeper) => {
                 let turn = self.turn(keeper, true);
                 // Whoever came while this thread had the locks found nobody to wait for.
-                if self.waiting.load(Ordering::Relaxed) > 0 || !self.queue.is_empty() {
+                let left = !self.queue.is_empty() || !self.sealed.lock().is_empty();
+                if left || self.waiting.load(Ordering::Relaxed) > 0 {
                     self.wake(0);
                 }
                 turn
@@ -676,6 +749,23 @@ impl Shared {
                     self.asleep[number].store(false, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// The thread that prepares segments.
+    fn prepares(&self, disk: &dyn Disk, length: u64) {
+        while self.failure().is_none() {
+            if self.prepare.load(Ordering::Acquire) {
+                match prepare::prepare(disk, length, || self.failure().is_none()) {
+                    Ok(prepared) => *self.prepared.lock() = prepared,
+                    // Whatever is wrong, the writer will find out by itself when it matters.
+                    Err(_) => return,
+                }
+                self.prepare.store(false, Ordering::Release);
+            }
+            self.asleep[PREPARES].store(true, Ordering::Release);
+            thread::park_timeout(Duration::from_millis(200));
+            self.asleep[PREPARES].store(false, Ordering::Relaxed);
         }
     }
 
@@ -888,6 +978,7 @@ impl Journal {
         }
         let capacity = options.queue_capacity();
         let slots = (capacity * 2).next_power_of_two();
+        let prepared = Arc::clone(&tail.prepared);
         let shared = Arc::new(Shared {
             queue: ArrayQueue::new(capacity),
             tickets: CachePadded::new(AtomicU64::new(0)),
@@ -901,11 +992,19 @@ impl Journal {
             cause: OnceLock::new(),
             keeper: Mutex::new(keeper),
             tail: Mutex::new(tail),
+            sealed: Mutex::new(VecDeque::new()),
             spare: Mutex::new(Vec::new()),
             waiters: Mutex::new(Vec::new()),
             waiting: AtomicUsize::new(0),
             threads: OnceLock::new(),
-            asleep: [AtomicBool::new(false), AtomicBool::new(false)],
+            asleep: [const { AtomicBool::new(false) }; 3],
+            prepared,
+            prepare_at: if options.threads && options.segment_bytes > options.preallocate {
+                options.segment_bytes / 4
+            } else {
+                u64::MAX
+            },
+            prepare: AtomicBool::new(false),
             delay: options.delay(),
             tick: options.tick(),
             predecessor_wait: options.predecessor_wait,
@@ -919,16 +1018,24 @@ impl Journal {
         });
         let mut handles = Vec::new();
         if options.threads {
-            for number in 0..2 {
-                let shared = Arc::clone(&shared);
+            for number in 0..3 {
+                let (shared, name) = (Arc::clone(&shared), disk.name());
+                let disk = Arc::clone(&disk);
+                let segment_bytes = options.segment_bytes;
+                let work = move || {
+                    if number == PREPARES {
+                        shared.prepares(&*disk, segment_bytes);
+                    } else {
+                        shared.run(number);
+                    }
+                };
                 let handle = thread::Builder::new()
                     .name(format!("journal-{number}"))
-                    .spawn(move || shared.run(number))
-                    .map_err(Error::medium("start a thread for", &disk.name()))?;
+                    .spawn(work)
+                    .map_err(Error::medium("start a thread for", &name))?;
                 handles.push(handle);
             }
-            let threads = [handles[0].thread().clone(), handles[1].thread().clone()];
-            drop(shared.threads.set(threads));
+            drop(shared.threads.set([0, 1, 2].map(|number: usize| handles[number].thread().clone())));
         }
         Ok(Self {
             shared,
@@ -1149,19 +1256,24 @@ impl Journal {
             }
             tail
         };
-        let trimmed = if flushed.is_ok() { tail.trim() } else { Ok(()) };
+        let mut closed = if flushed.is_ok() { tail.trim() } else { Ok(()) };
         tail.file = None;
-        tail.lock = None;
         drop(tail);
         shared.announce();
         for handle in self.handles.lock().drain(..) {
             handle.thread().unpark();
             if handle.join().is_err() {
                 // The panic was reported by the thread itself; what it leaves is an unflushed journal.
-                return Err(Error::Closed);
+                closed = closed.and(Err(Error::Closed));
             }
         }
-        flushed.and(trimmed)
+        if shared.prepared.lock().take().is_some() {
+            closed =
+                closed.and(self.disk.remove(prepare::NAME).map_err(Error::medium("remove", prepare::NAME)));
+        }
+        // Last of all: nobody of this journal touches the folder any more.
+        shared.tail.lock().lock = None;
+        flushed.and(closed)
     }
 }
 
@@ -1252,6 +1364,7 @@ fn relay(
         preallocate: options.preallocate,
         segment_bytes: options.segment_bytes,
         durable: position,
+        prepared: Arc::new(Mutex::new(None)),
         early: BinaryHeap::new(),
     };
     (keeper, tail)

@@ -41,6 +41,7 @@ mod hash;
 mod format;
 mod frontier;
 mod order;
+mod prepare;
 mod journal;
 mod reader;
 mod snapshot;

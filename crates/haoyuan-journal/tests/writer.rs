@@ -324,7 +324,9 @@ fn a_real_folder_is_written_by_many_and_read_back() {
         journal.close().unwrap();
         assert_eq!(read(&disk).unwrap().len() as u32, (round + 1) * THREADS * EACH);
     }
-    assert!(disk.list().unwrap().len() > 5);
+    let names = disk.list().unwrap();
+    assert!(names.len() > 5);
+    assert!(names.iter().all(|name| name.strip_suffix(".tmp").is_none()), "prepared and left: {names:?}");
 }
 
 #[test]
@@ -353,6 +355,32 @@ fn a_journal_that_is_being_written_can_be_verified() {
         }
     });
     assert_eq!(verify(&disk, &[], |_| ()).unwrap().entries, 20_000);
+}
+
+/// Long segments: the next one is ready before it is needed, and its zeros are not mistaken for anything.
+#[test]
+fn a_prepared_segment_is_used_and_a_power_failure_while_it_is_made_costs_nothing() {
+    let options = Options { segment_bytes: 2 << 20, preallocate: 64 << 10, ..synced() };
+    for stop_after in [20, 60, 200] {
+        let disk = SimDisk::new(stop_after);
+        let journal = Journal::open(shared(&disk), options.clone()).unwrap();
+        let mut acknowledged = 0;
+        for round in 0..stop_after as u32 {
+            for number in 0..100 {
+                let _ = journal.append(entry(Some((0, round * 100 + number + 1)), None, 0, &[1; 200]));
+            }
+            journal.flush().unwrap();
+            acknowledged += 100;
+        }
+        for seed in 0..8 {
+            let stopped = shared(&disk.crash(Survival::Some(seed)));
+            assert_eq!(read(&stopped).unwrap().len(), acknowledged, "seed {seed}");
+            Journal::open(Arc::clone(&stopped), options.clone()).unwrap().close().unwrap();
+            assert_eq!(verify(&stopped, &[], |_| ()).unwrap().entries, acknowledged as u64);
+        }
+        journal.close().unwrap();
+        assert_eq!(read(&shared(&disk)).unwrap().len(), acknowledged);
+    }
 }
 
 #[test]
