@@ -125,7 +125,7 @@ fn read(
                 bar.set_position(recovered.record);
             }
         }
-        let row = reader.row(&recovered).map_err(|reason| {
+        let rows = reader.rows(&recovered).map_err(|reason| {
             Failure::Violated(say!(
                 lang,
                 "journal.replay",
@@ -135,9 +135,7 @@ fn read(
                 reason = reason
             ))
         })?;
-        if let Some(row) = row {
-            sink(row)?;
-        }
+        rows.into_iter().try_for_each(&mut sink)?;
     }
     Ok(kinds)
 }

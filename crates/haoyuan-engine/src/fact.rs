@@ -5,7 +5,7 @@ use haoyuan_core::ids::{
 };
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::Plan;
-use haoyuan_core::refusal::Refusal;
+use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
 
@@ -55,6 +55,17 @@ pub struct Fact {
     pub key: Option<IdempotencyKey>,
 }
 
+/// A session that is about to be published.
+#[derive(Clone, Copy, Debug)]
+pub struct Publication<'a> {
+    /// Under which number.
+    pub id: SessionId,
+    /// As what.
+    pub plan: &'a Plan,
+    /// What publishing it enters into the host's books, in the host's own words.
+    pub books: &'a str,
+}
+
 /// A command of a patient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -66,6 +77,29 @@ pub enum Command {
     Confirm(Settle),
     /// Give a hold or booking back.
     Cancel(Settle),
+}
+
+/// A claim whose session or slot nobody can find by the name that it was given: refused before it is a [`Command`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unnamed<'a> {
+    /// Whether the seat was to be booked at once.
+    pub book: bool,
+    /// For whom.
+    pub patient: PatientKey,
+    /// By what right.
+    pub class: Class,
+    /// Through which channel.
+    pub channel: Channel,
+    /// The ticket that was shown.
+    pub ticket: Option<TicketId>,
+    /// The idempotency key, which stays unused.
+    pub key: Option<IdempotencyKey>,
+    /// The session, as somebody wrote it: perhaps anything but a session's code.
+    pub session: &'a str,
+    /// The slot: its index, or its start.
+    pub slot: Result<u64, Instant>,
+    /// `UNKNOWN_SESSION` or `UNKNOWN_SLOT`.
+    pub code: Code,
 }
 
 /// Where facts go.
@@ -83,22 +117,22 @@ pub trait Trace: Send + Sync {
     /// carries an idempotency key, because then the answer is remembered and belongs to the state.
     fn refused(&self, _command: &Command, _refusal: &Refusal, _at: Instant) {}
 
+    /// A claim was refused by the host because it names no session or no slot. Nothing was changed or remembered.
+    fn unnamed(&self, _claim: &Unnamed<'_>, _at: Instant) {}
+
     /// A confirmation that carries an idempotency key found its booking confirmed: nothing changed but the memory.
     fn repeated(&self, _settle: &Settle, _settled: &Settled, _at: Instant) {}
 
     /// A ticket was registered. Called behind the patient's gate.
     fn ticket(&self, _ticket: &Ticket, _at: Instant) {}
 
-    /// A session was published. Called under the administration lock, before the session can be asked for.
-    fn published(&self, _plan: &Plan, _id: SessionId, _at: Instant) {}
+    /// Sessions are published, all or none. Called once for all of them under the administration lock, before the first can
+    /// be asked for: nobody can have a fact of any of them that comes before this.
+    fn published(&self, _sessions: &[Publication<'_>], _at: Instant) {}
 
     /// Names, policies or sizes around the engine were changed by this command of the host. Called by the host under its
     /// own administration lock, before the command is answered.
     fn administered(&self, _word: &str, _command: &str, _at: Instant) {}
-
-    /// What publishing the next session enters into the host's books. Called by the host under its own administration
-    /// lock, just before it publishes; belongs to the next call of [`Trace::published`].
-    fn entering(&self, _books: &str) {}
 }
 
 /// No trace.
@@ -120,6 +154,10 @@ impl<T: Trace> Trace for &T {
         (**self).refused(command, refusal, at);
     }
 
+    fn unnamed(&self, claim: &Unnamed<'_>, at: Instant) {
+        (**self).unnamed(claim, at);
+    }
+
     fn repeated(&self, settle: &Settle, settled: &Settled, at: Instant) {
         (**self).repeated(settle, settled, at);
     }
@@ -128,16 +166,12 @@ impl<T: Trace> Trace for &T {
         (**self).ticket(ticket, at);
     }
 
-    fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
-        (**self).published(plan, id, at);
+    fn published(&self, sessions: &[Publication<'_>], at: Instant) {
+        (**self).published(sessions, at);
     }
 
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
-    }
-
-    fn entering(&self, books: &str) {
-        (**self).entering(books);
     }
 }
 
@@ -152,6 +186,10 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
         (**self).refused(command, refusal, at);
     }
 
+    fn unnamed(&self, claim: &Unnamed<'_>, at: Instant) {
+        (**self).unnamed(claim, at);
+    }
+
     fn repeated(&self, settle: &Settle, settled: &Settled, at: Instant) {
         (**self).repeated(settle, settled, at);
     }
@@ -160,15 +198,11 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
         (**self).ticket(ticket, at);
     }
 
-    fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
-        (**self).published(plan, id, at);
+    fn published(&self, sessions: &[Publication<'_>], at: Instant) {
+        (**self).published(sessions, at);
     }
 
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
-    }
-
-    fn entering(&self, books: &str) {
-        (**self).entering(books);
     }
 }

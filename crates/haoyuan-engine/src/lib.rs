@@ -88,7 +88,7 @@ mod interleavings;
 
 pub use audit::Audit;
 pub use engine::Engine;
-pub use fact::{Change, Command, Fact, Trace};
+pub use fact::{Change, Command, Fact, Publication, Trace, Unnamed};
 pub use limits::Limits;
 pub use portfolio::LiveBooking;
 pub use publish::{PublishError, SessionView};

@@ -1,20 +1,20 @@
 //! Publishing: the administrative side, under a lock that no decision takes.
 //!
-//! INVARIANT (all or nothing): a plan is checked completely before the first word is written, and becomes visible by
-//! one store.
+//! INVARIANT (all or nothing): plans are checked completely, and told to the trace together, before the first word of any
+//! is written; each becomes visible by one store.
 
 use crate::Engine;
 use crate::block::Core;
 use crate::engine::Row;
-use crate::fact::Trace;
+use crate::fact::{Publication, Trace};
 use haoyuan_core::ids::{DepartmentId, InstitutionId, Interval, PractitionerId, SessionId};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::{Blocks, Plan, PlanError};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::rules::{HOLD_MS, Rules};
 use haoyuan_core::terms::{Grade, Kind};
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -86,6 +86,16 @@ pub(crate) struct Admin {
     rules: Interner<Rules>,
 }
 
+/// A session with the room that was found for it.
+struct Laid<'a> {
+    publication: Publication<'a>,
+    trees: &'a [PoolTree],
+    shapes: Vec<u32>,
+    rules: u32,
+    first_block: u32,
+    first_seat: u32,
+}
+
 /// Equal values get one number.
 struct Interner<V> {
     by_hash: HashMap<u64, Vec<u32>>,
@@ -132,54 +142,84 @@ impl<T: Trace> Engine<T> {
     /// # Errors
     /// [`PublishError`]; nothing was changed.
     pub fn publish(&self, plan: &Plan, at: Instant) -> Result<SessionId, PublishError> {
-        plan.check().map_err(PublishError::Plan)?;
-        check_rules(&plan.rules)?;
-        let session = &plan.session;
-        let trees: &[PoolTree] = match &plan.blocks {
-            Blocks::PerSlot(trees) => trees,
-            Blocks::WholeSession(tree) => std::slice::from_ref(tree),
-        };
-        let whole = matches!(plan.blocks, Blocks::WholeSession(_));
-        let stride = u32::from(session.capacity.iter().copied().max().unwrap_or(0));
-        let slots = u32::try_from(session.capacity.len()).unwrap_or(u32::MAX);
-        let blocks = u32::try_from(trees.len()).unwrap_or(u32::MAX);
+        let ids = self.publish_all(&[(plan, "")], at)?;
+        Ok(ids.first().copied().unwrap_or_default())
+    }
 
+    /// Publishes sessions, all or none, each with what it enters into the host's books ([`Publication::books`]); their
+    /// numbers, in the same order. The trace hears of all before the first can be asked for.
+    ///
+    /// # Errors
+    /// [`PublishError`]; nothing was changed.
+    pub fn publish_all(&self, plans: &[(&Plan, &str)], at: Instant) -> Result<Vec<SessionId>, PublishError> {
         let mut admin = self.admin.lock();
-        if self.codes.contains_key(session.code.as_str()) {
-            return Err(PublishError::Duplicate(session.code.clone()));
+        let mut laid: Vec<Laid<'_>> = Vec::with_capacity(plans.len());
+        let mut codes = HashSet::new();
+        let (mut block, mut seat, mut number) = (admin.next_block, admin.next_seat, admin.next_session);
+        for (plan, books) in plans {
+            plan.check().map_err(PublishError::Plan)?;
+            check_rules(&plan.rules)?;
+            let session = &plan.session;
+            if self.codes.contains_key(session.code.as_str()) || !codes.insert(session.code.as_str()) {
+                return Err(PublishError::Duplicate(session.code.clone()));
+            }
+            let trees: &[PoolTree] = match &plan.blocks {
+                Blocks::PerSlot(trees) => trees,
+                Blocks::WholeSession(tree) => std::slice::from_ref(tree),
+            };
+            let stride = u32::from(session.capacity.iter().copied().max().unwrap_or(0));
+            let slots = u32::try_from(session.capacity.len()).unwrap_or(u32::MAX);
+            let blocks = u32::try_from(trees.len()).unwrap_or(u32::MAX);
+            let room = |used: u32, more: u32, limit: usize, name| {
+                let fits = (used as usize).checked_add(more as usize).is_some_and(|sum| sum <= limit);
+                if fits { Ok(()) } else { Err(PublishError::Full(name)) }
+            };
+            room(block, blocks, self.rows.len(), "blocks")?;
+            room(seat, stride * slots, self.seats.len(), "seats")?;
+            room(number, 1, self.sessions.len(), "sessions")?;
+            let rules = admin
+                .rules
+                .number(&plan.rules, hash_of(&plan.rules), &self.rules)
+                .ok_or(PublishError::Full("shapes"))?;
+            let shapes = trees
+                .iter()
+                .map(|tree| {
+                    let hash = hash_of((tree.capacity(), tree.nodes(), tree.routes()));
+                    admin.trees.number(tree, hash, &self.trees).ok_or(PublishError::Full("shapes"))
+                })
+                .collect::<Result<Vec<u32>, _>>()?;
+            let id = SessionId::new(number).ok_or(PublishError::Full("sessions"))?;
+            let publication = Publication { id, plan, books };
+            laid.push(Laid { publication, trees, shapes, rules, first_block: block, first_seat: seat });
+            block += blocks;
+            seat += stride * slots;
+            number += 1;
         }
-        let (first_block, first_seat, number) = (admin.next_block, admin.next_seat, admin.next_session);
-        let room = |used: u32, more: u32, limit: usize, name| {
-            let fits = (used as usize).checked_add(more as usize).is_some_and(|sum| sum <= limit);
-            if fits { Ok(()) } else { Err(PublishError::Full(name)) }
-        };
-        room(first_block, blocks, self.rows.len(), "blocks")?;
-        room(first_seat, stride * slots, self.seats.len(), "seats")?;
-        room(number, 1, self.sessions.len(), "sessions")?;
-        let rules = admin
-            .rules
-            .number(&plan.rules, hash_of(&plan.rules), &self.rules)
-            .ok_or(PublishError::Full("shapes"))?;
-        let shapes = trees
-            .iter()
-            .map(|tree| {
-                let hash = hash_of((tree.capacity(), tree.nodes(), tree.routes()));
-                admin.trees.number(tree, hash, &self.trees).ok_or(PublishError::Full("shapes"))
-            })
-            .collect::<Result<Vec<u32>, _>>()?;
-        let id = SessionId::new(number).ok_or(PublishError::Full("sessions"))?;
+
+        if laid.is_empty() {
+            return Ok(Vec::new());
+        }
 
         // From here it must succeed.
-        self.trace.published(plan, id, at);
-        admin.next_block += blocks;
-        admin.next_seat += stride * slots;
-        admin.next_session += 1;
+        let publications: Vec<_> = laid.iter().map(|laid| laid.publication).collect();
+        self.trace.published(&publications, at);
+        (admin.next_block, admin.next_seat, admin.next_session) = (block, seat, number);
+        laid.iter().for_each(|laid| self.show(laid, at));
+        Ok(publications.iter().map(|publication| publication.id).collect())
+    }
+
+    /// Makes a session visible for which there is room.
+    fn show(&self, laid: &Laid<'_>, at: Instant) {
+        let Publication { id, plan, .. } = laid.publication;
+        let session = &plan.session;
+        let number = id.get();
         let mut before = 0;
-        for ((place, shape), tree) in (first_block..).zip(shapes).zip(trees) {
-            self.rows[place as usize].assign(number, shape, before);
+        for ((place, shape), tree) in (laid.first_block..).zip(&laid.shapes).zip(laid.trees) {
+            self.rows[place as usize].assign(number, *shape, before);
             before += u16::from(tree.capacity());
         }
-        self.sessions[number as usize].publish(session, whole, first_seat, first_block, rules);
+        let whole = matches!(plan.blocks, Blocks::WholeSession(_));
+        self.sessions[id.index()].publish(session, whole, laid.first_seat, laid.first_block, laid.rules);
         let code: Arc<str> = session.code.as_str().into();
         self.names.write().push((Arc::clone(&code), at, session.seats()));
         self.codes.insert(code, id);
@@ -188,7 +228,6 @@ impl<T: Trace> Engine<T> {
         let entry = (session.time.from, number);
         let place = day.partition_point(|other| *other < entry);
         day.insert(place, entry);
-        Ok(id)
     }
 
     /// The session with this code.

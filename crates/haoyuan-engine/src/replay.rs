@@ -11,7 +11,7 @@ use crate::memory::{
     CANCELLED, Operation as Deed, pack_grant, pack_refusal, settle_fingerprint, trim, wish_fingerprint,
 };
 use crate::patients::{Entry, EntryKind, Gate, Reserved};
-use crate::portfolio::bury;
+use crate::portfolio::{Portfolio, bury};
 use crate::seat::{Occupant, Seat, State};
 use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, PatientKey, Sequence, SessionId, SlotRef};
 use haoyuan_core::instant::Instant;
@@ -173,6 +173,28 @@ impl<T: Trace> Engine<T> {
             Self::remember_settled(&mut gate, fact.patient, fact.key, deed, &settled);
         }
         Ok(true)
+    }
+
+    /// The patient's holds that are dead at `at` and not swept. After a claim of the patient at `at` was replayed, these are
+    /// what the claim has looked past: it swept them, but the facts of that may not have been durable yet.
+    pub fn looked_past(&self, patient: PatientKey, at: Instant, mut sink: impl FnMut(BookingId)) {
+        let Some(mut gate) = self.patients.find(patient).and_then(|number| self.patients.lock(number)) else {
+            return;
+        };
+        let mut own = Portfolio::default();
+        self.gather(&mut gate, at, &mut own);
+        own.due.iter().for_each(|due| sink(*due));
+    }
+
+    /// Sweeps this hold if it is dead at `at` and nobody has swept it; whether it did. As [`Engine::tick`], for one hold.
+    pub fn sweep(&self, hold: BookingId, at: Instant) -> bool {
+        let Some((_, _, block, _)) = self.place(hold.block()) else { return false };
+        let record = block.record(hold.seat().get());
+        let is_it = record.is_some_and(|record| record.sequence() == hold.sequence() && record.is_due(at));
+        if is_it {
+            self.expire_own(hold, at);
+        }
+        is_it
     }
 
     /// Remembers an answer that belongs to the state because its command carried a key.

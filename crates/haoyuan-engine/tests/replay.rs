@@ -11,7 +11,7 @@ use haoyuan_core::refusal::Refusal;
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
-use haoyuan_engine::{Command, Engine, Fact, Limits, Part, ReplayError, Trace};
+use haoyuan_engine::{Command, Engine, Fact, Limits, Part, Publication, ReplayError, Trace};
 use std::sync::Mutex;
 
 #[derive(Clone, Debug)]
@@ -49,8 +49,8 @@ impl Trace for Log {
         self.push(Line::Ticket(*ticket, at));
     }
 
-    fn published(&self, plan: &Plan, _: haoyuan_core::ids::SessionId, at: Instant) {
-        self.push(Line::Published(Box::new(plan.clone()), at));
+    fn published(&self, sessions: &[Publication<'_>], at: Instant) {
+        sessions.iter().for_each(|session| self.push(Line::Published(Box::new(session.plan.clone()), at)));
     }
 }
 

@@ -190,7 +190,7 @@ impl Admin {
         let mut room = self.room.clone();
         let mut diaries: HashMap<PractitionerId, Diary> = HashMap::new();
         let mut plans: Vec<Plan> = Vec::with_capacity(sessions.len());
-        let mut entered: Vec<CarryLedger> = Vec::with_capacity(sessions.len());
+        let mut books: Vec<String> = Vec::with_capacity(sessions.len());
         for session in sessions {
             if engine.find(&session.code).is_some() {
                 let reason =
@@ -225,20 +225,14 @@ impl Admin {
                 )
             })?;
             plans.push(plan);
-            entered.push(ledger.since(&before));
+            let entries = ledger.since(&before);
+            // The ledger is plain numbers and codes, so that writing JSON cannot fail.
+            let is_empty = entries == CarryLedger::default();
+            books.push(if is_empty { String::new() } else { serde_json::to_string(&entries).unwrap_or_default() });
         }
-        for ((plan, entries), done) in plans.iter().zip(&entered).zip(0..) {
-            if *entries != CarryLedger::default() {
-                // The ledger is plain numbers and codes, so that writing JSON cannot fail.
-                engine.trace().entering(&serde_json::to_string(entries).unwrap_or_default());
-            }
-            engine.publish(plan, at).map_err(|error| {
-                // All that the engine checks was checked above, so this is a foreign publisher's doing.
-                let before =
-                    if done == 0 { String::new() } else { format!(" ({done} sessions were published)") };
-                from.wrong("", format!("session `{}`: {error}{before}", plan.session.code))
-            })?;
-        }
+        let pairs: Vec<(&Plan, &str)> = plans.iter().zip(&books).map(|(p, b)| (p, b.as_str())).collect();
+        // All that the engine checks was checked above, so an error is a foreign publisher's doing.
+        engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.to_string()))?;
         self.ledger = ledger;
         self.room = room;
         self.diaries.extend(diaries);

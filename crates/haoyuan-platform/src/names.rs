@@ -128,8 +128,8 @@ impl<T: Trace> Platform<T> {
         }
     }
 
-    /// Publishes a session with the plan that was worked out for it, and enters `books` (of [`Trace::entering`]; may be
-    /// empty) into the carry ledger.
+    /// Publishes a session with the plan that was worked out for it, and enters `books` (of
+    /// [`haoyuan_engine::Publication::books`]; may be empty) into the carry ledger.
     ///
     /// # Errors
     /// [`NamesError`]; nothing was changed.
@@ -145,13 +145,10 @@ impl<T: Trace> Platform<T> {
             return Err(NamesError::Publish(PublishError::Duplicate(plan.session.code.clone())));
         }
         admin.has_room(plan).map_err(NamesError::Full)?;
-        if !books.is_empty() {
-            engine.trace().entering(books);
-        }
-        let id = engine.publish(plan, at).map_err(NamesError::Publish)?;
+        let ids = engine.publish_all(&[(plan, books)], at).map_err(NamesError::Publish)?;
         admin.adopt(plan).map_err(NamesError::Full)?;
         admin.take_over(entries);
-        Ok(id)
+        Ok(ids.first().copied().unwrap_or_default())
     }
 
     /// The state hash: BLAKE3 over [`haoyuan_engine::Engine::canonical`]. The same live, after replay and after a snapshot.

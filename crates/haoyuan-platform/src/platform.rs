@@ -14,7 +14,7 @@ use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::terms::Class;
-use haoyuan_engine::{Engine, Limits, Trace};
+use haoyuan_engine::{Engine, Limits, Trace, Unnamed};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::{Arc, OnceLock};
 
@@ -348,7 +348,24 @@ impl<T: Trace> Platform<T> {
         command: &'static str,
         decide: impl Fn(&Engine<T>, &Wish, Instant) -> Result<Grant, Refusal>,
     ) -> Decided {
-        let slot = self.slot(&wish.session, wish.slot)?;
+        let slot = self.slot(&wish.session, wish.slot).inspect_err(|stop| {
+            let Stop::Refusal(Refusal { code, .. }, _) = stop else { return };
+            let claim = Unnamed {
+                book: command == "book",
+                patient: wish.patient,
+                class: wish.class,
+                channel: wish.channel,
+                ticket: wish.ticket,
+                key: wish.key,
+                session: &wish.session,
+                slot: match wish.slot {
+                    Slot::Index(index) => Ok(index),
+                    Slot::Start(start) => Err(start),
+                },
+                code: *code,
+            };
+            self.engine().trace().unnamed(&claim, wish.at);
+        })?;
         let asked = Wish {
             patient: wish.patient,
             slot,

@@ -4,10 +4,12 @@
 //! records and of nothing else; what follows a gap is set aside and reported.
 
 use crate::Error;
-use crate::record::{Administered, Assembler, Record, kind};
+use crate::record::{Administered, Assembler, Record, Transition, kind};
 use crate::recorder::{Recorder, Refusals};
 use crate::state::{self, Published};
-use haoyuan_engine::{Limits, ReplayError};
+use haoyuan_core::ids::BookingId;
+use haoyuan_core::instant::Instant;
+use haoyuan_engine::{Change, Limits, ReplayError};
 use haoyuan_journal::{Access, Disk, EntryRef, Finished, From, Recovery};
 use haoyuan_platform::Platform;
 use std::sync::Arc;
@@ -19,6 +21,9 @@ pub struct Rebuilt {
     pub(crate) finished: Finished,
     /// How many records there were of each kind, by number from 1; of a snapshot's own none.
     pub kinds: [u64; kind::WORDS.len()],
+    /// Dead holds that a later claim of their patient has looked past, and when, although no durable record says that they
+    /// were swept.
+    pub(crate) looked_past: Vec<(BookingId, Instant)>,
 }
 
 impl std::fmt::Debug for Rebuilt {
@@ -62,7 +67,8 @@ pub fn rebuild(
         let beside = state::load(&platform, &snapshot.state).map_err(Error::Snapshot)?;
         recorder.restore(beside);
     }
-    let mut replay = Replay { platform: &platform, recorder: &recorder, assembler: Assembler::default() };
+    let (assembler, looked_past) = (Assembler::default(), Vec::new());
+    let mut replay = Replay { platform: &platform, recorder: &recorder, assembler, looked_past };
     let mut kinds = [0; kind::WORDS.len()];
     while let Some(recovered) = recovery.next()? {
         let (record, segment) = (recovered.record, recovered.segment);
@@ -71,14 +77,16 @@ pub fn rebuild(
             *count += 1;
         }
     }
+    let looked_past = replay.looked_past;
     let finished = recovery.finish()?;
-    Ok(Rebuilt { platform, recorder, finished, kinds })
+    Ok(Rebuilt { platform, recorder, finished, kinds, looked_past })
 }
 
 struct Replay<'a> {
     platform: &'a Platform<Arc<Recorder>>,
     recorder: &'a Recorder,
     assembler: Assembler,
+    looked_past: Vec<(BookingId, Instant)>,
 }
 
 impl Replay<'_> {
@@ -90,7 +98,12 @@ impl Replay<'_> {
                 let engine = self.platform.engine();
                 let unknown = || ReplayError::UnknownBlock(transition.booking.block()).to_string();
                 let slot = engine.slot_of(transition.booking).ok_or_else(unknown)?;
-                engine.replay(&transition.fact(slot)).map(drop).map_err(replay)
+                let is_new = engine.replay(&transition.fact(slot)).map_err(replay)?;
+                if is_new && matches!(transition.change, Change::Held | Change::Booked) {
+                    let Transition { patient, at, .. } = transition;
+                    engine.looked_past(patient, at, |hold| self.looked_past.push((hold, at)));
+                }
+                Ok(())
             }
             Record::Refusal { command, refusal, .. } => {
                 self.platform.engine().replay_refused(&command, &refusal).map_err(replay)
@@ -107,20 +120,20 @@ impl Replay<'_> {
                 self.recorder.passed(session, node, at);
                 Ok(())
             }
-            Record::RefusedCount { .. } | Record::Again { .. } => Ok(()),
+            Record::Unnamed { .. } | Record::RefusedCount { .. } | Record::Again { .. } => Ok(()),
             Record::Published(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
                 let Some(bytes) = whole else { return Ok(()) };
-                let published = Published::from_bytes(&bytes).map_err(|error| error.to_string())?;
-                let id = self
-                    .platform
-                    .publish_plan(&published.plan, published.at, &published.books)
-                    .map_err(|error| error.to_string())?;
-                if id == published.id {
-                    Ok(())
-                } else {
-                    Err(format!("session {} comes out as session {id}", published.id))
+                for session in Published::all_from_bytes(&bytes).map_err(|error| error.to_string())? {
+                    let id = self
+                        .platform
+                        .publish_plan(&session.plan, session.at, &session.books)
+                        .map_err(|error| error.to_string())?;
+                    if id != session.id {
+                        return Err(format!("session {} comes out as session {id}", session.id));
+                    }
                 }
+                Ok(())
             }
             Record::Administered(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;

@@ -14,8 +14,9 @@ use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Change, Command, Fact};
+use haoyuan_engine::{Change, Command, Fact, Unnamed};
 use haoyuan_journal::{Entry, EntryRef, Payload, Place};
+use haoyuan_platform::CODE_BYTES_MAX;
 use haoyuan_platform::actor::{Actor, ActorId, Role};
 use std::fmt;
 use std::num::NonZeroU16;
@@ -183,6 +184,15 @@ pub enum Record<'a> {
         /// Who gave the command.
         actor: Actor,
     },
+    /// A claim was refused because it names no session or no slot; of its session's name only what [`traceable`] leaves.
+    Unnamed {
+        /// The claim.
+        claim: Unnamed<'a>,
+        /// When.
+        at: Instant,
+        /// Who made it.
+        actor: Actor,
+    },
     /// How many commands were refused in a minute with this code.
     RefusedCount {
         /// Minutes since 1970-01-01T00:00:00Z.
@@ -332,6 +342,7 @@ impl Record<'_> {
                 write_refusal(&mut w, command, refusal, *at, actor);
                 (None, Some(patient_of(command)), kind::REFUSAL)
             }
+            Self::Unnamed { claim, at, actor } => return unnamed_entry(claim, *at, actor),
             Self::RefusedCount { minute, code, asked, count } => {
                 w.put(&minute.to_le_bytes());
                 w.put(&code.number().to_le_bytes());
@@ -499,6 +510,52 @@ fn write_refusal(w: &mut Writer, command: &Command, refusal: &Refusal, at: Insta
     w.actor_unless_patient(actor);
 }
 
+/// Of a claim that names no session or slot.
+const UNNAMED: u8 = 1 << 7;
+/// Of the slot of such a claim.
+const BY_START: u8 = 1;
+
+/// What of a text that names no session may be written down: a code of printable ASCII without a run of digits as long as a
+/// telephone or identity number. Of anything else nothing is kept: somebody may have typed a person where a session belongs.
+#[must_use]
+pub fn traceable(session: &str) -> &str {
+    let is_code = session.len() <= CODE_BYTES_MAX && session.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut digits = session.split(|c: char| !c.is_ascii_digit()).map(str::len);
+    if is_code && digits.all(|run| run < 11) { session } else { "" }
+}
+
+fn unnamed_entry(claim: &Unnamed<'_>, at: Instant, actor: &Actor) -> Entry {
+    let mut w = Writer::new();
+    w.byte(LAYOUT);
+    w.byte(
+        u8::from(claim.book)
+            | if claim.key.is_some() { REFUSED_KEY } else { 0 }
+            | if actor.is_patient() { 0 } else { ACTOR },
+    );
+    w.put(&claim.code.number().to_le_bytes());
+    w.instant(at);
+    let ticket = if claim.ticket.is_some() { 1 << 6 } else { 0 };
+    w.byte(claim.class.number() | claim.channel.number() << 3 | ticket | UNNAMED);
+    match claim.slot {
+        Ok(index) => {
+            w.byte(0);
+            w.varint(index);
+        }
+        Err(start) => {
+            w.byte(BY_START);
+            w.instant(start);
+        }
+    }
+    w.optional(claim.ticket.map(TicketId::get));
+    w.optional(claim.key.map(IdempotencyKey::get));
+    w.actor_unless_patient(actor);
+    let session = traceable(claim.session);
+    w.byte(u8::try_from(session.len()).expect("a code has at most 64 bytes"));
+    let bytes = [w.bytes(), session.as_bytes()].concat();
+    let payload = Payload::new(&bytes).expect("a code is short");
+    Entry { place: None, patient: Some(claim.patient.get()), kind: kind::REFUSAL, payload }
+}
+
 // ---- decoding
 
 impl<'a> Record<'a> {
@@ -644,7 +701,36 @@ fn read_transition(
     }))
 }
 
-fn read_refusal(r: &mut Reader<'_>, patient: PatientKey) -> Result<Record<'static>, RecordError> {
+fn read_unnamed<'a>(
+    r: &mut Reader<'a>,
+    patient: PatientKey,
+    (flags, asked): (u8, u8),
+    code: Code,
+    at: Instant,
+) -> Result<Record<'a>, RecordError> {
+    if flags & !(1 | REFUSED_KEY | ACTOR) != 0 {
+        return Err(r.error("a spare bit is set"));
+    }
+    let (class, channel) = (r.class(asked & 7)?, r.channel(asked >> 3 & 7)?);
+    let slot = match r.byte()? {
+        0 => Ok(r.varint()?),
+        BY_START => Err(r.instant()?),
+        _ => return Err(r.error("a slot is named by its index or by its start")),
+    };
+    let ticket = r.ticket(asked & 1 << 6 != 0)?;
+    let key = r.key(flags & REFUSED_KEY != 0)?;
+    let actor = r.actor_if(flags & ACTOR != 0)?;
+    let length = usize::from(r.byte()?);
+    let bytes = r.all.get(r.at..r.at + length).ok_or(r.error("the record ends early"))?;
+    let session = std::str::from_utf8(bytes).ok().filter(|session| traceable(session) == *session);
+    let session = session.ok_or(r.error("this is no code of a session"))?;
+    r.at += length;
+    let book = flags & 1 != 0;
+    let claim = Unnamed { book, patient, class, channel, ticket, key, session, slot, code };
+    Ok(Record::Unnamed { claim, at, actor })
+}
+
+fn read_refusal<'a>(r: &mut Reader<'a>, patient: PatientKey) -> Result<Record<'a>, RecordError> {
     let flags = r.byte()?;
     let code = r.code()?;
     let at = r.instant()?;
@@ -653,8 +739,8 @@ fn read_refusal(r: &mut Reader<'_>, patient: PatientKey) -> Result<Record<'stati
     let mut booking = None;
     if claims {
         let asked = r.byte()?;
-        if asked >> 7 != 0 {
-            return Err(r.error("a spare bit is set"));
+        if asked & UNNAMED != 0 {
+            return read_unnamed(r, patient, (flags, asked), code, at);
         }
         let (class, channel) = (r.class(asked & 7)?, r.channel(asked >> 3 & 7)?);
         let session = r.session()?;

@@ -14,7 +14,7 @@ use haoyuan_core::plan::{Blocks, Plan};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Command, Fact, Trace};
+use haoyuan_engine::{Command, Fact, Publication, Trace, Unnamed};
 use haoyuan_journal::{Entry, Journal};
 use haoyuan_platform::actor;
 use parking_lot::Mutex;
@@ -65,7 +65,8 @@ pub(crate) fn heard_every() -> Vec<u64> {
 pub struct Recorder {
     journal: OnceLock<Arc<Journal>>,
     wanted: Wanted,
-    batches: Mutex<Batches>,
+    /// The number of the next batch. Parts of one batch must follow each other, so one is written at a time.
+    next_batch: Mutex<u32>,
     /// How many policy commands were accepted.
     policies: AtomicU32,
     fences: Mutex<Fences>,
@@ -83,13 +84,6 @@ enum Wanted {
     Codes(Box<[bool]>),
     Counted(Box<Counts>),
     None,
-}
-
-/// Parts of one batch must follow each other, so one is written at a time.
-#[derive(Default)]
-struct Batches {
-    next: u32,
-    books: String,
 }
 
 /// How often each code was given in the minute in progress, by class and channel.
@@ -125,7 +119,7 @@ impl Recorder {
         Self {
             journal: OnceLock::new(),
             wanted,
-            batches: Mutex::default(),
+            next_batch: Mutex::new(0),
             policies: AtomicU32::new(0),
             fences: Mutex::default(),
         }
@@ -157,9 +151,10 @@ impl Recorder {
         }
     }
 
-    fn write_parts(journal: &Journal, batches: &mut Batches, kind: u8, bytes: &[u8]) {
-        let batch = batches.next;
-        batches.next = batch.wrapping_add(1);
+    fn write_parts(&self, journal: &Journal, kind: u8, bytes: &[u8]) {
+        let mut next = self.next_batch.lock();
+        let batch = *next;
+        *next = batch.wrapping_add(1);
         // A line of the command language is shorter than 65,535 parts; a plan much more so.
         let parts = u16::try_from(bytes.len().div_ceil(PART_MAX).max(1)).unwrap_or(u16::MAX);
         for part in 0..parts {
@@ -221,6 +216,19 @@ impl Recorder {
         fences.passed = beside.fences.into_iter().map(|(session, at, node)| (session, (at, node))).collect();
     }
 
+    /// Whether a refusal is written by itself; if it is to be counted, it is.
+    fn wants(&self, code: Code, asked: Option<(Class, Channel)>, at: Instant) -> bool {
+        match &self.wanted {
+            Wanted::All => true,
+            Wanted::None => false,
+            Wanted::Codes(table) => table.get(usize::from(code.number())).copied().unwrap_or(false),
+            Wanted::Counted(counts) => {
+                self.count(counts, code, asked, at);
+                false
+            }
+        }
+    }
+
     fn count(&self, counts: &Counts, code: Code, asked: Option<(Class, Channel)>, at: Instant) {
         let minute = minute_of(at);
         // Relaxed: near the turn of a minute a refusal may count for either; none is lost.
@@ -269,18 +277,15 @@ impl Trace for Recorder {
             Command::Hold(wish) | Command::Book(wish) => (wish.key, Some((wish.class, wish.channel))),
             Command::Confirm(settle) | Command::Cancel(settle) => (settle.key, None),
         };
-        let wanted = match &self.wanted {
-            Wanted::All => true,
-            Wanted::None => false,
-            Wanted::Codes(table) => table.get(usize::from(refusal.code.number())).copied().unwrap_or(false),
-            Wanted::Counted(counts) => {
-                self.count(counts, refusal.code, asked, at);
-                false
-            }
-        };
-        if wanted || key.is_some() {
+        if self.wants(refusal.code, asked, at) || key.is_some() {
             let actor = actor::current();
             self.write(&Record::Refusal { command: *command, refusal: *refusal, at, actor });
+        }
+    }
+
+    fn unnamed(&self, claim: &Unnamed<'_>, at: Instant) {
+        if self.journal.get().is_some() && self.wants(claim.code, Some((claim.class, claim.channel)), at) {
+            self.write(&Record::Unnamed { claim: *claim, at, actor: actor::current() });
         }
     }
 
@@ -292,15 +297,20 @@ impl Trace for Recorder {
         self.write(&Record::Ticket { ticket: *ticket, at, actor: actor::current() });
     }
 
-    fn published(&self, plan: &Plan, id: SessionId, at: Instant) {
-        self.fences.lock().publish(plan, id, at);
-        let mut batches = self.batches.lock();
-        let books = std::mem::take(&mut batches.books);
+    fn published(&self, sessions: &[Publication<'_>], at: Instant) {
+        let mut fences = self.fences.lock();
+        sessions.iter().for_each(|session| fences.publish(session.plan, session.id, at));
+        drop(fences);
         if let Some(journal) = self.journal.get() {
-            let policies = self.policies.load(Ordering::Relaxed);
-            let published =
-                Published { at, id, policies, actor: actor::current(), plan: plan.clone(), books };
-            Self::write_parts(journal, &mut batches, kind::PUBLISHED, &published.to_bytes());
+            let (policies, actor) = (self.policies.load(Ordering::Relaxed), actor::current());
+            let published: Vec<Published> = (sessions.iter())
+                .map(|Publication { id, plan, books }| {
+                    let (plan, books) = (Plan::clone(plan), (*books).to_owned());
+                    Published { at, id: *id, policies, actor, plan, books }
+                })
+                .collect();
+            // One batch, whole or not there: a crash leaves no part of a roster published.
+            self.write_parts(journal, kind::PUBLISHED, &Published::all_to_bytes(&published));
         }
     }
 
@@ -308,13 +318,8 @@ impl Trace for Recorder {
         self.count_policy(word);
         if let Some(journal) = self.journal.get() {
             let administered = Administered { at, actor: actor::current(), command: command.to_owned() };
-            let mut batches = self.batches.lock();
-            Self::write_parts(journal, &mut batches, kind::ADMINISTERED, &administered.to_bytes());
+            self.write_parts(journal, kind::ADMINISTERED, &administered.to_bytes());
         }
-    }
-
-    fn entering(&self, books: &str) {
-        books.clone_into(&mut self.batches.lock().books);
     }
 }
 

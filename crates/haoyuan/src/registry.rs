@@ -113,13 +113,18 @@ impl Registry {
     #[expect(clippy::needless_pass_by_value, reason = "the journal keeps the medium and the options")]
     pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Self, Error> {
         let Some(mode) = mode(options.durability) else { return Ok(Self::in_memory(&options)) };
-        let Rebuilt { platform, recorder, finished, .. } =
+        let Rebuilt { platform, recorder, finished, looked_past, .. } =
             rebuild(&disk, options.from, Access::Write, options.limits, &options.refusals)?;
         let recovered = finished.report().clone();
         let journal = Journal::start(finished, journal::Options { mode, ..options.journal })?;
         recorder.attach(Arc::new(journal));
         if let Some(limits) = options.limits {
             platform.note_limits(limits);
+        }
+        // An expiry is in the order of its block and not of its patient, so a crash can cost it although a claim that it made
+        // possible is there. What a durable claim has looked past stays dead, whatever instant comes next.
+        for (hold, at) in looked_past {
+            platform.engine().sweep(hold, at);
         }
         Ok(Self { platform, recorder, durability: options.durability, recovered: Some(recovered) })
     }

@@ -35,6 +35,9 @@ pub struct Published {
     pub books: String,
 }
 
+/// The layout of a batch that publishes several sessions.
+const SEVERAL: u8 = 2;
+
 /// A plan, with every different tree written once.
 #[derive(Serialize, Deserialize)]
 struct Packed {
@@ -48,7 +51,46 @@ struct Packed {
 }
 
 impl Published {
-    /// The bytes that are cut into parts.
+    /// The bytes that are cut into parts: those of one session, or of several that are published together.
+    #[must_use]
+    pub fn all_to_bytes(sessions: &[Self]) -> Vec<u8> {
+        if let [session] = sessions {
+            return session.to_bytes();
+        }
+        let mut bytes = vec![SEVERAL];
+        for session in sessions {
+            let session = session.to_bytes();
+            // A plan has some hundred kilobytes at most.
+            bytes.extend_from_slice(&u32::try_from(session.len()).unwrap_or(u32::MAX).to_le_bytes());
+            bytes.extend_from_slice(&session);
+        }
+        bytes
+    }
+
+    /// What the parts say together: the sessions that are published by one command, all or none.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn all_from_bytes(bytes: &[u8]) -> Result<Vec<Self>, RecordError> {
+        if bytes.first() != Some(&SEVERAL) {
+            return Self::from_bytes(bytes).map(|session| vec![session]);
+        }
+        let mut reader = Reader { kind: kind::PUBLISHED, all: bytes, at: 1 };
+        let mut sessions = Vec::new();
+        while reader.at < bytes.len() {
+            let length = reader.u32()? as usize;
+            let session = bytes.get(reader.at..).and_then(|rest| rest.get(..length));
+            let session = session.ok_or(reader.error("the record ends early"))?;
+            sessions.push(Self::from_bytes(session)?);
+            reader.at += length;
+        }
+        if sessions.len() < 2 {
+            return Err(reader.error("these are not several sessions"));
+        }
+        Ok(sessions)
+    }
+
+    /// One session.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut front = Writer::new();
@@ -72,7 +114,7 @@ impl Published {
         postcard::to_extend(&packed, front.bytes().to_vec()).unwrap_or_default()
     }
 
-    /// What the parts say together.
+    /// The same, read.
     ///
     /// # Errors
     /// [`RecordError`].

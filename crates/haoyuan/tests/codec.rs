@@ -3,7 +3,7 @@
 mod common;
 
 use common::{at, doctor, plan, prepare, synced};
-use haoyuan::engine::Command;
+use haoyuan::engine::{Command, Unnamed};
 use haoyuan::ids::{
     BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex,
     Sequence, SessionId, SlotIndex, SlotRef, TicketId,
@@ -146,6 +146,24 @@ fn refusals() -> impl Strategy<Value = Refusal> + Clone {
     })
 }
 
+fn unnamed() -> impl Strategy<Value = Unnamed<'static>> + Clone {
+    let slots = prop_oneof![any::<u64>().prop_map(Ok), instants().prop_map(Err)];
+    let sessions = prop::sample::select(vec!["", "CARD-20260310-AM", "a", "0123456789", "x/y:z~!"]);
+    let code = prop_oneof![Just(Code::UnknownSession), Just(Code::UnknownSlot)];
+    (any::<bool>(), patients(), classes(), channels(), option::of(tickets()), idempotency(), (sessions, slots, code))
+        .prop_map(|(book, patient, class, channel, ticket, key, (session, slot, code))| Unnamed {
+            book,
+            patient,
+            class,
+            channel,
+            ticket,
+            key,
+            session,
+            slot,
+            code,
+        })
+}
+
 fn records() -> impl Strategy<Value = Record<'static>> + Clone {
     let sequences = (bookings(), any::<u32>(), any::<bool>());
     let settled = sequences.prop_map(|(booking, sequence, changed)| Settled {
@@ -176,6 +194,8 @@ fn records() -> impl Strategy<Value = Record<'static>> + Clone {
                 settle: Settle { patient, booking: settled.booking, key }, settled, at, actor,
             }),
         1 => (registered, instants(), actors()).prop_map(|(ticket, at, actor)| Record::Ticket { ticket, at, actor }),
+        1 => (unnamed(), instants(), actors())
+            .prop_map(|(claim, at, actor)| Record::Unnamed { claim, at, actor }),
         1 => (patients(), bookings(), instants(), actors())
             .prop_map(|(patient, booking, at, actor)| Record::Again { patient, booking, at, actor }),
         1 => (slots(), nodes(), instants(), any::<u32>())
@@ -239,13 +259,15 @@ proptest! {
     #[test]
     fn nested_bytes_are_refused_with_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..400), cut in 0..4_000_usize) {
         let _ = Administered::from_bytes(&bytes);
-        let _ = Published::from_bytes(&bytes);
+        let _ = Published::all_from_bytes(&bytes);
         // Bytes that were once good go deeper.
-        let mut good = published().to_bytes();
+        let mut good = Published::all_to_bytes(&vec![published(); 1 + cut % 3]);
         let place = cut % good.len();
         good[place] = good[place].wrapping_add(1 + bytes.first().copied().unwrap_or(0) % 254);
-        let _ = Published::from_bytes(&good);
-        prop_assert!(Published::from_bytes(&good[..place]).is_err());
+        let _ = Published::all_from_bytes(&good);
+        let cut = Published::all_from_bytes(&good[..place]);
+        // The beginning of a roster may be a smaller roster; what cuts a roster is a batch, and a batch counts its parts.
+        prop_assert!(cut.is_err() || cut.is_ok_and(|sessions| sessions.len() == 2 && good[0] == 2));
     }
 }
 
@@ -264,6 +286,9 @@ fn published() -> Published {
 fn a_published_session_and_an_act_come_out_as_they_went_in() {
     let bytes = published().to_bytes();
     assert_eq!(Published::from_bytes(&bytes), Ok(published()));
+    assert_eq!(Published::all_to_bytes(&[published()]), bytes, "one session is written as ever");
+    let several = vec![published(); 3];
+    assert_eq!(Published::all_from_bytes(&Published::all_to_bytes(&several)), Ok(several));
     let act = Administered { at: at(5), actor: doctor(), command: "{\"号\":1}".to_owned() };
     assert_eq!(Administered::from_bytes(&act.to_bytes()), Ok(act));
 }

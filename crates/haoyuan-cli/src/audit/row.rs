@@ -55,7 +55,7 @@ pub(crate) const COLUMNS: [&str; 32] = [
 ];
 
 /// A record, told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
     values: Map<String, Value>,
     at: Option<Instant>,
@@ -157,8 +157,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The row of a record; `None` for a part that others follow.
-    pub(crate) fn row(&mut self, recovered: &Recovered<'_>) -> Result<Option<Row>, String> {
+    /// The rows of a record: one; none for a part that others follow; one for each session of a roster.
+    pub(crate) fn rows(&mut self, recovered: &Recovered<'_>) -> Result<Vec<Row>, String> {
         let entry = recovered.entry;
         let record = Record::decode(entry).map_err(|error| error.to_string())?;
         let mut row = Row::default();
@@ -171,6 +171,22 @@ impl Reader {
                 row.instant(at);
                 row.by(&actor);
                 self.refusal(&mut row, &command, &refusal);
+            }
+            Record::Unnamed { claim, at, actor } => {
+                row.instant(at);
+                row.by(&actor);
+                row.set("what", if claim.book { "book refused" } else { "hold refused" });
+                Self::code(&mut row, claim.code);
+                row.of(claim.patient);
+                row.with(claim.ticket, claim.key);
+                row.set("class", claim.class.text());
+                row.set("channel", claim.channel.text());
+                row.set("session", claim.session);
+                row.set("retry", Retry::Never.text());
+                match claim.slot {
+                    Ok(index) => row.set("slot", index),
+                    Err(start) => row.set("binding", format!("slot from {}", date_time(start))),
+                }
             }
             Record::RefusedCount { minute, code, asked, count } => {
                 row.instant(Instant::saturating(i64::from(minute) * 60_000));
@@ -220,19 +236,13 @@ impl Reader {
             }
             Record::Published(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
-                let Some(bytes) = whole else { return Ok(None) };
-                let published = Published::from_bytes(&bytes).map_err(|error| error.to_string())?;
-                row.instant(published.at);
-                row.by(&published.actor);
-                row.set("what", "published");
-                row.set("count", published.plan.session.seats());
-                row.set("policy", format!("{} #{}", published.plan.rules.policy, published.policies));
-                self.shelve(published.plan);
-                self.session(&mut row, self.sessions.len() - 1);
+                let Some(bytes) = whole else { return Ok(Vec::new()) };
+                let sessions = Published::all_from_bytes(&bytes).map_err(|error| error.to_string())?;
+                return Ok(sessions.into_iter().map(|session| self.published(row.clone(), session)).collect());
             }
             Record::Administered(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
-                let Some(bytes) = whole else { return Ok(None) };
+                let Some(bytes) = whole else { return Ok(Vec::new()) };
                 let act = Administered::from_bytes(&bytes).map_err(|error| error.to_string())?;
                 row.instant(act.at);
                 row.by(&act.actor);
@@ -244,7 +254,19 @@ impl Reader {
                 }
             }
         }
-        Ok(Some(row))
+        Ok(vec![row])
+    }
+
+    fn published(&mut self, mut row: Row, published: Published) -> Row {
+        row.instant(published.at);
+        row.by(&published.actor);
+        row.set("what", "published");
+        row.set("count", published.plan.session.seats());
+        let policy = format!("{} #{}", published.plan.rules.policy, published.policies);
+        self.shelve(published.plan);
+        self.session(&mut row, self.sessions.len() - 1);
+        row.set("policy", policy);
+        row
     }
 
     fn shelve(&mut self, plan: Plan) {
