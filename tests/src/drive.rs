@@ -213,7 +213,7 @@ impl Pair {
                 let expected = self.model.load(*day, *institution, *department, at);
                 ensure!(said == expected, "the engine's load is {said:?}, the model's {expected:?}");
             }
-            Command::BookingsOf(patient) => self.same_bookings(*patient, at)?,
+            Command::BookingsOf(patient) => same_bookings(&self.engine, &self.model, *patient, at)?,
         }
         self.same_transitions(logged, at)
     }
@@ -283,63 +283,73 @@ impl Pair {
         Ok(())
     }
 
-    fn same_bookings(&self, patient: PatientKey, at: Instant) -> Finding {
-        let said = self.engine.bookings_of(patient, at).map_err(|e| format!("bookings_of: {e:?}"))?;
-        let said: Vec<_> = said
-            .iter()
-            .map(|b| {
-                (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel)
-            })
-            .collect();
-        let expected: Vec<_> = self
-            .model
-            .bookings_of(patient, at)
-            .into_iter()
-            .map(|b| {
-                let standing = match b.state {
-                    model::State::Held(until) => Standing::HeldUntil(until),
-                    _ => Standing::Booked,
-                };
-                (b.id, b.slot, standing, b.node, b.class, b.channel)
-            })
-            .collect();
-        ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
-        Ok(())
-    }
-
-    /// Everything that can be asked, asked of both; the engine's audit; the invariants of the state.
+    /// Everything that can be asked, asked of both; see [`alike`].
     ///
     /// # Errors
     /// What differs or does not hold.
     pub fn look(&self, at: Instant) -> Finding {
-        for (slot, _) in check::all_slots(&self.model) {
-            for class in Class::ALL {
-                for channel in [Channel::App, Channel::Window] {
-                    let said = self.engine.availability(slot, *class, channel, at);
-                    let expected = self.model.availability(slot, *class, channel, at);
-                    same_availability(&said, &expected)
-                        .map_err(|e| format!("{slot:?} {class} {channel} at {}: {e}", at.ms()))?;
-                }
+        alike(&self.engine, &self.model, (0..PATIENTS).map(patient), at)
+    }
+}
+
+/// Everything that can be asked, asked of an engine and the model; the engine's audit; the invariants of the state.
+///
+/// # Errors
+/// What differs or does not hold.
+pub fn alike<T: Trace>(
+    engine: &Engine<T>,
+    model: &Model,
+    patients: impl Iterator<Item = PatientKey>,
+    at: Instant,
+) -> Finding {
+    for (slot, _) in check::all_slots(model) {
+        for class in Class::ALL {
+            for channel in [Channel::App, Channel::Window] {
+                let said = engine.availability(slot, *class, channel, at);
+                let expected = model.availability(slot, *class, channel, at);
+                same_availability(&said, &expected)
+                    .map_err(|e| format!("{slot:?} {class} {channel} at {}: {e}", at.ms()))?;
             }
         }
-        for who in 0..PATIENTS {
-            self.same_bookings(patient(who), at)?;
-        }
-        let audit = self.engine.audit().map_err(|broken| format!("the audit found {broken:?}"))?;
-        ensure!(
-            audit.transitions == self.model.log().len() as u64,
-            "the audit counts {} transitions, the model {}",
-            audit.transitions,
-            self.model.log().len()
-        );
-        check::state(&self.model, at)
     }
+    for who in patients {
+        same_bookings(engine, model, who, at)?;
+    }
+    let audit = engine.audit().map_err(|broken| format!("the audit found {broken:?}"))?;
+    ensure!(
+        audit.transitions == model.log().len() as u64,
+        "the audit counts {} transitions, the model {}",
+        audit.transitions,
+        model.log().len()
+    );
+    check::state(model, at)
 }
 
 impl Default for Pair {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn same_bookings<T: Trace>(engine: &Engine<T>, model: &Model, patient: PatientKey, at: Instant) -> Finding {
+    let said = engine.bookings_of(patient, at).map_err(|e| format!("bookings_of: {e:?}"))?;
+    let said: Vec<_> = said
+        .iter()
+        .map(|b| (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel))
+        .collect();
+    let expected: Vec<_> = model
+        .bookings_of(patient, at)
+        .into_iter()
+        .map(|b| {
+            let standing = match b.state {
+                model::State::Held(until) => Standing::HeldUntil(until),
+                _ => Standing::Booked,
+            };
+            (b.id, b.slot, standing, b.node, b.class, b.channel)
+        })
+        .collect();
+    ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
+    Ok(())
 }
 
 fn into_verdict<A>(result: Result<A, Why>) -> Verdict<A> {
@@ -349,7 +359,7 @@ fn into_verdict<A>(result: Result<A, Why>) -> Verdict<A> {
     }
 }
 
-fn changed(change: Change) -> model::Change {
+pub(crate) fn changed(change: Change) -> model::Change {
     match change {
         Change::Held => model::Change::Held,
         Change::Booked => model::Change::Booked,

@@ -5,6 +5,7 @@
 //! - [`check`]: the invariants as functions, and the checker that finds a concurrent history linearizable or says why
 //!   it is not.
 //! - [`drive`]: one command at a time to engine and model, every answer compared.
+//! - [`recorded`]: a journal told to the model, every recorded decision decided anew.
 //!
 //! *Architecture invariant:* the model uses the vocabulary of `haoyuan-core` (ids, terms, instants, requests, refusal
 //! codes, plans and pool trees as data) and none of its decision code.
@@ -18,3 +19,5 @@ pub mod generate;
 pub mod check;
 
 pub mod drive;
+
+pub mod recorded;

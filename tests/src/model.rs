@@ -741,6 +741,21 @@ impl Model {
         self.under_key(settle.patient, settle.key, command, |model| model.cancel_now(settle, at))
     }
 
+    /// The same claims, told from a record: every hold that the claim looked past has a record of its own, so none is swept
+    /// here. Those of its block are written before it, and if one is not, the claim is not what was recorded.
+    pub fn recorded_claim(&mut self, wish: &Wish, at: Instant, held: bool) -> Verdict<Grant> {
+        let asked = Wish { key: None, ..*wish };
+        let command = if held { Keyed::Hold(asked) } else { Keyed::Book(asked) };
+        self.under_key(wish.patient, wish.key, command, |model| model.take(wish, at, held))
+    }
+
+    /// Looks past one hold, told from a record; `None` if it is not due.
+    pub fn recorded_expiry(&mut self, hold: BookingId, at: Instant) -> Option<Sequence> {
+        let found = self.bookings.iter().position(|b| b.id == hold && b.is_due(at))?;
+        self.bookings[found].state = State::Expired;
+        Some(self.next(hold, Change::Expired))
+    }
+
     /// Sweeps all holds that are due.
     pub fn tick(&mut self, at: Instant) -> u64 {
         self.sweep(at, |_, _| true)
@@ -767,15 +782,26 @@ impl Model {
     }
 
     fn claim(&mut self, wish: &Wish, at: Instant, held: bool) -> Result<Grant, Why> {
-        let published = self.plan(wish.slot)?.clone();
-        let rules = &published.plan.rules;
-        let accepted = self.decide(wish.slot, wish.class, wish.channel, at)?;
-        let ticket = if asks_for_ticket(rules, wish.class) { Some(self.ticket(wish, at)?) } else { None };
-        self.patient_rules(wish, at, held)?;
-
+        self.may_claim(wish, at, held)?;
         // Accepted: from here it must succeed.
         let block = self.block(wish.slot);
         self.sweep(at, |model, b| model.block(b.slot) == block || b.patient == wish.patient);
+        self.take(wish, at, held)
+    }
+
+    fn may_claim(&self, wish: &Wish, at: Instant, held: bool) -> Result<(Accepted, Option<TicketId>), Why> {
+        let rules = &self.plan(wish.slot)?.plan.rules;
+        let accepted = self.decide(wish.slot, wish.class, wish.channel, at)?;
+        let ticket = if asks_for_ticket(rules, wish.class) { Some(self.ticket(wish, at)?) } else { None };
+        self.patient_rules(wish, at, held)?;
+        Ok((accepted, ticket))
+    }
+
+    fn take(&mut self, wish: &Wish, at: Instant, held: bool) -> Result<Grant, Why> {
+        let (accepted, ticket) = self.may_claim(wish, at, held)?;
+        let published = self.plan(wish.slot)?.clone();
+        let rules = &published.plan.rules;
+        let block = self.block(wish.slot);
         let seat = self.free_seats(wish.slot, at)[0];
         let sequence = Sequence(self.transitions[block.index()] + 1);
         let id = BookingId::pack(block, SeatIndex::new(seat).expect("a seat of the block"), sequence);

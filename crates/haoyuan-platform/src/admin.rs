@@ -228,7 +228,11 @@ impl Admin {
             let entries = ledger.since(&before);
             // The ledger is plain numbers and codes, so that writing JSON cannot fail.
             let is_empty = entries == CarryLedger::default();
-            books.push(if is_empty { String::new() } else { serde_json::to_string(&entries).unwrap_or_default() });
+            books.push(if is_empty {
+                String::new()
+            } else {
+                serde_json::to_string(&entries).unwrap_or_default()
+            });
         }
         let pairs: Vec<(&Plan, &str)> = plans.iter().zip(&books).map(|(p, b)| (p, b.as_str())).collect();
         // All that the engine checks was checked above, so an error is a foreign publisher's doing.

@@ -150,7 +150,15 @@ fn unnamed() -> impl Strategy<Value = Unnamed<'static>> + Clone {
     let slots = prop_oneof![any::<u64>().prop_map(Ok), instants().prop_map(Err)];
     let sessions = prop::sample::select(vec!["", "CARD-20260310-AM", "a", "0123456789", "x/y:z~!"]);
     let code = prop_oneof![Just(Code::UnknownSession), Just(Code::UnknownSlot)];
-    (any::<bool>(), patients(), classes(), channels(), option::of(tickets()), idempotency(), (sessions, slots, code))
+    (
+        any::<bool>(),
+        patients(),
+        classes(),
+        channels(),
+        option::of(tickets()),
+        idempotency(),
+        (sessions, slots, code),
+    )
         .prop_map(|(book, patient, class, channel, ticket, key, (session, slot, code))| Unnamed {
             book,
             patient,

@@ -238,7 +238,10 @@ impl Reader {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
                 let sessions = Published::all_from_bytes(&bytes).map_err(|error| error.to_string())?;
-                return Ok(sessions.into_iter().map(|session| self.published(row.clone(), session)).collect());
+                return Ok(sessions
+                    .into_iter()
+                    .map(|session| self.published(row.clone(), session))
+                    .collect());
             }
             Record::Administered(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
