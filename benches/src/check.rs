@@ -1,6 +1,6 @@
 //! Whether the verdicts of a run are right, recounted from what the threads were told.
 
-use crate::drive::{Client, Queue, wants_seats};
+use crate::drive::{Client, Live, Queue, wants_seats};
 use crate::hospital::{Hospital, POOLS, release};
 use crate::trace::Request;
 use haoyuan_core::ids::{BookingId, SlotRef};
@@ -104,8 +104,8 @@ pub fn rush(hospital: &Hospital, queues: &[Queue<'_>]) -> (u64, u64) {
 /// # Panics
 /// If they are not right.
 pub fn clients(hospital: &Hospital, clients: &[Client<'_>]) {
-    let request = |(wish, booking): &(haoyuan_core::request::Wish, BookingId)| {
-        (Request { patient: wish.patient, slot: wish.slot, class: wish.class, referral: 0 }, *booking)
+    let request = |(slot, live): (SlotRef, Live)| {
+        (Request { patient: live.patient, slot, class: live.class, referral: 0 }, live.booking)
     };
     let live = live(hospital, clients.iter().flat_map(Client::live).map(request));
     let (granted, released) = clients.iter().fold((0, 0), |sum, c| (sum.0 + c.granted, sum.1 + c.released));

@@ -1,10 +1,11 @@
 //! How threads ask: each driver runs one workload, times it over all threads, and keeps the verdicts.
 
 use crate::hospital::{Hospital, release};
-use crate::trace::Request;
-use haoyuan_core::ids::BookingId;
+use crate::trace::{Request, slot};
+use haoyuan_core::ids::{BookingId, PatientKey, SlotRef};
 use haoyuan_core::refusal::{Code, Refusal};
-use haoyuan_core::request::{Grant, Settle, Wish};
+use haoyuan_core::request::{Grant, Settle};
+use haoyuan_core::terms::Class;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
@@ -159,13 +160,25 @@ pub fn rush<'a>(
     (spent, queues)
 }
 
+/// A live booking of a client: half a cache line, so that keeping it costs little beside deciding it.
+#[derive(Clone, Copy, Debug)]
+pub struct Live {
+    /// Whose.
+    pub patient: PatientKey,
+    /// Which.
+    pub booking: BookingId,
+    /// By what right.
+    pub class: Class,
+}
+
 /// One client that books and releases.
 #[derive(Debug)]
 pub struct Client<'a> {
     trace: &'a [Request],
     next: usize,
+    half_hours: u32,
     /// What it has live, by slot.
-    live: Vec<Vec<(Wish, BookingId)>>,
+    live: Vec<Vec<Live>>,
     /// Decisions made.
     pub decisions: u64,
     /// Seats granted.
@@ -183,7 +196,17 @@ impl<'a> Client<'a> {
         let slots = (hospital.practitioners * hospital.half_hours) as usize;
         let seats = usize::from(hospital.slots.seats);
         let live = (0..slots).map(|_| Vec::with_capacity(seats)).collect();
-        Self { trace, next: 0, live, decisions: 0, granted: 0, released: 0, refused: BTreeMap::new() }
+        let half_hours = hospital.half_hours;
+        Self {
+            trace,
+            next: 0,
+            half_hours,
+            live,
+            decisions: 0,
+            granted: 0,
+            released: 0,
+            refused: BTreeMap::new(),
+        }
     }
 
     /// Asks `requests` times; releases all it has of a slot that refuses for want of seats. Releases count as decisions.
@@ -206,7 +229,11 @@ impl<'a> Client<'a> {
             match engine.book(&wish, at) {
                 Ok(grant) => {
                     self.granted += 1;
-                    self.live[place].push((wish, grant.booking));
+                    self.live[place].push(Live {
+                        patient: wish.patient,
+                        booking: grant.booking,
+                        class: wish.class,
+                    });
                 }
                 Err(refusal) => {
                     *self.refused.entry(refusal.code).or_default() += 1;
@@ -219,8 +246,8 @@ impl<'a> Client<'a> {
     }
 
     fn release(&mut self, engine: &haoyuan_engine::Engine, place: usize, at: haoyuan_core::instant::Instant) {
-        while let Some((wish, booking)) = self.live[place].pop() {
-            let settle = Settle { patient: wish.patient, booking, key: None };
+        while let Some(Live { patient, booking, .. }) = self.live[place].pop() {
+            let settle = Settle { patient, booking, key: None };
             // Another client may be deciding for the same patient: then it is asked again.
             loop {
                 self.decisions += 1;
@@ -242,8 +269,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What it has live.
-    pub fn live(&self) -> impl Iterator<Item = &(Wish, BookingId)> {
-        self.live.iter().flatten()
+    /// What it has live, and in which slot.
+    pub fn live(&self) -> impl Iterator<Item = (SlotRef, Live)> {
+        let half_hours = self.half_hours;
+        let slot = move |place: u32| slot(place / half_hours, place % half_hours);
+        (0..).zip(&self.live).flat_map(move |(place, live)| live.iter().map(move |live| (slot(place), *live)))
     }
 }

@@ -250,8 +250,9 @@ pub struct PoolTree {
     routes: Routes,
     /// Counter of each node, `NO_COUNTER` if it cannot be booked at.
     counters: [u8; NODES_MAX],
-    /// When each phase begins; the first at `i64::MIN`. Apart from the phases, so that finding one touches little memory.
-    starts: Vec<i64>,
+    /// When each phase but the first begins. Apart from the phases, so that finding one touches little memory.
+    breaks: Vec<i64>,
+    /// One more than breaks: the first begins at `i64::MIN`.
     phases: Vec<Phase>,
     caps: Vec<Cap>,
 }
@@ -335,10 +336,10 @@ impl PoolTree {
                 Some(Cap { node: index, set: sets[index.index()], seats, inside: inside[index.index()] })
             })
             .collect();
-        let (starts, phases) = compile_phases(&nodes, &above, &inside, &sets);
-        let tree = Self { capacity, nodes, routes, counters, starts, phases, caps };
+        let (breaks, phases) = compile_phases(&nodes, &above, &inside, &sets);
+        let tree = Self { capacity, nodes, routes, counters, breaks, phases, caps };
         let first = &tree.phases[0];
-        let minima = occupancy(first, Live::default()).0 + first.extras.iter().map(|e| e.1).sum::<u32>();
+        let minima = fold(first, Live::default(), 0, 0).0 + first.extras.iter().map(|e| e.1).sum::<u32>();
         if minima > u32::from(capacity) {
             return Err(TreeError::OverCapacity { minima, capacity });
         }
@@ -387,17 +388,16 @@ impl PoolTree {
 
     /// The offsets at which anything changes by time alone, in order.
     pub fn breakpoints(&self) -> impl Iterator<Item = i64> + '_ {
-        self.starts.iter().skip(1).copied()
+        self.breaks.iter().copied()
     }
 
+    /// The tree at an offset from the origin: for one decision, or for many at the same instant.
     #[inline(always)]
-    fn phase(&self, at: i64) -> usize {
-        // The first phase begins at i64::MIN, so there is always one. Few breakpoints, and early ones matter at a rush.
-        let mut phase = 0;
-        while self.starts.get(phase + 1).is_some_and(|from| *from <= at) {
-            phase += 1;
-        }
-        phase
+    #[must_use]
+    pub fn at(&self, at: i64) -> Moment<'_> {
+        // Few breakpoints, and early ones matter at a rush.
+        let phase = self.breaks.iter().take_while(|from| **from <= at).count();
+        Moment { tree: self, phase: &self.phases[phase], at }
     }
 
     /// Decides one claim of a class through a channel, at an offset from the origin.
@@ -405,32 +405,10 @@ impl PoolTree {
     /// Pure; O(nodes of the route × guarantees), no allocation.
     ///
     /// # Errors
-    /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
-    /// came further in the order of codes.
+    /// As [`Moment::decide`].
     #[inline(always)]
     pub fn decide(&self, live: Live, class: Class, channel: Channel, at: i64) -> Result<Permit, Denial> {
-        let Route { nodes: [first, second], len } = self.routes.get(class, channel);
-        if len == 0 {
-            return Err(Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT });
-        }
-        let denial = match self.decide_at(live, first, at) {
-            Ok(permit) => return Ok(permit),
-            Err(denial) => denial,
-        };
-        // A full block is full by any route.
-        if len < 2 || denial.code == Code::SlotFull {
-            return Err(denial);
-        }
-        self.decide_second(live, second, at, denial)
-    }
-
-    #[inline(never)]
-    fn decide_second(&self, live: Live, node: NodeIndex, at: i64, first: Denial) -> Result<Permit, Denial> {
-        match self.decide_at(live, node, at) {
-            Ok(permit) => Ok(permit),
-            Err(next) if next.code > first.code => Err(next),
-            Err(_) => Err(first),
-        }
+        self.at(at).decide(live, class, channel)
     }
 
     /// Decides one claim at one node: the fold.
@@ -439,44 +417,15 @@ impl PoolTree {
     /// As [`PoolTree::decide`].
     #[inline(always)]
     pub fn decide_at(&self, live: Live, node: NodeIndex, at: i64) -> Result<Permit, Denial> {
-        let phase = &self.phases[self.phase(at)];
-        let bit = 1u16 << node.index();
-        if phase.open & bit == 0 {
-            return Err(self.deny_window(node, at));
-        }
-        let total = live.total();
-        if total >= u32::from(self.capacity) {
-            return Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT });
-        }
-        let (occupied, absorbed, unmet) = fold(phase, live, total, bit);
-        let next = occupied + u32::from(!absorbed);
-        if next > u32::from(self.capacity) {
-            return Err(Denial { code: Code::Protected, node: unmet });
-        }
-        if !absorbed {
-            let extra = phase.extras.iter().filter(|e| e.0 & bit == 0);
-            if next + extra.clone().map(|e| e.1).sum::<u32>() > u32::from(self.capacity) {
-                let node = extra.map(|e| e.2).next().unwrap_or(NodeIndex::ROOT);
-                return Err(Denial { code: Code::Protected, node });
-            }
-        }
-        for cap in &self.caps {
-            if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
-                return Err(Denial { code: Code::CapReached, node: cap.node });
-            }
-        }
-        match self.counter(node).and_then(|counter| live.plus(counter)) {
-            Some(live) => Ok(Permit { node, live, spill: !absorbed }),
-            None => Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT }),
-        }
+        self.at(at).decide_at(live, node)
     }
 
     /// How many claims of this class in a row would be accepted, up to `most`.
     #[must_use]
     pub fn free(&self, mut live: Live, class: Class, channel: Channel, at: i64, most: u8) -> u8 {
-        let mut free = 0;
+        let (mut free, moment) = (0, self.at(at));
         while free < most {
-            match self.decide(live, class, channel, at) {
+            match moment.decide(live, class, channel) {
                 Ok(permit) => live = permit.live,
                 Err(_) => break,
             }
@@ -527,58 +476,150 @@ impl PoolTree {
     }
 }
 
+/// A pool tree at an instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    tree: &'a PoolTree,
+    phase: &'a Phase,
+    at: i64,
+}
+
+impl<'a> Moment<'a> {
+    /// The tree.
+    #[must_use]
+    pub const fn tree(self) -> &'a PoolTree {
+        self.tree
+    }
+
+    /// Decides one claim of a class through a channel. Pure; O(nodes of the route × guarantees), no allocation.
+    ///
+    /// # Errors
+    /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
+    /// came further in the order of codes.
+    #[inline(always)]
+    pub fn decide(self, live: Live, class: Class, channel: Channel) -> Result<Permit, Denial> {
+        let Route { nodes: [first, second], len } = self.tree.routes.get(class, channel);
+        if len == 0 {
+            return Err(Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT });
+        }
+        let denial = match self.decide_at(live, first) {
+            Ok(permit) => return Ok(permit),
+            Err(denial) => denial,
+        };
+        // A full block is full by any route.
+        if len < 2 || denial.code == Code::SlotFull {
+            return Err(denial);
+        }
+        self.decide_second(live, second, denial)
+    }
+
+    #[inline(never)]
+    fn decide_second(self, live: Live, node: NodeIndex, first: Denial) -> Result<Permit, Denial> {
+        match self.decide_at(live, node) {
+            Ok(permit) => Ok(permit),
+            Err(next) if next.code > first.code => Err(next),
+            Err(_) => Err(first),
+        }
+    }
+
+    /// Decides one claim at one node: the fold.
+    ///
+    /// # Errors
+    /// As [`PoolTree::decide`].
+    #[inline(always)]
+    pub fn decide_at(self, live: Live, node: NodeIndex) -> Result<Permit, Denial> {
+        let Self { tree, phase, at } = self;
+        let bit = node.bit();
+        if phase.open & bit == 0 {
+            return Err(tree.deny_window(node, at));
+        }
+        let total = live.total();
+        let capacity = u32::from(tree.capacity);
+        if total >= capacity {
+            return Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT });
+        }
+        let (occupied, absorbed) = fold(phase, live, total, bit);
+        let next = occupied + u32::from(!absorbed);
+        if next > capacity {
+            return Err(Denial { code: Code::Protected, node: outermost_unmet(phase, live) });
+        }
+        if !absorbed && !phase.extras.is_empty() {
+            let extra = phase.extras.iter().filter(|e| e.0 & bit == 0);
+            if next + extra.clone().map(|e| e.1).sum::<u32>() > capacity {
+                let node = extra.map(|e| e.2).next().unwrap_or(NodeIndex::ROOT);
+                return Err(Denial { code: Code::Protected, node });
+            }
+        }
+        for cap in &tree.caps {
+            if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
+                return Err(Denial { code: Code::CapReached, node: cap.node });
+            }
+        }
+        match tree.counter(node).and_then(|counter| live.plus(counter)) {
+            Some(live) => Ok(Permit { node, live, spill: !absorbed }),
+            None => Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT }),
+        }
+    }
+}
+
 impl NodeIndex {
     /// Every node index, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..=Self::MAX).filter_map(Self::new)
     }
+
+    /// The set of this node alone.
+    const fn bit(self) -> u16 {
+        1 << (self.get() & Self::MAX)
+    }
 }
 
-/// `occ(root)`, whether one more seat in `bit` is absorbed by an unmet guarantee, and the outermost unmet guarantee
-/// (the root if there is none).
+/// `occ(root)`, and whether one more seat in `bit` is absorbed by an unmet guarantee.
 #[inline(always)]
-fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
+fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool) {
     if phase.nested {
-        return fold_nested(phase, live, total, bit);
+        let (occupied, absorbed, _) = fold_nested(phase, live, total, bit);
+        return (occupied, absorbed);
     }
-    let mut folded = (total, false, NodeIndex::ROOT);
+    let (mut occupied, mut absorbed) = (total, 0);
     for guard in &phase.guards {
-        guard.count(guard.seats.saturating_sub(live.sum(guard.set)), bit, &mut folded);
+        let deficit = guard.seats.saturating_sub(live.sum(guard.set));
+        occupied += deficit;
+        absorbed |= if guard.inside & bit == 0 { 0 } else { deficit };
     }
-    folded
+    (occupied, absorbed > 0)
 }
 
-/// The same where guards lie inside guards: the deficit of an inner one occupies the outer one.
+/// The outermost guarantee that is unmet, the root if there is none; not only of those that do not contain the claim: where
+/// a command carries an instant from before a fence, even a claim that redeems can be one too many.
+#[inline(always)]
+fn outermost_unmet(phase: &Phase, live: Live) -> NodeIndex {
+    if phase.nested {
+        return fold_nested(phase, live, 0, 0).2;
+    }
+    let unmet = phase.guards.iter().rev().find(|guard| guard.seats > live.sum(guard.set));
+    unmet.map_or(NodeIndex::ROOT, |guard| guard.node)
+}
+
+/// The fold where guards lie inside guards: the deficit of an inner one occupies the outer one. Also the outermost unmet
+/// guarantee: the last with any deficit.
 #[inline(never)]
 fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
     let mut inner = [0u32; NODES_MAX];
-    let mut folded = (total, false, NodeIndex::ROOT);
+    let (mut occupied, mut absorbed, mut unmet) = (total, false, NodeIndex::ROOT);
     // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
     for (guard, g) in phase.guards.iter().zip(0usize..) {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
-        guard.count(deficit, bit, &mut folded);
+        if deficit > 0 {
+            occupied += deficit;
+            absorbed |= guard.inside & bit != 0;
+            unmet = guard.node;
+        }
         if let Some(outer) = guard.outer {
             inner[usize::from(outer)] += inner[g] + deficit;
         }
     }
-    folded
-}
-
-impl Guard {
-    /// Counts its unmet seats as occupied. The last guard with any is the outermost; not only of those that do not contain
-    /// the claim: where a command carries an instant from before a fence, even a claim that redeems can be one too many.
-    #[inline(always)]
-    fn count(&self, deficit: u32, bit: u16, (occupied, absorbed, unmet): &mut (u32, bool, NodeIndex)) {
-        if deficit > 0 {
-            *occupied += deficit;
-            *absorbed |= self.inside & bit != 0;
-            *unmet = self.node;
-        }
-    }
-}
-
-fn occupancy(phase: &Phase, live: Live) -> (u32, bool, NodeIndex) {
-    fold(phase, live, live.total(), 0)
+    (occupied, absorbed, unmet)
 }
 
 fn guarantee_at(node: &Node, at: i64) -> u8 {
@@ -709,5 +750,7 @@ fn compile_phases(
             Phase { open, nested, guards, extras }
         })
         .collect();
+    // The first is `i64::MIN`, before everything.
+    breaks.remove(0);
     (breaks, phases)
 }

@@ -80,13 +80,15 @@ impl Core {
         Self { word: AtomicU128::new(0), hint: AtomicU64::new(Self::first_hint()) }
     }
 
-    /// The word, if its hint says that no hold can be due. Two loads.
+    /// The block as of one word, if its hint says that no hold can be due. Two loads.
     #[inline(always)]
-    pub(crate) fn peek(&self, now: Instant) -> Option<Word> {
-        // Acquire, as in `Block::word` and `Block::view`.
+    pub(crate) fn peek(&self, now: Instant) -> Option<View> {
+        // Acquire: pairs with the Release half of the word's compare-and-swap, so that what its owner saw is seen.
         let word = Word::from_bits(self.word.load(Ordering::Acquire));
+        // Acquire: pairs with `store_hint`.
         let hint = Hint::unpack(self.hint.load(Ordering::Acquire));
-        (hint.sequence == word.sequence() && units(now) < hint.earliest).then_some(word)
+        let fresh = hint.sequence == word.sequence() && units(now) < hint.earliest;
+        fresh.then(|| View { word, live: word.live(), due: None, hint, known: true })
     }
 
     const fn first_hint() -> u64 {
@@ -169,16 +171,22 @@ impl<'a> Block<'a> {
     }
 
     /// Brings the seats up to `word`: applies the transition that it names, if nobody has.
+    #[inline]
     fn complete(&self, word: Word) {
-        let (seat, sequence) = (word.seat(), word.sequence());
-        let operation = word.operation();
-        if operation == Operation::None {
+        if word.operation() == Operation::None {
             return;
         }
-        let record = self.load_seat(seat);
-        if record.sequence() >= sequence {
-            return;
+        let record = self.load_seat(word.seat());
+        if record.sequence() < word.sequence() {
+            self.help(word, record);
         }
+    }
+
+    /// Applies the transition that `word` names to its seat, whose record is older.
+    #[cold]
+    #[inline(never)]
+    fn help(&self, word: Word, record: Seat) {
+        let (seat, sequence, operation) = (word.seat(), word.sequence(), word.operation());
         match (operation, record.state()) {
             (Operation::Claim, State::Free) => self.replace_seat(seat, record, Seat::claimed(sequence)),
             (Operation::Confirm, State::Held) => self.replace_seat(seat, record, record.booked()),
@@ -194,13 +202,43 @@ impl<'a> Block<'a> {
     /// Linearizes at the load of the word that it returns.
     #[inline(always)]
     pub(crate) fn view(&self, now: Instant) -> View {
+        match self.core.peek(now) {
+            Some(view) => view,
+            None => self.catch_up(now).unwrap_or_else(|| self.walk(now)),
+        }
+    }
+
+    /// The block as of one word whose hint is one transition behind: what the word names is all that the hint lacks. This
+    /// is what a thread sees that comes between another's compare-and-swap and its hint.
+    #[inline(never)]
+    fn catch_up(&self, now: Instant) -> Option<View> {
         let word = self.word();
         // Acquire: pairs with `store_hint`.
-        let hint = Hint::unpack(self.core.hint.load(Ordering::Acquire));
-        if hint.sequence == word.sequence() && units(now) < hint.earliest {
-            return View { word, live: word.live(), due: None, hint, known: true };
+        let mut hint = Hint::unpack(self.core.hint.load(Ordering::Acquire));
+        if hint.sequence.0.checked_add(1) != Some(word.sequence().0) {
+            return None;
         }
-        self.walk(now)
+        hint.sequence = word.sequence();
+        let seat = word.seat();
+        match word.operation() {
+            Operation::Claim => {
+                let record = self.load_seat(seat);
+                // Where the owner has not written yet, the expiry is not known.
+                if record.sequence() != word.sequence() || record.state() == State::Claimed {
+                    return None;
+                }
+                if record.state() == State::Held {
+                    hint.earliest = hint.earliest.min(units(record.expires()));
+                }
+                if hint.lowest == seat {
+                    hint.lowest += 1;
+                }
+            }
+            // A confirmed hold is no longer due at any time; that the hint still fears it costs a walk at most.
+            Operation::Confirm | Operation::None => {}
+            Operation::Release => hint.lowest = hint.lowest.min(seat),
+        }
+        (units(now) < hint.earliest).then(|| View { word, live: word.live(), due: None, hint, known: true })
     }
 
     #[cold]

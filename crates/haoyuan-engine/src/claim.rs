@@ -22,7 +22,7 @@ use crate::patients::{Entry, EntryKind, Gate, Reserved};
 use crate::portfolio::Portfolio;
 use crate::seat::Occupant;
 use crate::target::{Located, Target, refuse, refuse_by_block};
-use haoyuan_core::ids::{BookingId, SeatIndex, SessionId};
+use haoyuan_core::ids::{BookingId, IdempotencyKey, SeatIndex, SessionId};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::Permit;
 use haoyuan_core::refusal::{Binding, Code, Refusal};
@@ -63,16 +63,15 @@ impl<T: Trace> Engine<T> {
 
     #[inline(always)]
     fn claim(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
-        if wish.key.is_some() {
-            return self.claim_keyed(wish, at, operation);
+        if let Some(key) = wish.key {
+            return self.claim_keyed(wish, key, at, operation);
         }
-        let decided = self.claim_once(wish, at, operation);
-        if T::WANTED {
-            if let Err(refusal) = &decided {
-                self.tell_refusal(wish, operation, refusal, at);
-            }
+        if !T::WANTED {
+            // Said by itself, so that the answer is written where the caller wants it and not copied there.
+            return self.claim_once(wish, at, operation);
         }
-        decided
+        self.claim_once(wish, at, operation)
+            .inspect_err(|refusal| self.tell_refusal(wish, operation, refusal, at))
     }
 
     #[inline(always)]
@@ -82,40 +81,53 @@ impl<T: Trace> Engine<T> {
             Err(code) => return Err(Refusal::plain(code)),
         };
         // Most requests of a rush end here: two loads, one fold, nothing written, nothing of the patient looked at.
-        if let Some(word) = located.cell.core.peek(at) {
-            if !word.has_flags() && !located.row.whole() {
+        let mut first = None;
+        if let Some(view) = located.cell.core.peek(at) {
+            if !view.word.has_flags() && !located.row.whole() {
                 let offset = located.row.offset(at);
-                if let Err(denial) = located.tree.decide(word.live(), wish.class, wish.channel, offset) {
-                    return Err(refuse(located.tree, &located.row, denial, at));
+                match located.tree.decide(view.live, wish.class, wish.channel, offset) {
+                    Ok(permit) => first = Some((view, permit)),
+                    Err(denial) => return Err(refuse(located.tree, &located.row, denial, at)),
                 }
             }
         }
-        self.claim_free(&located, wish, at, operation)
+        self.claim_free(&located, first, wish, at, operation)
     }
 
-    /// A claim that the block did not refuse at once.
+    /// A claim that the block did not refuse at once: with the view that accepts it, if there is one already.
     #[inline(never)]
     fn claim_free(
         &self,
         located: &Located<'_>,
+        first: Option<(View, Permit)>,
         wish: &Wish,
         at: Instant,
         operation: Operation,
     ) -> Result<Grant, Refusal> {
-        self.patients.expect(wish.patient);
+        let place = self.patients.place(wish.patient);
+        self.patients.expect(place);
         let target = self.target(located, wish.slot.slot).ok_or(Refusal::plain(Code::UnknownSlot))?;
-        let probe = target.probe(wish.class, wish.channel, at)?;
-        let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
+        let probe = match first {
+            Some(first) => first,
+            None => target.probe(wish.class, wish.channel, at)?,
+        };
+        let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, operation, print: 0 })
     }
 
     #[cold]
-    fn claim_keyed(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
+    fn claim_keyed(
+        &self,
+        wish: &Wish,
+        key: IdempotencyKey,
+        at: Instant,
+        operation: Operation,
+    ) -> Result<Grant, Refusal> {
         let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         let command = wish_fingerprint(wish, operation);
-        let before = self.remembered(&gate, wish.key, command);
+        let before = self.remembered(&gate, key, command);
         match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {
             Some(Remembered::Grant(grant)) => return Ok(grant),
             Some(Remembered::Refusal(refusal)) => return Err(refusal),

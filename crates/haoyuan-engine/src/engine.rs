@@ -27,7 +27,8 @@ use haoyuan_core::terms::{Channel, Class};
 use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, OnceLock};
 
-/// A block as it stands in memory: 32 bytes.
+/// A block as it stands in memory: 32 bytes, and never on two cache lines.
+#[repr(align(32))]
 pub(crate) struct Row {
     pub(crate) core: Core,
     /// bits 0..24 session · 24..44 shape · 44..60 seats of the session before this block. Written by publishing.
@@ -39,6 +40,13 @@ impl Row {
         let meta = u64::from(session) | u64::from(shape) << 24 | u64::from(before) << 44;
         // Relaxed: published by the session's words.
         self.meta.store(meta, Ordering::Relaxed);
+    }
+
+    /// The number of the block's tree.
+    #[inline(always)]
+    pub(crate) fn shape(&self) -> u32 {
+        // Relaxed: published by the session's words, which were read with Acquire.
+        (self.meta.load(Ordering::Relaxed) >> 24) as u32 & 0xf_ffff
     }
 
     /// Seats of the session in earlier blocks.
@@ -118,14 +126,27 @@ impl<T: Trace> Engine<T> {
 
     #[inline(always)]
     pub(crate) fn locate_in(&self, slot: SlotIndex, row: SessionRow) -> Result<Located<'_>, Code> {
-        let block = row.first_block() + if row.whole() { 0 } else { u32::from(slot.get()) };
-        let Some(cell) = self.rows.get(block as usize) else { return Err(Code::UnknownSlot) };
-        // Relaxed: published by the session's words, which were read with Acquire.
-        let shape = cell.meta.load(Ordering::Relaxed) >> 24 & 0xf_ffff;
-        let Some(tree) = self.trees.get(shape as usize).and_then(OnceLock::get) else {
-            return Err(Code::UnknownSlot);
-        };
+        let Some(cell) = self.cell(slot, &row) else { return Err(Code::UnknownSlot) };
+        let Some(tree) = self.tree_of(cell) else { return Err(Code::UnknownSlot) };
+        let block = row.block_of(slot);
         Ok(Located { row, block, cell, tree })
+    }
+
+    /// The block of a slot, as it stands in memory.
+    #[inline(always)]
+    pub(crate) fn cell(&self, slot: SlotIndex, row: &SessionRow) -> Option<&Row> {
+        self.rows.get(row.block_of(slot) as usize)
+    }
+
+    /// The tree that decides about a block; `None` if it was never published.
+    #[inline(always)]
+    pub(crate) fn tree_of(&self, cell: &Row) -> Option<&PoolTree> {
+        self.trees.get(cell.shape() as usize).and_then(OnceLock::get)
+    }
+
+    pub(crate) fn target_in(&self, slot: SlotIndex, row: SessionRow) -> Option<Target<'_>> {
+        let located = self.locate_in(slot, row).ok()?;
+        self.target(&located, slot)
     }
 
     /// The same with its seats.
@@ -160,9 +181,7 @@ impl<T: Trace> Engine<T> {
     #[inline(always)]
     pub(crate) fn block(&self, id: BlockId, row: &SessionRow) -> Option<(Block<'_>, &PoolTree)> {
         let cell = self.rows.get(id.index())?;
-        // Relaxed: published by the session's words, which were read with Acquire.
-        let shape = cell.meta.load(Ordering::Relaxed) >> 24 & 0xf_ffff;
-        let tree = self.trees[shape as usize].get()?;
+        let tree = self.tree_of(cell)?;
         let place = id.get() - row.first_block();
         let first = row.first_seat() as usize + place as usize * usize::from(row.stride());
         let seats = self.seats.get(first..first + usize::from(tree.capacity()))?;

@@ -37,13 +37,13 @@ pub(crate) enum Remembered {
 }
 
 impl<T: Trace> Engine<T> {
+    #[cold]
     pub(crate) fn remembered(
         &self,
         gate: &Gate<'_>,
-        key: Option<IdempotencyKey>,
+        key: IdempotencyKey,
         command: u32,
     ) -> Result<Option<Remembered>, Refusal> {
-        let Some(key) = key else { return Ok(None) };
         let print = key_fingerprint(key);
         let found = gate.entries().find(|(_, e)| e.kind != EntryKind::Ticket && e.fingerprint == print);
         let Some((_, entry)) = found else { return Ok(None) };

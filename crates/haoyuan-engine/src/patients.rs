@@ -123,6 +123,22 @@ const fn mix(value: u64) -> u64 {
     value ^ value >> 31
 }
 
+/// Where a key is to be looked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    key: PatientKey,
+    first: usize,
+}
+
+/// A key's 64 bits for spreading: one multiplication, its halves folded (as in wyhash; Wang Yi 2019). Keys are keyed hashes
+/// already; this guards against hosts that number their patients.
+const fn fold(key: u128) -> u64 {
+    let low = key as u64 ^ 0xa076_1d64_78bd_642f;
+    let high = (key >> 64) as u64 ^ 0xe703_7ed1_a0b4_28db;
+    let product = low as u128 * high as u128;
+    (product >> 64) as u64 ^ product as u64
+}
+
 /// A 64-bit fingerprint of a 128-bit number.
 pub(crate) const fn fingerprint(value: u128) -> u64 {
     mix((value >> 64) as u64 ^ mix(value as u64))
@@ -141,32 +157,38 @@ impl Patients {
         }
     }
 
-    /// The places to probe for a key, in order.
+    /// The first place to probe for a key.
     #[inline]
-    fn places(&self, key: PatientKey) -> impl Iterator<Item = usize> + use<> {
-        let count = self.records.len();
+    pub(crate) fn place(&self, key: PatientKey) -> Place {
         // The high half of a product with the table's size: an even spread without a division (Lemire 2019).
-        let first = ((u128::from(fingerprint(key.get())) * count as u128) >> 64) as usize;
-        (0..PROBES.min(count))
-            .map(move |step| if first + step < count { first + step } else { first + step - count })
+        let spread = u128::from(fold(key.get())) * self.records.len() as u128;
+        Place { key, first: (spread >> 64) as usize }
     }
 
     /// Asks for a patient's record to be brought into the cache while other work is done: a load whose value nobody needs.
     #[inline]
-    pub(crate) fn expect(&self, key: PatientKey) {
-        if let Some(record) = self.places(key).next().and_then(|place| self.records.get(place)) {
+    pub(crate) fn expect(&self, place: Place) {
+        if let Some(record) = self.records.get(place.first) {
             // Relaxed: nothing is concluded from it.
             let _ = record.gate.load(Ordering::Relaxed);
         }
     }
 
+    /// The numbers to probe, in order: from the first place on, and round the end of the table.
+    #[inline]
+    fn probe(&self, place: Place) -> impl Iterator<Item = usize> + use<> {
+        let count = self.records.len();
+        (place.first..place.first + PROBES.min(count)).map(move |at| if at < count { at } else { at - count })
+    }
+
     /// The number of a known patient. Wait-free.
+    #[inline]
     pub(crate) fn find(&self, key: PatientKey) -> Option<Number> {
-        for place in self.places(key) {
+        for number in self.probe(self.place(key)) {
             // Acquire: pairs with the insertion; nothing else is published by it, but a record found is a record whole.
-            match self.records[place].key.load(Ordering::Acquire) {
+            match self.records[number].key.load(Ordering::Acquire) {
+                found if found == key.get() => return Some(number as Number),
                 0 => return None,
-                found if found == key.get() => return Some(place as Number),
                 _ => {}
             }
         }
@@ -177,18 +199,25 @@ impl Patients {
     /// success.
     #[inline]
     pub(crate) fn enter(&self, key: PatientKey) -> Option<Number> {
-        for place in self.places(key) {
-            let cell = &self.records[place].key;
+        self.enter_at(self.place(key))
+    }
+
+    /// [`Patients::enter`] where the place is known.
+    #[inline]
+    pub(crate) fn enter_at(&self, place: Place) -> Option<Number> {
+        let key = place.key.get();
+        for number in self.probe(place) {
+            let cell = &self.records[number].key;
             let mut found = cell.load(Ordering::Acquire);
             if found == 0 {
                 // AcqRel as for the look-up.
-                found = match cell.compare_exchange(0, key.get(), Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => return Some(place as Number),
+                found = match cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => return Some(number as Number),
                     Err(rival) => rival,
                 };
             }
-            if found == key.get() {
-                return Some(place as Number);
+            if found == key {
+                return Some(number as Number);
             }
         }
         None
@@ -202,16 +231,16 @@ impl Patients {
     /// Takes a patient's gate, or says that somebody has it. Wait-free.
     #[inline]
     pub(crate) fn lock(&self, number: Number) -> Option<Gate<'_>> {
-        let gate = &self.records[number as usize].gate;
+        let record = &self.records[number as usize];
         // Relaxed: a hint; the exchange below decides.
-        let seen = gate.load(Ordering::Relaxed);
+        let seen = record.gate.load(Ordering::Relaxed);
         if seen & BUSY != 0 {
             return None;
         }
         // Acquire: pairs with the Release of the last holder, whose writes to the chain are seen.
-        gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        record.gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
         let (head, live) = ((seen >> HEAD_SHIFT) as u32, (seen >> LIVE_SHIFT) as u8 & LIVE_MANY);
-        Some(Gate { patients: self, number, head, live })
+        Some(Gate { patients: self, record, number, head, live })
     }
 
     /// Shows every patient of whom anything is kept: key, the record's booking with its mark, entries newest first. Waits
@@ -274,6 +303,7 @@ impl Patients {
 #[must_use]
 pub(crate) struct Gate<'a> {
     patients: &'a Patients,
+    record: &'a Record,
     number: Number,
     head: u32,
     /// Live entries in the chain, up to [`LIVE_MANY`]: most patients have none, and their chain is not walked.
@@ -288,27 +318,27 @@ impl<'a> Gate<'a> {
     /// The booking kept in the record itself.
     pub(crate) fn first(&self) -> Option<BookingId> {
         // Relaxed, here and for entries: guarded by the gate.
-        BookingId::new(self.patients.records[self.number as usize].first.load(Ordering::Relaxed))
+        BookingId::new(self.record.first.load(Ordering::Relaxed))
     }
 
     pub(crate) fn set_first(&self, booking: Option<BookingId>) {
         let value = booking.map_or(0, BookingId::get);
-        self.patients.records[self.number as usize].first.store(value, Ordering::Relaxed);
+        self.record.first.store(value, Ordering::Relaxed);
     }
 
     pub(crate) fn set_first_bits(&self, bits: u64) {
-        self.patients.records[self.number as usize].first.store(bits, Ordering::Relaxed);
+        self.record.first.store(bits, Ordering::Relaxed);
     }
 
     /// The booking that was kept in the record itself until the patient cancelled it.
     pub(crate) fn first_cancelled(&self) -> Option<BookingId> {
-        let value = self.patients.records[self.number as usize].first.load(Ordering::Relaxed);
+        let value = self.record.first.load(Ordering::Relaxed);
         if value & FIRST_CANCELLED == 0 { None } else { BookingId::new(value & !FIRST_CANCELLED) }
     }
 
     pub(crate) fn set_first_cancelled(&self, booking: BookingId) {
         let value = booking.get() | FIRST_CANCELLED;
-        self.patients.records[self.number as usize].first.store(value, Ordering::Relaxed);
+        self.record.first.store(value, Ordering::Relaxed);
     }
 
     fn word(&self, entry: EntryRef, word: usize) -> &AtomicU64 {
@@ -418,9 +448,9 @@ impl<'a> Gate<'a> {
 
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
-        // Release: publishes the chain to the next holder.
         let word = u64::from(self.head) << HEAD_SHIFT | u64::from(self.live) << LIVE_SHIFT;
-        self.patients.records[self.number as usize].gate.store(word, Ordering::Release);
+        // Release: publishes the chain to the next holder.
+        self.record.gate.store(word, Ordering::Release);
     }
 }
 

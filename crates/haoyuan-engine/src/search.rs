@@ -9,6 +9,7 @@ use crate::sessions::SessionRow;
 use crate::target::Target;
 use haoyuan_core::ids::{DepartmentId, InstitutionId, SessionId, SlotIndex, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::pool::Moment;
 use haoyuan_core::request::{Found, Order, Query, SlotLoad};
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -66,6 +67,8 @@ impl<T: Trace> Engine<T> {
     ) {
         let offset = row.offset(at);
         let mut start = row.from().ms();
+        // Slots of one session mostly share their tree: what it says at this instant is looked up once.
+        let mut moment: Option<(u32, Moment<'_>)> = None;
         for slot in 0..row.slots() {
             let begins = start;
             start += i64::from(row.slot_ms());
@@ -74,11 +77,25 @@ impl<T: Trace> Engine<T> {
             {
                 return;
             }
-            let Some(index) = SlotIndex::new(slot) else { return };
-            let Ok(located) = self.locate_in(index, *row) else { continue };
-            let Some(target) = self.target(&located, index) else { continue };
-            let view = target.block.view(at);
-            let (live, capacity) = (view.live.total(), u32::from(target.tree.capacity()));
+            let Some(cell) = SlotIndex::new(slot).and_then(|index| self.cell(index, row)) else { return };
+            let (shape, now) = match moment {
+                Some((shape, now)) if shape == cell.shape() => (shape, now),
+                _ => match self.tree_of(cell) {
+                    Some(tree) => (cell.shape(), tree.at(offset)),
+                    None => continue,
+                },
+            };
+            moment = Some((shape, now));
+            let seen = if row.whole() { None } else { cell.core.peek(at) };
+            let (view, target) = match (seen, SlotIndex::new(slot)) {
+                (Some(view), _) => (view, None),
+                (None, Some(index)) => {
+                    let Some(target) = self.target_in(index, *row) else { continue };
+                    (target.block.view(at), Some(target))
+                }
+                (None, None) => continue,
+            };
+            let (live, capacity) = (view.live.total(), u32::from(now.tree().capacity()));
             if live >= capacity || view.word.has_flags() {
                 continue;
             }
@@ -90,9 +107,8 @@ impl<T: Trace> Engine<T> {
             if is_full && best.peek().is_some_and(|worst| *worst < rank) {
                 continue;
             }
-            if target.tree.decide(view.live, query.class, query.channel, offset).is_err()
-                || row.whole() && !target.block.has_free(&view, &target.range, at)
-            {
+            let full = || target.is_some_and(|t| row.whole() && !t.block.has_free(&view, &t.range, at));
+            if now.decide(view.live, query.class, query.channel).is_err() || full() {
                 continue;
             }
             best.push(rank);
@@ -112,7 +128,8 @@ impl<T: Trace> Engine<T> {
         department: Option<DepartmentId>,
         at: Instant,
     ) -> Vec<SlotLoad> {
-        let mut slots: BTreeMap<(Instant, Instant), (u32, u32)> = BTreeMap::new();
+        // Sessions that begin together and have slots of one length share their sums; only at the end are they put in order.
+        let mut grids: BTreeMap<(Instant, u32), Vec<(u32, u32)>> = BTreeMap::new();
         let calendar = self.calendar.read();
         for (_, number) in calendar.days.get(&day).into_iter().flatten() {
             let Some(row) = self.sessions[*number as usize].read() else { continue };
@@ -121,13 +138,24 @@ impl<T: Trace> Engine<T> {
             {
                 continue;
             }
-            for slot in (0..row.slots()).filter_map(SlotIndex::new) {
-                let Some(session) = SessionId::new(*number) else { continue };
-                let Ok(target) = self.resolve(SlotRef { session, slot }) else { continue };
-                let time = row.slot_time(slot);
-                let sum = slots.entry((time.from, time.to)).or_default();
-                sum.0 += u32::try_from(target.range.len()).unwrap_or(0);
-                sum.1 += target.live(at);
+            let sums = grids.entry((row.from(), row.slot_ms())).or_default();
+            sums.resize(sums.len().max(usize::from(row.slots())), (0, 0));
+            for (slot, sum) in (0..row.slots()).filter_map(SlotIndex::new).zip(sums) {
+                if let Some((capacity, live)) = self.load_of(slot, &row, at) {
+                    sum.0 += u32::from(capacity);
+                    sum.1 += live;
+                }
+            }
+        }
+        drop(calendar);
+        let mut slots: BTreeMap<(Instant, Instant), (u32, u32)> = BTreeMap::new();
+        for ((from, slot_ms), sums) in grids {
+            let mut from = from;
+            for (capacity, live) in sums {
+                let to = from.plus(i64::from(slot_ms));
+                let sum = slots.entry((from, to)).or_default();
+                *sum = (sum.0 + capacity, sum.1 + live);
+                from = to;
             }
         }
         slots
@@ -138,6 +166,19 @@ impl<T: Trace> Engine<T> {
                 live,
             })
             .collect()
+    }
+
+    /// Seats and live seats of a slot.
+    #[inline]
+    fn load_of(&self, slot: SlotIndex, row: &SessionRow, at: Instant) -> Option<(u8, u32)> {
+        let cell = self.cell(slot, row)?;
+        if !row.whole() {
+            if let Some(view) = cell.core.peek(at) {
+                return Some((self.tree_of(cell)?.capacity(), view.live.total()));
+            }
+        }
+        let target = self.target_in(slot, *row)?;
+        Some((u8::try_from(target.range.len()).ok()?, target.live(at)))
     }
 }
 

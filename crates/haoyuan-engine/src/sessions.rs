@@ -103,6 +103,12 @@ impl SessionRow {
         (self.0[1] >> 32) as u32 & BlockId::MAX
     }
 
+    /// The block of a slot.
+    #[inline(always)]
+    pub(crate) fn block_of(&self, slot: SlotIndex) -> u32 {
+        self.first_block() + if self.whole() { 0 } else { u32::from(slot.get()) }
+    }
+
     /// Seats per slot, the largest.
     pub(crate) fn stride(&self) -> u8 {
         (self.0[1] >> 56) as u8 & 63

@@ -62,34 +62,44 @@ impl<T: Trace> Engine<T> {
             self.patients.find(settle.patient).ok_or(unknown)?
         };
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let Some(key) = settle.key else { return self.settle_gated(&mut gate, settle, at, operation) };
         let command = settle_fingerprint(settle, operation);
-        let before = self.remembered(&gate, settle.key, command);
+        let before = self.remembered(&gate, key, command);
         match before.inspect_err(|conflict| self.tell_settle_refusal(settle, operation, conflict, at))? {
             Some(Remembered::Settled(settled)) => return Ok(settled),
             Some(Remembered::Refusal(refusal)) => return Err(refusal),
             Some(Remembered::Grant(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
             None => {}
         }
-        let decided = match operation {
-            Operation::Confirm => self.confirm_gated(&gate, settle, at),
-            _ => self.cancel_gated(&mut gate, settle, at),
-        };
-        if settle.key.is_some() {
-            match decided {
-                Ok(settled) => {
-                    Self::remember_settled(&mut gate, settle.patient, settle.key, operation, &settled);
-                    if !settled.changed {
-                        self.trace.repeated(settle, &settled, at);
-                    }
+        let decided = self.settle_gated(&mut gate, settle, at, operation);
+        match decided {
+            Ok(settled) => {
+                Self::remember_settled(&mut gate, settle.patient, settle.key, operation, &settled);
+                if !settled.changed {
+                    self.trace.repeated(settle, &settled, at);
                 }
-                Err(refusal) if refusal.code != Code::ConcurrentRequest => {
-                    Self::remember(&mut gate, settle.key, command, EntryKind::Refused, pack_refusal(refusal));
-                    self.tell_settle_refusal(settle, operation, &refusal, at);
-                }
-                Err(_) => {}
             }
+            Err(refusal) if refusal.code != Code::ConcurrentRequest => {
+                Self::remember(&mut gate, settle.key, command, EntryKind::Refused, pack_refusal(refusal));
+                self.tell_settle_refusal(settle, operation, &refusal, at);
+            }
+            Err(_) => {}
         }
         decided
+    }
+
+    #[inline]
+    fn settle_gated(
+        &self,
+        gate: &mut Gate<'_>,
+        settle: &Settle,
+        at: Instant,
+        operation: Operation,
+    ) -> Result<Settled, Refusal> {
+        match operation {
+            Operation::Confirm => self.confirm_gated(gate, settle, at),
+            _ => self.cancel_gated(gate, settle, at),
+        }
     }
 
     fn confirm_gated(&self, gate: &Gate<'_>, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {

@@ -137,12 +137,13 @@ pub(crate) fn refuse_by_block(code: Code) -> Refusal {
 #[inline(always)]
 pub(crate) fn refuse(tree: &PoolTree, row: &SessionRow, denial: Denial, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
+    let offset = row.offset(at);
     let loosens = match denial.code {
-        Code::NotOpen | Code::Protected => tree.loosens(denial, row.offset(at)),
+        Code::NotOpen | Code::Protected => tree.loosens(denial, offset),
         _ => None,
     };
     let retry = match loosens {
-        Some(offset) => Retry::From(row.day().midnight().plus(offset)),
+        Some(later) => Retry::From(at.plus(later - offset)),
         None if denial.code.is_transient() => Retry::WhenReturned,
         None => Retry::Never,
     };
