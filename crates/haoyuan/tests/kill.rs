@@ -186,7 +186,7 @@ fn check(folder: &Path, told: &Told) -> usize {
                     }
                     Change::Cancelled => assert!(told.cancels.contains(&booking.get())),
                     Change::Expired => assert!(fact.at >= fact.expires),
-                    Change::Confirmed => panic!("nobody confirms here"),
+                    Change::Confirmed | Change::Withdrawn => panic!("nobody asks for this here"),
                 }
             }
             Record::Refusal { command, refusal, .. } => engine.replay_refused(&command, &refusal).unwrap(),
