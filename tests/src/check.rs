@@ -448,7 +448,12 @@ fn visit(model: &Model, booking: BookingId, slot: SlotRef) -> Visit<'_> {
     Visit {
         booking,
         place: (plan.session.institution.get(), plan.session.department.get()),
-        practitioner: plan.session.practitioner.get(),
+        // After a substitution, limits per practitioner say nothing about what was booked before.
+        practitioner: if model.was_substituted() {
+            booking.sequence().0 ^ booking.block().get() << 16
+        } else {
+            plan.session.practitioner.get()
+        },
         day: plan.session.day(),
         time: plan.session.slot_time(slot.slot),
         rules: &plan.rules,
@@ -501,6 +506,8 @@ pub enum Change {
     Cancelled,
     /// Looked past.
     Expired,
+    /// Taken back by the hospital.
+    Withdrawn,
 }
 
 /// One accepted transition, as traced.
@@ -577,6 +584,7 @@ fn block_of(model: &Model, command: &Command) -> Option<BlockId> {
             (slot.slot.index() < plan.session.capacity.len()).then(|| model.block(*slot))
         }
         Command::Confirm(settle) | Command::Cancel(settle) => Some(settle.booking.block()),
+        Command::Withdraw(booking) => Some(booking.block()),
         _ => None,
     }
 }
@@ -693,6 +701,12 @@ impl<'a> Replay<'a> {
                 i15_end(until, fact.at, false)?;
                 State::Expired
             }
+            (Change::Withdrawn, was @ (State::Held(_) | State::Booked), Some((Command::Withdraw(_), at))) => {
+                if let State::Held(until) = was {
+                    i15_end(until, at, true)?;
+                }
+                State::Withdrawn
+            }
             (change, state, command) => {
                 return Err(format!("transition {number}: {change:?} of {state:?} by {command:?}"));
             }
@@ -760,6 +774,8 @@ impl<'a> Replay<'a> {
             channel: wish.channel,
             ticket: wish.ticket.filter(|_| asks_for_ticket(&plan.rules, wish.class)),
             node: accepted.node,
+            granted: event.at,
+            offered: false,
             state,
         })
     }
@@ -871,7 +887,9 @@ impl Says {
     fn settled(settle: &Settle, state: &[Booking], at: Instant, confirm: bool) -> Self {
         match state.iter().find(|b| b.id == settle.booking && b.patient == settle.patient).map(|b| b.state) {
             None => Self::Codes(&[Code::UnknownBooking]),
-            Some(State::Cancelled) => Self::Codes(&[Code::Cancelled, Code::UnknownBooking]),
+            Some(State::Cancelled | State::Withdrawn) => {
+                Self::Codes(&[Code::Cancelled, Code::UnknownBooking])
+            }
             Some(State::Expired) => Self::Codes(&[Code::HoldExpired, Code::UnknownBooking]),
             Some(State::Held(until)) if until <= at => Self::Codes(&[Code::HoldExpired]),
             Some(State::Booked) if confirm => Self::Unchanged,

@@ -3,12 +3,12 @@
 use crate::check::{self, Finding, Traced};
 use crate::generate::{Command, PATIENTS, Step, World, patient, resolve, time_of};
 use crate::model::{self, Model, Unpublished, Verdict, Why};
-use haoyuan_core::ids::{IdempotencyKey, PatientKey};
+use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Availability, Grant, Settled, Standing};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Change, Engine, Fact, Limits, PublishError, Trace};
+use haoyuan_engine::{Change, Engine, Fact, Limits, Occupied, PublishError, Suspension, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -47,6 +47,7 @@ pub fn traced(fact: &Fact) -> Traced {
             Change::Confirmed => check::Change::Confirmed,
             Change::Cancelled => check::Change::Cancelled,
             Change::Expired => check::Change::Expired,
+            Change::Withdrawn => check::Change::Withdrawn,
         },
         at: fact.at,
     }
@@ -72,6 +73,10 @@ pub struct Seen {
     pub repeated: u64,
     /// Holds that ran out.
     pub expired: u64,
+    /// Seats offered to who waits.
+    pub offered: u64,
+    /// Seats taken back by the hospital.
+    pub withdrawn: u64,
 }
 
 impl Seen {
@@ -81,6 +86,8 @@ impl Seen {
         self.settled += other.settled;
         self.repeated += other.repeated;
         self.expired += other.expired;
+        self.offered += other.offered;
+        self.withdrawn += other.withdrawn;
         for (code, count) in &other.refused {
             *self.refused.entry(*code).or_default() += count;
         }
@@ -98,6 +105,8 @@ pub struct Pair {
     pub seen: Seen,
     answers: BTreeMap<(PatientKey, IdempotencyKey), Said>,
     keyed: Vec<Command>,
+    /// The ends that offers were given.
+    offers: BTreeMap<BookingId, Instant>,
 }
 
 macro_rules! ensure {
@@ -118,6 +127,7 @@ impl Pair {
             seen: Seen::default(),
             answers: BTreeMap::new(),
             keyed: Vec::new(),
+            offers: BTreeMap::new(),
         }
     }
 
@@ -214,6 +224,7 @@ impl Pair {
                 ensure!(said == expected, "the engine's load is {said:?}, the model's {expected:?}");
             }
             Command::BookingsOf(patient) => same_bookings(&self.engine, &self.model, *patient, at)?,
+            deed => self.run_hospital(deed, at)?,
         }
         self.same_transitions(logged, at)
     }
@@ -228,6 +239,9 @@ impl Pair {
         expected: &Verdict<A>,
     ) -> Finding {
         let Some(key) = key else { return Ok(()) };
+        if matches!(expected, Verdict::No(why) if why.code == Code::Waitlisted) {
+            return Ok(());
+        }
         if matches!(expected, Verdict::AsBefore) {
             let before = self.answers.get(&(patient, key));
             ensure!(before == Some(&said), "under the same key first {before:?}, now {said:?}");
@@ -281,6 +295,106 @@ impl Pair {
             ensure!(same, "the engine recorded {fact:?}, the model has {booking:?}");
         }
         Ok(())
+    }
+
+    /// What the hospital does, given to both.
+    fn run_hospital(&mut self, command: &Command, at: Instant) -> Finding {
+        match command {
+            Command::SetWaiting(slot, on) => {
+                let said = self.engine.set_waiting(*slot, *on);
+                let expected = self.model.set_waiting(*slot, *on);
+                self.compare(&said, &into_verdict(expected))?;
+            }
+            Command::SetStopped(slot, on) => {
+                let said = self.engine.set_stopped(*slot, *on);
+                let expected = self.model.set_stopped(*slot, *on);
+                self.compare(&said, &into_verdict(expected))?;
+            }
+            Command::Offer(wish, expires) => {
+                let said = self.engine.offer(wish, *expires, at);
+                let expected = self.model.offer(wish, *expires, at);
+                self.compare(&said, &into_verdict(expected))?;
+                self.seen.offered += u64::from(said.is_ok());
+                self.offers.extend(said.map(|grant| (grant.booking, *expires)));
+            }
+            Command::HoldPastWaitlist(wish) => {
+                let said = self.engine.hold_past_waitlist(wish, at);
+                let expected = self.model.hold_past_waitlist(wish, at);
+                self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
+                self.compare(&said, &expected)?;
+            }
+            Command::BookPastWaitlist(wish) => {
+                let said = self.engine.book_past_waitlist(wish, at);
+                let expected = self.model.book_past_waitlist(wish, at);
+                self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
+                self.compare(&said, &expected)?;
+            }
+            Command::Withdraw(booking) => self.withdraw(*booking, at)?,
+            Command::Occupants(slot) => self.same_occupants(*slot, at)?,
+            Command::Suspend(patient, suspension) => {
+                self.engine.suspend(*patient, *suspension).map_err(|refusal| format!("{refusal:?}"))?;
+                let until = suspension.map(|suspension| match suspension {
+                    Suspension::Until(until) => Some((until.ms() + 999).div_euclid(1_000)),
+                    Suspension::Blocked => None,
+                });
+                self.model.suspend(*patient, until);
+                let whole = until.map(|until| match until {
+                    Some(second) => Suspension::Until(Instant::saturating(second * 1_000)),
+                    None => Suspension::Blocked,
+                });
+                let said = self.engine.suspension(*patient);
+                ensure!(said == whole, "the engine keeps {said:?} of {suspension:?}");
+            }
+            Command::Substitute(session, practitioner) => {
+                let said = self.engine.substitute(*session, *practitioner);
+                let expected = self.model.substitute(*session, *practitioner);
+                self.compare(&said, &into_verdict(expected))?;
+            }
+            _ => unreachable!("the patients' commands are given elsewhere"),
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, booking: BookingId, at: Instant) -> Finding {
+        let said = self.engine.withdraw(booking, at);
+        let expected = self.model.withdraw(booking, at);
+        self.seen.withdrawn += u64::from(said.is_ok());
+        let said = said.map(|w| {
+            (w.patient, w.class, w.channel, w.slot, w.standing, w.granted_at.unwrap_or(at), w.sequence)
+        });
+        let expected = expected.map(|(b, sequence)| {
+            let granted = if self.is_offer(&b) { at } else { b.granted };
+            (b.patient, b.class, b.channel, b.slot, standing_of(&b), granted, sequence)
+        });
+        self.compare(&said, &into_verdict(expected))
+    }
+
+    /// Whether the engine need not know when this was granted: an offer whose end is not that of an ordinary hold.
+    fn is_offer(&self, booking: &model::Booking) -> bool {
+        booking.offered && {
+            let plan = self.model.plans().nth(booking.slot.session.index()).expect("booked is published");
+            let ends = booking.granted.plus(i64::from(plan.rules.hold_ms[booking.channel as usize]));
+            self.offers.get(&booking.id).is_some_and(|expires| *expires != ends)
+        }
+    }
+
+    fn same_occupants(&mut self, slot: SlotRef, at: Instant) -> Finding {
+        let said = self.engine.occupants(slot, at).map(|live| {
+            let live = live.into_iter();
+            let seen = |o: Occupied| {
+                (o.booking, o.patient, o.class, o.channel, o.node.index(), o.standing, o.granted_at)
+            };
+            live.map(seen).collect::<Vec<_>>()
+        });
+        let expected = self.model.occupants(slot, at).map(|live| {
+            let live = live.into_iter();
+            let seen = |b: &model::Booking| {
+                let granted = if self.is_offer(b) { None } else { Some(b.granted) };
+                (b.id, b.patient, b.class, b.channel, b.node, standing_of(b), granted)
+            };
+            live.map(seen).collect::<Vec<_>>()
+        });
+        self.compare(&said, &into_verdict(expected))
     }
 
     /// Everything that can be asked, asked of both; see [`alike`].
@@ -340,16 +454,17 @@ fn same_bookings<T: Trace>(engine: &Engine<T>, model: &Model, patient: PatientKe
     let expected: Vec<_> = model
         .bookings_of(patient, at)
         .into_iter()
-        .map(|b| {
-            let standing = match b.state {
-                model::State::Held(until) => Standing::HeldUntil(until),
-                _ => Standing::Booked,
-            };
-            (b.id, b.slot, standing, b.node, b.class, b.channel)
-        })
+        .map(|b| (b.id, b.slot, standing_of(&b), b.node, b.class, b.channel))
         .collect();
     ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
     Ok(())
+}
+
+fn standing_of(booking: &model::Booking) -> Standing {
+    match booking.state {
+        model::State::Held(until) => Standing::HeldUntil(until),
+        _ => Standing::Booked,
+    }
 }
 
 fn into_verdict<A>(result: Result<A, Why>) -> Verdict<A> {
@@ -366,6 +481,7 @@ pub(crate) fn changed(change: Change) -> model::Change {
         Change::Confirmed => model::Change::Confirmed,
         Change::Cancelled => model::Change::Cancelled,
         Change::Expired => model::Change::Expired,
+        Change::Withdrawn => model::Change::Withdrawn,
     }
 }
 

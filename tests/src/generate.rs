@@ -17,6 +17,7 @@ use haoyuan_core::pool::{Fence, Node, PoolTree, Protection, Route, Routes};
 use haoyuan_core::request::{Order, Query, Settle, Ticket, Wish};
 use haoyuan_core::rules::{LateConfirm, Limit, Rules, Scope, Window};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+use haoyuan_engine::Suspension;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
@@ -322,6 +323,24 @@ pub enum Command {
     Load(Day, Option<InstitutionId>, Option<DepartmentId>),
     /// Ask what a patient has.
     BookingsOf(PatientKey),
+    /// Say whether somebody waits.
+    SetWaiting(SlotRef, bool),
+    /// Stop or resume.
+    SetStopped(SlotRef, bool),
+    /// Take a seat for somebody who waits, until then.
+    Offer(Wish, Instant),
+    /// Take a seat for a time, past those who wait.
+    HoldPastWaitlist(Wish),
+    /// Take a seat for good, past those who wait.
+    BookPastWaitlist(Wish),
+    /// Take a seat back.
+    Withdraw(BookingId),
+    /// Ask who is in a slot.
+    Occupants(SlotRef),
+    /// Suspend a patient, or no longer.
+    Suspend(PatientKey, Option<Suspension>),
+    /// Another practitioner takes over.
+    Substitute(SessionId, PractitionerId),
 }
 
 impl Command {
@@ -408,6 +427,31 @@ pub enum Action {
     Load(i32, Option<u16>, Option<u32>),
     /// Ask what a patient has.
     BookingsOf(u8),
+    /// Something that the hospital does.
+    Hospital(Deed),
+}
+
+/// Something that the hospital does, by small numbers.
+#[derive(Clone, Copy, Debug)]
+pub enum Deed {
+    /// Say whether somebody waits: session, slot.
+    Waiting(usize, u16, bool),
+    /// Stop or resume: session, slot.
+    Stopped(usize, u16, bool),
+    /// Offer a seat for so long.
+    Offer(RawWish, i64),
+    /// Hold past those who wait.
+    HoldPast(RawWish),
+    /// Book past those who wait.
+    BookPast(RawWish),
+    /// Take back the booking so many before the last.
+    Withdraw(RawSettle),
+    /// Ask who is in a slot: session, slot.
+    Occupants(usize, u16),
+    /// Suspend a patient for so long, or (nothing) no longer; for ever if negative.
+    Suspend(u8, Option<i64>),
+    /// Another practitioner takes over: session, practitioner.
+    Substitute(usize, u32),
 }
 
 /// One step of a workload.
@@ -471,6 +515,23 @@ fn any_settle() -> impl Strategy<Value = RawSettle> {
         .prop_map(|(back, whose, key)| RawSettle { back, whose, key })
 }
 
+fn any_deed() -> impl Strategy<Value = Deed> {
+    let slot = || (0..100usize, 0..4u16);
+    prop_oneof![
+        3 => (slot(), prop::bool::weighted(0.4)).prop_map(|(s, on)| Deed::Waiting(s.0, s.1, on)),
+        2 => (slot(), prop::bool::weighted(0.3)).prop_map(|(s, on)| Deed::Stopped(s.0, s.1, on)),
+        3 => (any_wish(), prop_oneof![4 => 1..3 * HOUR, 1 => Just(900_000), 1 => -1..1i64])
+            .prop_map(|(wish, life)| Deed::Offer(wish, life)),
+        2 => any_wish().prop_map(Deed::HoldPast),
+        2 => any_wish().prop_map(Deed::BookPast),
+        3 => any_settle().prop_map(Deed::Withdraw),
+        1 => slot().prop_map(|(session, slot)| Deed::Occupants(session, slot)),
+        2 => (0..PATIENTS, weighted(0.5, prop_oneof![5 => 0..2 * DAY, 1 => Just(-1)]))
+            .prop_map(|(who, life)| Deed::Suspend(who, life)),
+        1 => (0..100usize, 1..4u32).prop_map(|(session, who)| Deed::Substitute(session, who)),
+    ]
+}
+
 fn any_action() -> impl Strategy<Value = Action> {
     let institution = || weighted(0.5, 1..3u16);
     let department = || weighted(0.4, 1..3u32);
@@ -510,6 +571,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         1 => (days(), institution(), department())
             .prop_map(|(days, institution, department)| Action::Load(days.0, institution, department)),
         1 => (0..PATIENTS).prop_map(Action::BookingsOf),
+        8 => any_deed().prop_map(Action::Hospital),
     ]
 }
 
@@ -652,6 +714,35 @@ pub fn resolve(
             department.and_then(DepartmentId::new),
         ),
         Action::BookingsOf(who) => Command::BookingsOf(patient(who)),
+        Action::Hospital(deed) => hospital(deed, slot_ref, wish, model.bookings(), at)?,
+    })
+}
+
+fn hospital(
+    deed: Deed,
+    slot_ref: impl Fn(usize, u16) -> SlotRef,
+    wish: impl Fn(RawWish) -> Wish,
+    bookings: &[Booking],
+    at: Instant,
+) -> Option<Command> {
+    Some(match deed {
+        Deed::Waiting(session, slot, on) => Command::SetWaiting(slot_ref(session, slot), on),
+        Deed::Stopped(session, slot, on) => Command::SetStopped(slot_ref(session, slot), on),
+        Deed::Offer(raw, life) => Command::Offer(wish(raw), at.plus(life)),
+        Deed::HoldPast(raw) => Command::HoldPastWaitlist(wish(raw)),
+        Deed::BookPast(raw) => Command::BookPastWaitlist(wish(raw)),
+        Deed::Withdraw(raw) => Command::Withdraw(settle_of(raw, bookings, None)?.booking),
+        Deed::Occupants(session, slot) => Command::Occupants(slot_ref(session, slot)),
+        Deed::Suspend(who, life) => {
+            let suspension = life.map(|life| match life {
+                -1 => Suspension::Blocked,
+                life => Suspension::Until(at.plus(life)),
+            });
+            Command::Suspend(patient(who), suspension)
+        }
+        Deed::Substitute(session, practitioner) => {
+            Command::Substitute(slot_ref(session, 0).session, PractitionerId::new(practitioner)?)
+        }
     })
 }
 

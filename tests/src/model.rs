@@ -22,7 +22,7 @@
 
 use haoyuan_core::ids::{
     BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
-    SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
+    PractitionerId, SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::{Blocks, Plan};
@@ -354,6 +354,8 @@ pub enum Change {
     Cancelled,
     /// Looked past after its hold ran out.
     Expired,
+    /// Taken back by the hospital.
+    Withdrawn,
 }
 
 /// An accepted transition.
@@ -378,6 +380,8 @@ pub enum State {
     Cancelled,
     /// Its hold ran out and an accepted command looked past it.
     Expired,
+    /// Taken back by the hospital.
+    Withdrawn,
 }
 
 /// A hold or booking that was granted.
@@ -397,6 +401,10 @@ pub struct Booking {
     pub ticket: Option<TicketId>,
     /// The node that admitted it.
     pub node: usize,
+    /// When it was granted.
+    pub granted: Instant,
+    /// Whether it was offered to somebody who waited.
+    pub offered: bool,
     /// What became of it.
     pub state: State,
 }
@@ -408,7 +416,7 @@ impl Booking {
         match self.state {
             State::Held(until) => at < until,
             State::Booked => true,
-            State::Cancelled | State::Expired => false,
+            State::Cancelled | State::Expired | State::Withdrawn => false,
         }
     }
 
@@ -440,6 +448,22 @@ struct Published {
     first_block: u32,
 }
 
+/// What the hospital has said about one block.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    waiting: bool,
+    stopped: bool,
+}
+
+/// How a seat is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    Hold,
+    Book,
+    /// Held until then, by the hospital, for somebody who waits.
+    Offer(Instant),
+}
+
 /// Everything that there is.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -451,6 +475,11 @@ pub struct Model {
     /// All transitions in order.
     log: Vec<Transition>,
     keyed: Vec<(PatientKey, IdempotencyKey, Keyed)>,
+    /// What the hospital has said about each block.
+    said: Vec<Said>,
+    /// Who is suspended, and until when in whole seconds; `None` is for ever and for every channel.
+    suspended: Vec<(PatientKey, Option<i64>)>,
+    substituted: bool,
 }
 
 impl Model {
@@ -479,6 +508,7 @@ impl Model {
             Blocks::WholeSession(_) => 1,
         };
         self.transitions.extend(vec![0; blocks]);
+        self.said.extend(vec![Said::default(); blocks]);
         self.sessions.push(Published { plan: plan.clone(), first_block });
         Ok(u32::try_from(self.sessions.len() - 1).ok().and_then(SessionId::new).expect("few sessions"))
     }
@@ -499,6 +529,75 @@ impl Model {
         Ok(())
     }
 
+    /// Says whether somebody waits for the block of a slot.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION` and `UNKNOWN_SLOT`, as for all that the hospital says.
+    pub fn set_waiting(&mut self, slot: SlotRef, on: bool) -> Result<(), Why> {
+        self.plan(slot)?;
+        let block = self.block(slot);
+        self.said[block.index()].waiting = on;
+        Ok(())
+    }
+
+    /// Stops the block of a slot, or resumes it.
+    ///
+    /// # Errors
+    /// As for waiting.
+    pub fn set_stopped(&mut self, slot: SlotRef, on: bool) -> Result<(), Why> {
+        self.plan(slot)?;
+        let block = self.block(slot);
+        self.said[block.index()].stopped = on;
+        Ok(())
+    }
+
+    /// Suspends a patient until a second, from every channel for ever (`Some(None)`), or no longer (`None`).
+    pub fn suspend(&mut self, patient: PatientKey, until: Option<Option<i64>>) {
+        self.suspended.retain(|(who, _)| *who != patient);
+        self.suspended.extend(until.map(|until| (patient, until)));
+    }
+
+    /// Gives a session to another practitioner.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION`.
+    pub fn substitute(&mut self, session: SessionId, practitioner: PractitionerId) -> Result<(), Why> {
+        let published = self.sessions.get_mut(session.index());
+        let published = published.ok_or_else(|| Why::plain(Code::UnknownSession))?;
+        published.plan.session.practitioner = practitioner;
+        self.substituted = true;
+        Ok(())
+    }
+
+    /// The live bookings of a slot, lowest seat first.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION` and `UNKNOWN_SLOT`.
+    pub fn occupants(&self, slot: SlotRef, at: Instant) -> Result<Vec<&Booking>, Why> {
+        self.plan(slot)?;
+        let mut live: Vec<&Booking> =
+            self.bookings.iter().filter(|b| b.slot == slot && b.is_live(at)).collect();
+        live.sort_by_key(|b| b.id.seat());
+        Ok(live)
+    }
+
+    /// Takes a live booking back, whosever it is and however late: the sequence of the withdrawal.
+    ///
+    /// # Errors
+    /// `UNKNOWN_BOOKING` if nothing is live there, `HOLD_EXPIRED` if its hold has run out.
+    pub fn withdraw(&mut self, booking: BookingId, at: Instant) -> Result<(Booking, Sequence), Why> {
+        let has_not_ended = |b: &Booking| matches!(b.state, State::Held(_) | State::Booked);
+        let found = self.bookings.iter().position(|b| b.id == booking && has_not_ended(b));
+        let found = found.ok_or_else(|| Why::plain(Code::UnknownBooking))?;
+        if !self.bookings[found].is_live(at) {
+            return Err(Why::plain(Code::HoldExpired));
+        }
+        let before = self.bookings[found];
+        let sequence = self.next(booking, Change::Withdrawn);
+        self.bookings[found].state = State::Withdrawn;
+        Ok((before, sequence))
+    }
+
     /// The live booking that uses a ticket.
     fn used_by(&self, ticket: &Ticket, at: Instant) -> Option<BookingId> {
         self.bookings_of(ticket.patient, at).into_iter().find(|b| b.ticket == Some(ticket.id)).map(|b| b.id)
@@ -509,6 +608,13 @@ impl Model {
     /// The sessions in order of publishing.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
         self.sessions.iter().map(|s| &s.plan)
+    }
+
+    /// Whether a session was given to another practitioner: bookings stay, even where two with one practitioner are now more
+    /// than a limit allows.
+    #[must_use]
+    pub const fn was_substituted(&self) -> bool {
+        self.substituted
     }
 
     /// The tickets that were issued.
@@ -626,19 +732,43 @@ impl Model {
         let t = at.ms() - published.plan.session.origin().ms();
         let counts = self.counts(slot, at);
         let seats = count(self.free_seats(slot, at).iter());
-        let free = pools.free(&counts, class, channel, t, seats);
+        let verdict = self.decide(slot, class, channel, at, false).err();
+        let free = if verdict.is_some() { 0 } else { pools.free(&counts, class, channel, t, seats) };
         let available = Availability {
             free: small(free),
             capacity: small(pools.capacity),
             live: small(counts.iter().sum()),
             refusal: None,
         };
-        Ok((available, self.decide(slot, class, channel, at).err()))
+        Ok((available, verdict))
     }
 
-    /// Whether and where the block of a slot would admit a class.
-    fn decide(&self, slot: SlotRef, class: Class, channel: Channel, at: Instant) -> Result<Accepted, Why> {
+    /// Whether and where the block of a slot would admit a class; `past` those who wait or behind them.
+    fn decide(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+        past: bool,
+    ) -> Result<Accepted, Why> {
         let origin = self.plan(slot)?.plan.session.origin().ms();
+        let said = self.said[self.block(slot).index()];
+        if said.stopped {
+            return Err(Why::plain(Code::Stopped));
+        }
+        let accepted = self.fold(slot, class, channel, at, origin)?;
+        if said.waiting && !past { Err(Why::plain(Code::Waitlisted)) } else { Ok(accepted) }
+    }
+
+    fn fold(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+        origin: i64,
+    ) -> Result<Accepted, Why> {
         let is_full = self.free_seats(slot, at).is_empty();
         let counts = self.counts(slot, at);
         self.pools(slot)
@@ -720,13 +850,36 @@ impl Model {
     /// Takes a seat until it is confirmed or its time runs out.
     pub fn hold(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
         let command = Keyed::Hold(Wish { key: None, ..*wish });
-        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, true))
+        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, How::Hold, false))
+    }
+
+    /// The same, past those who wait.
+    pub fn hold_past_waitlist(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
+        let command = Keyed::Hold(Wish { key: None, ..*wish });
+        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, How::Hold, true))
+    }
+
+    /// Takes a seat for somebody who waits, until an end of its own. Its key counts for nothing.
+    ///
+    /// # Errors
+    /// As a hold, or `HOLD_EXPIRED` if the end is not after `at`.
+    pub fn offer(&mut self, wish: &Wish, expires: Instant, at: Instant) -> Result<Grant, Why> {
+        if expires <= at {
+            return Err(Why::plain(Code::HoldExpired));
+        }
+        self.claim(wish, at, How::Offer(expires), true)
     }
 
     /// Takes a seat for good: hold and confirm in one step.
     pub fn book(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
         let command = Keyed::Book(Wish { key: None, ..*wish });
-        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, false))
+        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, How::Book, false))
+    }
+
+    /// The same, past those who wait.
+    pub fn book_past_waitlist(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
+        let command = Keyed::Book(Wish { key: None, ..*wish });
+        self.under_key(wish.patient, wish.key, command, |model| model.claim(wish, at, How::Book, true))
     }
 
     /// Makes a booking of a hold.
@@ -745,8 +898,10 @@ impl Model {
     /// here. Those of its block are written before it, and if one is not, the claim is not what was recorded.
     pub fn recorded_claim(&mut self, wish: &Wish, at: Instant, held: bool) -> Verdict<Grant> {
         let asked = Wish { key: None, ..*wish };
-        let command = if held { Keyed::Hold(asked) } else { Keyed::Book(asked) };
-        self.under_key(wish.patient, wish.key, command, |model| model.take(wish, at, held))
+        let (command, how) =
+            if held { (Keyed::Hold(asked), How::Hold) } else { (Keyed::Book(asked), How::Book) };
+        // Whether somebody waited is not recorded: a claim that was granted had passed them.
+        self.under_key(wish.patient, wish.key, command, |model| model.take(wish, at, how, true))
     }
 
     /// Looks past one hold, told from a record; `None` if it is not due.
@@ -777,28 +932,42 @@ impl Model {
         }
         match run(self) {
             Ok(answer) => Verdict::Yes(answer),
-            Err(why) => Verdict::No(why),
+            Err(why) => {
+                // To be told of others who wait is no answer yet: the key is free for the next attempt.
+                if key.is_some() && why.code == Code::Waitlisted {
+                    self.keyed.pop();
+                }
+                Verdict::No(why)
+            }
         }
     }
 
-    fn claim(&mut self, wish: &Wish, at: Instant, held: bool) -> Result<Grant, Why> {
-        self.may_claim(wish, at, held)?;
+    fn claim(&mut self, wish: &Wish, at: Instant, how: How, past: bool) -> Result<Grant, Why> {
+        self.may_claim(wish, at, how, past)?;
         // Accepted: from here it must succeed.
         let block = self.block(wish.slot);
         self.sweep(at, |model, b| model.block(b.slot) == block || b.patient == wish.patient);
-        self.take(wish, at, held)
+        self.take(wish, at, how, past)
     }
 
-    fn may_claim(&self, wish: &Wish, at: Instant, held: bool) -> Result<(Accepted, Option<TicketId>), Why> {
+    fn may_claim(
+        &self,
+        wish: &Wish,
+        at: Instant,
+        how: How,
+        past: bool,
+    ) -> Result<(Accepted, Option<TicketId>), Why> {
         let rules = &self.plan(wish.slot)?.plan.rules;
-        let accepted = self.decide(wish.slot, wish.class, wish.channel, at)?;
+        let accepted = self.decide(wish.slot, wish.class, wish.channel, at, past)?;
         let ticket = if asks_for_ticket(rules, wish.class) { Some(self.ticket(wish, at)?) } else { None };
-        self.patient_rules(wish, at, held)?;
+        self.suspension(wish, at)?;
+        self.patient_rules(wish, at, how != How::Book)?;
         Ok((accepted, ticket))
     }
 
-    fn take(&mut self, wish: &Wish, at: Instant, held: bool) -> Result<Grant, Why> {
-        let (accepted, ticket) = self.may_claim(wish, at, held)?;
+    fn take(&mut self, wish: &Wish, at: Instant, how: How, past: bool) -> Result<Grant, Why> {
+        let (accepted, ticket) = self.may_claim(wish, at, how, past)?;
+        let held = how != How::Book;
         let published = self.plan(wish.slot)?.clone();
         let rules = &published.plan.rules;
         let block = self.block(wish.slot);
@@ -806,7 +975,10 @@ impl Model {
         let sequence = Sequence(self.transitions[block.index()] + 1);
         let id = BookingId::pack(block, SeatIndex::new(seat).expect("a seat of the block"), sequence);
         self.next(id, if held { Change::Held } else { Change::Booked });
-        let until = at.plus(i64::from(rules.hold_ms[wish.channel as usize]));
+        let until = match how {
+            How::Offer(expires) => expires,
+            _ => at.plus(i64::from(rules.hold_ms[wish.channel as usize])),
+        };
         self.bookings.push(Booking {
             id,
             patient: wish.patient,
@@ -815,6 +987,8 @@ impl Model {
             channel: wish.channel,
             ticket,
             node: accepted.node,
+            granted: at,
+            offered: matches!(how, How::Offer(_)),
             state: if held { State::Held(until) } else { State::Booked },
         });
         let session = &published.plan.session;
@@ -852,6 +1026,19 @@ impl Model {
         match self.used_by(ticket, at) {
             Some(user) => Err(Why::by(Code::TicketUsed, [Binding::Booking(user)])),
             None => Ok(id),
+        }
+    }
+
+    /// Online channels are closed to who is suspended, all of them to who is blocked.
+    fn suspension(&self, wish: &Wish, at: Instant) -> Result<(), Why> {
+        let online = !matches!(wish.channel, Channel::Kiosk | Channel::Window | Channel::Station);
+        match self.suspended.iter().find(|(who, _)| *who == wish.patient) {
+            Some((_, None)) => Err(Why::plain(Code::IdentityMerged)),
+            Some((_, Some(second))) if online && at.ms() < second * 1_000 => {
+                let until = Retry::From(Instant::saturating(second * 1_000));
+                Err(Why { because: vec![(Binding::None, until)], ..Why::plain(Code::Suspended) })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -918,7 +1105,7 @@ impl Model {
         let found = self.find(settle)?;
         let booking = self.bookings[found];
         match booking.state {
-            State::Cancelled => Err(Why::ended(Code::Cancelled)),
+            State::Cancelled | State::Withdrawn => Err(Why::ended(Code::Cancelled)),
             State::Expired => Err(Why::ended(Code::HoldExpired)),
             State::Held(until) if until <= at && !self.would_accept_again(&booking, at) => {
                 Err(Why::plain(Code::HoldExpired))
@@ -941,7 +1128,9 @@ impl Model {
         let t = at.ms() - plan.session.origin().ms();
         let b = self.counts(booking.slot, at);
         let decided = self.pools(booking.slot).decide_at(&b, booking.node, t, false);
-        plan.rules.late_confirm == LateConfirm::Retest && decided.is_ok()
+        let said = self.said[self.block(booking.slot).index()];
+        let others_first = said.stopped || said.waiting;
+        plan.rules.late_confirm == LateConfirm::Retest && decided.is_ok() && !others_first
     }
 
     fn cancel_now(&mut self, settle: &Settle, at: Instant) -> Result<Settled, Why> {
@@ -950,7 +1139,7 @@ impl Model {
         let plan = &self.sessions[booking.slot.session.index()].plan;
         let last = i128::from(plan.session.origin().ms()) + i128::from(plan.rules.cancel_until);
         match booking.state {
-            State::Cancelled => Err(Why::ended(Code::Cancelled)),
+            State::Cancelled | State::Withdrawn => Err(Why::ended(Code::Cancelled)),
             State::Expired => Err(Why::ended(Code::HoldExpired)),
             State::Held(until) if until <= at => Err(Why::plain(Code::HoldExpired)),
             State::Booked if i128::from(at.ms()) >= last => Err(Why::plain(Code::TooLate)),

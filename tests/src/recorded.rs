@@ -39,6 +39,11 @@ pub fn tell(model: &mut Model, fact: &Fact) -> Finding {
                 return Err(format!("the model says {settled:?} to {fact:?}"));
             }
         }
+        Change::Withdrawn => {
+            if let Err(why) = model.withdraw(booking, at) {
+                return Err(format!("the model says {why:?} to {fact:?}"));
+            }
+        }
         Change::Expired => {
             if model.recorded_expiry(booking, at).is_none() {
                 return Err(format!("the model has no such dead hold: {fact:?}"));

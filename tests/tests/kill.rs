@@ -270,6 +270,7 @@ const fn deed(change: Change) -> u8 {
         Change::Confirmed => 2,
         Change::Cancelled => 3,
         Change::Expired => 4,
+        Change::Withdrawn => 5,
     }
 }
 
@@ -288,6 +289,8 @@ fn was_asked(fact: &Fact, told: &Told, places: &[SlotRef]) -> bool {
             told.settles.contains(&(fact.booking.get(), deed(fact.change)))
         }
         Change::Expired => fact.at >= fact.expires,
+        // Nobody asks for this here.
+        Change::Withdrawn => false,
     }
 }
 

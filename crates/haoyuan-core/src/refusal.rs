@@ -122,6 +122,9 @@ codes! {
         "the seats that are left are reserved for other patients", "剩余号源为其他患者预留";
     /// The pool's own cap is reached.
     CapReached = 307, "CAP_REACHED", true, "the quota of this pool is used up", "该号源池配额已用完";
+    /// There is a seat, and others wait for it.
+    Waitlisted = 308, "WAITLISTED", true,
+        "other patients are waiting for this slot; join the waitlist", "该时段有患者候补,请加入候补";
     /// The class is a privilege and no ticket was shown.
     TicketRequired = 401, "TICKET_REQUIRED", false, "this class needs a ticket", "需要转诊或签约等凭证";
     /// The patient has no such ticket.
@@ -133,6 +136,10 @@ codes! {
     TicketExpired = 404, "TICKET_EXPIRED", false, "this ticket has expired", "凭证已过期";
     /// The ticket is in use by a live booking.
     TicketUsed = 405, "TICKET_USED", true, "this ticket is already used by a booking", "凭证已被使用";
+    /// Two identities that turned out to be one person had broken a rule together: booking is blocked until staff decide.
+    IdentityMerged = 500, "IDENTITY_MERGED", false,
+        "this patient's identities were merged in breach of the rules; ask the hospital",
+        "该患者身份合并后存在违规预约,请联系医院";
     /// The patient's right to book online is suspended.
     Suspended = 501, "SUSPENDED", true, "online booking is suspended for this patient", "该患者线上预约已被限制";
     /// A live booking of the patient overlaps in time, travel included.

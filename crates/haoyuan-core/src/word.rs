@@ -4,7 +4,7 @@
 //! bits   0..42   live counters 0..7,  6 bits each     bits  64..106  live counters 7..14, 6 bits each
 //! bits  42..48   seat of the last transition          bits 106..128  sequence, high 22 bits
 //! bits  48..50   operation of the last transition
-//! bits  50..54   flags: stopped, waiting, frozen, (spare)
+//! bits  50..54   flags: stopped, waiting, frozen, resized
 //! bits  54..64   sequence, low 10 bits
 //! ```
 //!
@@ -16,6 +16,9 @@
 //! INVARIANT (no more than seats): the counters of a word add up to at most 63, because a block has at most 63 seats.
 //!
 //! INVARIANT (gap-free): every accepted transition raises the sequence by exactly one.
+//!
+//! INVARIANT (flags are derived): a flag says what administration has decided elsewhere. Setting one is no transition: it
+//! leaves the sequence as it is, is in no log, no snapshot and no state hash, and is set again after a replay.
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of a packed word are narrower than their types")]
 
@@ -150,12 +153,14 @@ impl Live {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Flag {
-    /// Nothing is accepted any more: the session was stopped.
+    /// Nothing is accepted any more: the hospital has stopped the block.
     Stopped = 0,
-    /// Somebody waits; a claim must look at the waitlist first.
+    /// Somebody waits; the waitlist is served before anybody else.
     Waiting = 1,
-    /// An administrative change of the block is under way; claims are told to ask again.
+    /// The block's pool tree is being replaced; claims are told to ask again.
     Frozen = 2,
+    /// The block's pool tree was replaced after it was published: look it up again for each word.
+    Resized = 3,
 }
 
 impl Word {
@@ -243,17 +248,18 @@ impl Word {
         Some(Self::join(low, high))
     }
 
-    /// The next word with `flag` set or cleared: a transition that touches no seat.
+    /// The same word with `flag` set or cleared. Not a transition: the sequence stays.
     #[must_use]
-    pub const fn then_flag(self, flag: Flag, set: bool) -> Option<Self> {
-        match self.then(self.live(), Operation::None, 0) {
-            None => None,
-            Some(next) => {
-                let bit = 1 << (FLAG_SHIFT + flag as u32);
-                let low = if set { next.low() | bit } else { next.low() & !bit };
-                Some(Self::join(low, next.high()))
-            }
-        }
+    pub const fn with_flag(self, flag: Flag, set: bool) -> Self {
+        let bit = 1 << (FLAG_SHIFT + flag as u32);
+        let low = if set { self.low() | bit } else { self.low() & !bit };
+        Self::join(low, self.high())
+    }
+
+    /// The same word without its flags: what is written down of it.
+    #[must_use]
+    pub const fn without_flags(self) -> Self {
+        Self::join(self.low() & !(15 << FLAG_SHIFT), self.high())
     }
 
     /// Whether a claim may still be accepted: the last 256 sequences are kept for confirming and releasing what is
@@ -346,10 +352,19 @@ mod tests {
 
     #[test]
     fn flags_survive_transitions_and_the_sequence_ends_without_wrapping() {
-        let word = Word::default().then_flag(Flag::Waiting, true).unwrap();
-        let word = word.then(word.live().plus(13).unwrap(), Operation::Claim, 62).unwrap();
+        let first = Word::default().with_flag(Flag::Waiting, true);
+        let word = first.then(first.live().plus(13).unwrap(), Operation::Claim, 62).unwrap();
         assert!(word.has(Flag::Waiting) && !word.has(Flag::Stopped) && word.has_flags());
-        assert_eq!(word.sequence().0, 2);
+        assert_eq!((first.sequence().0, word.sequence().0), (0, 1));
+        assert_eq!(word.without_flags(), word.with_flag(Flag::Waiting, false));
+        let all = [Flag::Stopped, Flag::Waiting, Flag::Frozen, Flag::Resized];
+        let flagged = all.iter().fold(word, |word, flag| word.with_flag(*flag, true));
+        assert!(all.iter().all(|flag| flagged.has(*flag)));
+        assert_eq!(flagged.without_flags(), word.without_flags());
+        assert_eq!(
+            (flagged.live(), flagged.seat(), flagged.operation()),
+            (word.live(), 62, Operation::Claim)
+        );
         let last = Word::join(!0, !0);
         assert_eq!(last.sequence().0, u32::MAX);
         assert_eq!(last.then(last.live(), Operation::None, 0), None);

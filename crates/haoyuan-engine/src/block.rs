@@ -170,6 +170,20 @@ impl<'a> Block<'a> {
         self.core.hint.store(hint.pack(), Ordering::Release);
     }
 
+    /// Sets or clears a flag of the word. Lock-free; no transition: the last one stays named, so the seats are still one
+    /// behind at most, and the hint stays true.
+    ///
+    /// Linearizes at the compare-and-swap, or at the load that found the flag as wanted: whatever claims after it sees it.
+    pub(crate) fn set_flag(&self, flag: Flag, on: bool) {
+        loop {
+            let word = self.word();
+            let next = word.with_flag(flag, on);
+            if next == word || self.replace(word, next) {
+                return;
+            }
+        }
+    }
+
     /// Brings the seats up to `word`: applies the transition that it names, if nobody has.
     #[inline]
     fn complete(&self, word: Word) {
@@ -516,6 +530,19 @@ impl<'a> Block<'a> {
         }
         self.complete(self.word());
         Some(self.load_seat(seat))
+    }
+
+    /// All records, and the word that they belong to, none of them half written. Waits for claims that were decided and whose
+    /// owners are still writing.
+    pub(crate) fn settled_records(&self) -> (Word, Vec<Seat>) {
+        let backoff = Backoff::new();
+        loop {
+            let (word, records) = self.records();
+            if records.iter().all(|record| record.state() != State::Claimed) {
+                return (word, records);
+            }
+            backoff.snooze();
+        }
     }
 
     /// All records, and the word that they belong to.

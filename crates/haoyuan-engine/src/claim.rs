@@ -4,7 +4,7 @@
 //! 1. the command's idempotency key, if it has one, against what the patient's commands were answered before;
 //! 2. the block's rules, by one load of its word (a refusal here writes nothing);
 //! 3. the patient's gate; from here nobody else acts for this patient;
-//! 4. the ticket, the overlap rule, the limits, in this order, over the patient's live bookings;
+//! 4. the ticket, the suspension, the overlap rule, the limits, in this order, over the patient's live bookings;
 //! 5. the block's compare-and-swap. From here it must succeed: the seat is the patient's;
 //! 6. the patient's dead holds are swept, the entry is linked, the fact recorded, the gate opened.
 
@@ -21,8 +21,9 @@ use crate::memory::{Operation, Remembered, key_fingerprint, pack_grant, pack_ref
 use crate::patients::{Entry, EntryKind, Gate, Reserved};
 use crate::portfolio::Portfolio;
 use crate::seat::Occupant;
-use crate::target::{Located, Target, refuse, refuse_by_block};
-use haoyuan_core::ids::{BookingId, IdempotencyKey, SeatIndex, SessionId};
+use crate::suspension::check_suspension;
+use crate::target::{Located, Queue, Target, refuse, refuse_by_block};
+use haoyuan_core::ids::{BookingId, SeatIndex, SessionId};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::Permit;
 use haoyuan_core::refusal::{Binding, Code, Refusal};
@@ -34,9 +35,25 @@ use haoyuan_core::rules::{Rules, Visit};
 struct Claim<'a> {
     wish: &'a Wish,
     at: Instant,
-    operation: Operation,
+    manner: Manner,
     /// Fingerprint of the command, for its idempotency key.
     print: u32,
+}
+
+/// How a seat is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    pub(crate) operation: Operation,
+    pub(crate) queue: Queue,
+    /// The hospital offers it: the hold ends then, whatever the rules say, and a command of the patient is waited for.
+    pub(crate) offered: Option<Instant>,
+}
+
+impl Manner {
+    /// As the patient asks.
+    const fn asked(operation: Operation) -> Self {
+        Self { operation, queue: Queue::Behind, offered: None }
+    }
 }
 
 impl<T: Trace> Engine<T> {
@@ -63,8 +80,8 @@ impl<T: Trace> Engine<T> {
 
     #[inline(always)]
     fn claim(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
-        if let Some(key) = wish.key {
-            return self.claim_keyed(wish, key, at, operation);
+        if wish.key.is_some() {
+            return self.claim_in(wish, at, Manner::asked(operation));
         }
         if !T::WANTED {
             // Said by itself, so that the answer is written where the caller wants it and not copied there.
@@ -109,25 +126,25 @@ impl<T: Trace> Engine<T> {
         let target = self.target(located, wish.slot.slot).ok_or(Refusal::plain(Code::UnknownSlot))?;
         let probe = match first {
             Some(first) => first,
-            None => target.probe(wish.class, wish.channel, at)?,
+            None => target.probe(wish.class, wish.channel, at, Queue::Behind)?,
         };
         let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
-        self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, operation, print: 0 })
+        let manner = Manner::asked(operation);
+        self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, manner, print: 0 })
     }
 
+    /// A claim that carries an idempotency key, or that passes those who wait.
     #[cold]
-    fn claim_keyed(
-        &self,
-        wish: &Wish,
-        key: IdempotencyKey,
-        at: Instant,
-        operation: Operation,
-    ) -> Result<Grant, Refusal> {
+    pub(crate) fn claim_in(&self, wish: &Wish, at: Instant, manner: Manner) -> Result<Grant, Refusal> {
+        let operation = manner.operation;
         let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
-        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let mut gate = match manner.offered {
+            Some(_) => self.patients.wait(number),
+            None => self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?,
+        };
         let command = wish_fingerprint(wish, operation);
-        let before = self.remembered(&gate, key, command);
+        let before = wish.key.map_or(Ok(None), |key| self.remembered(&gate, key, command));
         match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {
             Some(Remembered::Grant(grant)) => return Ok(grant),
             Some(Remembered::Refusal(refusal)) => return Err(refusal),
@@ -136,12 +153,12 @@ impl<T: Trace> Engine<T> {
         }
         let decided = match self.resolve(wish.slot).map_err(Refusal::plain) {
             Err(refusal) => Err(refusal),
-            Ok(target) => target.probe(wish.class, wish.channel, at).and_then(|probe| {
-                self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, operation, print: command })
+            Ok(target) => target.probe(wish.class, wish.channel, at, manner.queue).and_then(|probe| {
+                self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, manner, print: command })
             }),
         };
         if let Err(refusal) = decided {
-            if refusal.code != Code::ConcurrentRequest {
+            if is_answer(refusal.code) && manner.offered.is_none() {
                 Self::remember(&mut gate, wish.key, command, EntryKind::Refused, pack_refusal(refusal));
                 self.tell_refusal(wish, operation, &refusal, at);
             }
@@ -150,7 +167,7 @@ impl<T: Trace> Engine<T> {
     }
 
     fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
-        if T::WANTED && refusal.code != Code::ConcurrentRequest {
+        if T::WANTED && is_answer(refusal.code) {
             let command =
                 if operation == Operation::Book { Command::Book(*wish) } else { Command::Hold(*wish) };
             self.trace.refused(&command, refusal, at);
@@ -165,13 +182,16 @@ impl<T: Trace> Engine<T> {
         (view, permit): (View, Permit),
         command: &Claim<'_>,
     ) -> Result<Grant, Refusal> {
-        let Claim { wish, at, operation, print } = *command;
+        let Claim { wish, at, manner: Manner { operation, queue, offered }, print } = *command;
         let rules = self.rules_of(&target.row);
         let ticket = if rules.needs_ticket(wish.class) {
             Some(self.check_ticket(gate, &target.row, wish, at)?)
         } else {
             None
         };
+        if gate.suspended != 0 {
+            check_suspension(gate.suspended, wish.channel, at)?;
+        }
         let visit = target.row.visit(wish.slot.slot);
         let mut own = Portfolio::default();
         self.gather(gate, at, &mut own);
@@ -186,7 +206,8 @@ impl<T: Trace> Engine<T> {
 
         let booked = operation == Operation::Book;
         let hold_ms = i64::from(rules.hold_ms[usize::from(wish.channel.number())]);
-        let expires = if booked { at } else { at.plus(hold_ms) };
+        let ends = at.plus(hold_ms);
+        let expires = if booked { at } else { offered.unwrap_or(ends) };
         let number = gate.number();
         let occupant = |permit: &Permit| Occupant {
             patient: number,
@@ -197,13 +218,14 @@ impl<T: Trace> Engine<T> {
             channel: wish.channel,
             spill: permit.spill,
             booked,
+            offered: !booked && expires != ends,
         };
         let (taken, occupant) = target.block.claim(
             &target.range,
             at,
             Some((view, permit.live, occupant(&permit))),
             |view| {
-                let permit = target.decide(view, wish.class, wish.channel, at)?;
+                let permit = target.decide(view, wish.class, wish.channel, at, queue)?;
                 Ok((permit.live, occupant(&permit)))
             },
             refuse_by_block,
@@ -251,6 +273,12 @@ impl<T: Trace> Engine<T> {
         let standing = if booked { Standing::Booked } else { Standing::HeldUntil(expires) };
         Ok(grant(&target.row, wish.slot, booking, occupant.node, occupant.spill, standing, self))
     }
+}
+
+/// Whether a refusal is the answer to a command: those that only say "not now" are neither remembered nor told to the
+/// trace. `WAITLISTED` is one of them, because the host serves the waitlist and asks again.
+const fn is_answer(code: Code) -> bool {
+    !matches!(code, Code::ConcurrentRequest | Code::Waitlisted)
 }
 
 fn check_patient(

@@ -22,6 +22,8 @@ pub enum Change {
     Cancelled,
     /// Its hold was found to be dead.
     Expired,
+    /// It was taken back by the hospital.
+    Withdrawn,
 }
 
 /// One accepted transition of one block. (`booking.block()`, `sequence`) is unique and gap-free per block.
@@ -113,8 +115,9 @@ pub trait Trace: Send + Sync {
     /// Takes one fact. Must not call back into the engine.
     fn record(&self, fact: &Fact);
 
-    /// A command was refused. Called for every refusal but `CONCURRENT_REQUEST`; behind the patient's gate if the command
-    /// carries an idempotency key, because then the answer is remembered and belongs to the state.
+    /// A command was refused. Called for every refusal but `CONCURRENT_REQUEST` and `WAITLISTED`, which are no answers yet,
+    /// and those of offers, which no patient asked for; behind the patient's gate if the command carries an idempotency
+    /// key, because then the answer is remembered and belongs to the state.
     fn refused(&self, _command: &Command, _refusal: &Refusal, _at: Instant) {}
 
     /// A claim was refused by the host because it names no session or no slot. Nothing was changed or remembered.

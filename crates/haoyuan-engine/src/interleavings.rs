@@ -71,6 +71,7 @@ impl Model {
                 channel: Channel::App,
                 spill: true,
                 booked: !hold,
+                offered: false,
             };
             Ok((live, occupant))
         };

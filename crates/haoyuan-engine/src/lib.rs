@@ -56,7 +56,8 @@
 //!
 //! # Progress
 //! `availability`, `hold`, `book`, `confirm`, `cancel`, `tick` are lock-free: no thread waits for another. `publish` and
-//! `session` take locks that decisions never take; `search` and `load` take a read lock that only publishing writes.
+//! `session` take locks that decisions never take; `search` and `load` take a read lock that only publishing writes. What
+//! the hospital does to a patient (`offer`, `withdraw`, `suspend`) waits until the patient's own command is decided.
 //! Where a 128-bit compare-and-swap is missing from the processor, `portable-atomic` falls back to a lock
 //! ([`is_lock_free`] tells).
 //!
@@ -79,6 +80,9 @@ mod portfolio;
 mod tickets;
 mod claim;
 mod settle;
+mod suspension;
+mod waiting;
+mod hospital;
 mod publish;
 mod search;
 mod audit;
@@ -89,10 +93,12 @@ mod interleavings;
 pub use audit::Audit;
 pub use engine::Engine;
 pub use fact::{Change, Command, Fact, Publication, Trace, Unnamed};
+pub use hospital::{Occupied, Withdrawn};
 pub use limits::Limits;
 pub use portfolio::LiveBooking;
 pub use publish::{PublishError, SessionView};
 pub use replay::{Part, ReplayError};
+pub use suspension::Suspension;
 
 /// Whether this processor has the 128-bit compare-and-swap that makes decisions lock-free.
 #[cfg(not(loom))]

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! gate   bit 0 busy · bits 1..4 live entries in the chain (7 = seven or more) · bits 4..32 head of the chain (index + 1)
+//!        bits 32..64 suspended until, seconds since 1970 (0 not, all ones: blocked)
 //! first  a booking without idempotency key, kept in the record itself; 0 = none
 //! entry  w0 booking id · w1 fingerprint (of the key, or of the ticket's number)
 //!        w2 bits 0..28 next (index + 1) · bits 28..32 kind · bits 32..64 fingerprint of the command, or ticket details
@@ -16,7 +17,7 @@
 //! # Invariants
 //! - INVARIANT (one at a time): everything behind a record is read and written only by the holder of its gate. The gate
 //!   is tried, never waited for: a second request of the same patient is told `CONCURRENT_REQUEST`, and different
-//!   patients never meet.
+//!   patients never meet. Only the hospital waits for it ([`Patients::wait`]): what it does to a patient is not refused.
 //! - INVARIANT (seats decide): an entry refers to a seat; whether a booking is live is read from the seat alone, so
 //!   that sweeping a hold or stopping a session needs no gate.
 
@@ -26,7 +27,7 @@
 )]
 
 use crate::sync::{AtomicU64, AtomicU128, Ordering};
-use crossbeam::utils::CachePadded;
+use crossbeam::utils::{Backoff, CachePadded};
 use haoyuan_core::ids::{BookingId, PatientKey};
 
 /// A patient's place in the table.
@@ -36,7 +37,7 @@ pub(crate) type Number = u32;
 struct Record {
     /// Written once, from 0 to the key; read by everybody.
     key: AtomicU128,
-    /// Busy bit by compare-and-swap; head of the chain by the holder.
+    /// Busy bit by compare-and-swap; head of the chain and suspension by the holder, the latter read by anybody.
     gate: AtomicU64,
     /// By the holder of the gate.
     first: AtomicU64,
@@ -47,6 +48,7 @@ const LIVE_SHIFT: u32 = 1;
 /// So many live entries, or more: no longer counted.
 const LIVE_MANY: u8 = 7;
 const HEAD_SHIFT: u32 = 4;
+const SUSPENDED_SHIFT: u32 = 32;
 /// Marks a booking in the record as cancelled; booking ids have 62 bits.
 const FIRST_CANCELLED: u64 = 1 << 62;
 /// How far a look-up probes; beyond it the table counts as full.
@@ -239,8 +241,26 @@ impl Patients {
         }
         // Acquire: pairs with the Release of the last holder, whose writes to the chain are seen.
         record.gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        let (head, live) = ((seen >> HEAD_SHIFT) as u32, (seen >> LIVE_SHIFT) as u8 & LIVE_MANY);
-        Some(Gate { patients: self, record, number, head, live })
+        let (head, live) = (seen as u32 >> HEAD_SHIFT, (seen >> LIVE_SHIFT) as u8 & LIVE_MANY);
+        let suspended = (seen >> SUSPENDED_SHIFT) as u32;
+        Some(Gate { patients: self, record, number, head, live, suspended })
+    }
+
+    /// Takes a patient's gate, waiting for whoever has it. Not lock-free; nobody who has a gate waits for anything.
+    pub(crate) fn wait(&self, number: Number) -> Gate<'_> {
+        let backoff = Backoff::new();
+        loop {
+            if let Some(gate) = self.lock(number) {
+                return gate;
+            }
+            backoff.snooze();
+        }
+    }
+
+    /// Until when a patient is suspended, as in the gate. Wait-free.
+    pub(crate) fn suspended(&self, number: Number) -> u32 {
+        // Acquire: pairs with the opening of the gate by whoever suspended.
+        (self.records[number as usize].gate.load(Ordering::Acquire) >> SUSPENDED_SHIFT) as u32
     }
 
     /// Shows every patient of whom anything is kept: key, the record's booking with its mark, entries newest first. Waits
@@ -308,6 +328,8 @@ pub(crate) struct Gate<'a> {
     head: u32,
     /// Live entries in the chain, up to [`LIVE_MANY`]: most patients have none, and their chain is not walked.
     live: u8,
+    /// Until when the patient is suspended, as in the gate; 0 if not.
+    pub(crate) suspended: u32,
 }
 
 impl<'a> Gate<'a> {
@@ -448,7 +470,9 @@ impl<'a> Gate<'a> {
 
 impl Drop for Gate<'_> {
     fn drop(&mut self) {
-        let word = u64::from(self.head) << HEAD_SHIFT | u64::from(self.live) << LIVE_SHIFT;
+        let word = u64::from(self.head) << HEAD_SHIFT
+            | u64::from(self.live) << LIVE_SHIFT
+            | u64::from(self.suspended) << SUSPENDED_SHIFT;
         // Release: publishes the chain to the next holder.
         self.record.gate.store(word, Ordering::Release);
     }

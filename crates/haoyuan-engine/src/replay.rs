@@ -81,7 +81,7 @@ pub enum Part {
     Block {
         /// Which.
         block: u32,
-        /// Its word.
+        /// Its word, without its flags.
         word: u128,
         /// The records of its seats; those of live seats with the patient's key.
         seats: Vec<(u128, Option<u128>)>,
@@ -120,8 +120,8 @@ impl<T: Trace> Engine<T> {
         let is_its_grant = record.sequence() == fact.booking.sequence();
         let fits = match (fact.change, record.state()) {
             (Change::Held | Change::Booked, State::Free) => fact.booking.sequence() == fact.sequence,
-            (Change::Confirmed | Change::Expired | Change::Cancelled, State::Held)
-            | (Change::Cancelled, State::Booked) => is_its_grant,
+            (Change::Confirmed | Change::Expired | Change::Cancelled | Change::Withdrawn, State::Held)
+            | (Change::Cancelled | Change::Withdrawn, State::Booked) => is_its_grant,
             _ => false,
         };
         if !fits {
@@ -132,6 +132,8 @@ impl<T: Trace> Engine<T> {
         if claims {
             let counter = tree.counter(fact.node).ok_or_else(conflict)?;
             let live = word.live().plus(counter).ok_or_else(conflict)?;
+            let hold_ms = self.rules_of(&row).hold_ms[usize::from(fact.channel.number())];
+            let ends = fact.at.plus(i64::from(hold_ms));
             let occupant = Occupant {
                 patient: number,
                 expires: fact.expires,
@@ -141,6 +143,7 @@ impl<T: Trace> Engine<T> {
                 channel: fact.channel,
                 spill: fact.spill,
                 booked: fact.change == Change::Booked,
+                offered: fact.change == Change::Held && fact.expires != ends,
             };
             // Room for the entry is made first, so that nothing is half applied.
             let reserved = gate.reserve();
@@ -164,10 +167,10 @@ impl<T: Trace> Engine<T> {
         if !block.replay(word, live.ok_or_else(conflict)?, operation, seat, next) {
             return Err(conflict());
         }
-        if fact.change == Change::Cancelled {
+        if matches!(fact.change, Change::Cancelled | Change::Withdrawn) {
             Self::forget_cancelled(&mut gate, fact.booking);
         }
-        if fact.change != Change::Expired {
+        if matches!(fact.change, Change::Confirmed | Change::Cancelled) {
             let deed = if fact.change == Change::Confirmed { Deed::Confirm } else { Deed::Cancel };
             let settled = Settled { booking: fact.booking, sequence: fact.sequence, changed: true };
             Self::remember_settled(&mut gate, fact.patient, fact.key, deed, &settled);
@@ -279,7 +282,7 @@ impl<T: Trace> Engine<T> {
         }
     }
 
-    /// Keeps the fate of a cancelled booking: in its keyed entry, or as the record's latest cancellation.
+    /// Keeps the fate of a booking that was given back, by the patient or the hospital: in its keyed entry, or as the record's latest cancellation.
     pub(crate) fn forget_cancelled(gate: &mut Gate<'_>, booking: BookingId) {
         if gate.first() == Some(booking) {
             gate.set_first_cancelled(booking);
@@ -360,7 +363,7 @@ impl<T: Trace> Engine<T> {
         self.visit_blocks(|block, word, records| {
             if word.sequence().0 > 0 {
                 let seats = records.iter().map(|r| (r.bits(), self.owner(*r))).collect();
-                sink(Part::Block { block: block.get(), word: word.bits(), seats });
+                sink(Part::Block { block: block.get(), word: word.without_flags().bits(), seats });
             }
         });
         self.patients.visit(|key, first, mut entries| {
@@ -424,7 +427,7 @@ impl<T: Trace> Engine<T> {
         }
         self.visit_blocks(|block, word, records| {
             sink(&block.get().to_le_bytes());
-            sink(&word.bits().to_le_bytes());
+            sink(&word.without_flags().bits().to_le_bytes());
             for record in records {
                 sink(&record.of(0).bits().to_le_bytes());
                 sink(&self.owner(*record).unwrap_or(0).to_le_bytes());

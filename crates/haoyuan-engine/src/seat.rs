@@ -8,6 +8,8 @@
 //! bits 108..112  node that admitted it          bits 112..116  counter of that node
 //! bits 116..119  class                          bits 119..122  channel
 //! bit  122       spill
+//! bits 123..125  how it was granted: for the channel's hold length, booked at once (`expires` is the instant of the grant), or
+//!                as an offer with an end of its own
 //! ```
 //!
 //! `claimed` is a seat whose claim was decided but whose owner has not yet written the rest; anybody may put a seat
@@ -48,6 +50,8 @@ pub(crate) struct Occupant {
     pub(crate) spill: bool,
     /// Booked at once, without a hold.
     pub(crate) booked: bool,
+    /// Held with an end of its own, which the rules do not say.
+    pub(crate) offered: bool,
 }
 
 const STATE_SHIFT: u32 = 106;
@@ -80,7 +84,9 @@ impl Seat {
                 | (occupant.counter as u128) << 112
                 | (occupant.class.number() as u128) << 116
                 | (occupant.channel.number() as u128) << 119
-                | (occupant.spill as u128) << 122,
+                | (occupant.spill as u128) << 122
+                | (occupant.booked as u128) << 123
+                | (occupant.offered as u128) << 124,
         )
     }
 
@@ -139,6 +145,15 @@ impl Seat {
         self.0 >> 122 & 1 == 1
     }
 
+    /// When it was granted, if holds through its channel live `hold_ms`; `None` for an offer, whose maker knows.
+    pub(crate) fn granted_at(self, hold_ms: u32) -> Option<Instant> {
+        match self.0 >> 123 & 3 {
+            0 => Some(self.expires().plus(-i64::from(hold_ms))),
+            1 => Some(self.expires()),
+            _ => None,
+        }
+    }
+
     /// Whether this is a hold that is dead at `now`.
     pub(crate) const fn is_due(self, now: Instant) -> bool {
         matches!(self.state(), State::Held) && self.expires().ms() <= now.ms()
@@ -166,6 +181,7 @@ mod tests {
             channel: Channel::Partner,
             spill: true,
             booked: false,
+            offered: true,
         };
         let seat = Seat::live(Sequence(u32::MAX), &occupant);
         assert_eq!(seat.state(), State::Held);
@@ -177,6 +193,13 @@ mod tests {
             assert_eq!((seat.class(), seat.channel(), seat.spill()), (Class::Green, Channel::Partner, true));
         }
         assert_eq!(seat.booked().state(), State::Booked);
+        let granted = |booked, offered| {
+            let granted = Occupant { booked, offered, expires: Instant::saturating(900_000), ..occupant };
+            Seat::live(Sequence(7), &granted).granted_at(300_000).map(Instant::ms)
+        };
+        assert_eq!(granted(false, false), Some(600_000));
+        assert_eq!(granted(true, false), Some(900_000));
+        assert_eq!(granted(false, true), None);
         assert!(seat.is_due(Instant::MAX) && !seat.booked().is_due(Instant::MAX));
         assert!(Seat::free(Sequence(7)).is_free() && Seat::free(Sequence(7)).sequence() == Sequence(7));
         assert_eq!(Seat::claimed(Sequence(7)).state(), State::Claimed);

@@ -68,6 +68,14 @@ impl SessionCell {
         self.0[0].store(w0, Ordering::Release);
     }
 
+    /// Gives a published session to another practitioner.
+    pub(crate) fn substitute(&self, practitioner: PractitionerId) {
+        const FIELD: u64 = (PractitionerId::MAX as u64) << 36;
+        // Written by administration only, which is one at a time. Release: whoever sees the new practitioner sees why.
+        let w2 = self.0[2].load(Ordering::Relaxed);
+        self.0[2].store(w2 & !FIELD | u64::from(practitioner.get()) << 36, Ordering::Release);
+    }
+
     /// The session, if one is published here. Wait-free.
     #[inline(always)]
     pub(crate) fn read(&self) -> Option<SessionRow> {

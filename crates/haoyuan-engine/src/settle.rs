@@ -115,7 +115,9 @@ impl<T: Trace> Engine<T> {
                 return Ok(());
             }
             // The view's counters do not count this hold, because it is due: the claim is decided once more.
-            let again = retest && tree.decide_at(view.live, record.node(), row.offset(at)).is_ok();
+            let again = retest
+                && !view.word.has_flags()
+                && tree.decide_at(view.live, record.node(), row.offset(at)).is_ok();
             if again { Ok(()) } else { Err(Refusal::plain(Code::HoldExpired)) }
         };
         let done = block.confirm(booking.seat().get(), booking.sequence(), at, check, gone)?;

@@ -26,6 +26,15 @@ pub(crate) struct Located<'a> {
     pub(crate) tree: &'a PoolTree,
 }
 
+/// Whether a claim stands behind those who wait for the block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Queue {
+    /// It does: while somebody waits it is refused.
+    Behind,
+    /// It does not: it is an offer to one of them, or they were served before.
+    Passed,
+}
+
 /// A slot that was asked for, resolved.
 pub(crate) struct Target<'a> {
     pub(crate) row: SessionRow,
@@ -45,6 +54,7 @@ impl Target<'_> {
         class: Class,
         channel: Channel,
         at: Instant,
+        queue: Queue,
     ) -> Result<Permit, Refusal> {
         if view.word.has_flags() {
             if view.word.has(Flag::Stopped) {
@@ -55,9 +65,24 @@ impl Target<'_> {
             }
         }
         match self.tree.decide(view.live, class, channel, self.row.offset(at)) {
+            Ok(permit) if view.word.has_flags() => self.admit(view, permit, at, queue),
             Ok(permit) => Ok(permit),
             Err(denial) => Err(self.refuse(view, denial, at)),
         }
+    }
+
+    /// A claim that the block's rules accept, and which others may be waiting for.
+    #[cold]
+    #[inline(never)]
+    fn admit(&self, view: &View, permit: Permit, at: Instant, queue: Queue) -> Result<Permit, Refusal> {
+        if queue == Queue::Passed || !view.word.has(Flag::Waiting) {
+            return Ok(permit);
+        }
+        // In a whole-session block the slot can be full before the session is; nobody waits for a seat that is not there.
+        if self.row.whole() && !self.block.has_free(view, &self.range, at) {
+            return Err(refuse_by_block(Code::SlotFull));
+        }
+        Err(Refusal::plain(Code::Waitlisted))
     }
 
     #[cold]
@@ -77,10 +102,11 @@ impl Target<'_> {
         class: Class,
         channel: Channel,
         at: Instant,
+        queue: Queue,
     ) -> Result<(View, Permit), Refusal> {
         loop {
             let view = self.block.view(at);
-            let decided = self.decide(&view, class, channel, at);
+            let decided = self.decide(&view, class, channel, at, queue);
             if !self.row.whole() {
                 return decided.map(|permit| (view, permit));
             }
@@ -114,7 +140,7 @@ impl Target<'_> {
 
     /// The block's rules over one view, and how many seats of the slot are free.
     fn probe_view(&self, view: &View, class: Class, channel: Channel, at: Instant) -> Result<u8, Refusal> {
-        let _permit = self.decide(view, class, channel, at)?;
+        let _permit = self.decide(view, class, channel, at, Queue::Behind)?;
         if !self.row.whole() {
             return Ok(self.tree.capacity());
         }

@@ -26,7 +26,7 @@ pub const LAYOUT: u8 = 1;
 
 /// The kinds of entries: what [`EntryRef::kind`] says.
 pub mod kind {
-    /// A seat was held, booked, confirmed or cancelled.
+    /// A seat was held, booked, confirmed, cancelled or withdrawn.
     pub const TRANSITION: u8 = 1;
     /// A hold was found to be dead.
     pub const EXPIRY: u8 = 2;
@@ -313,6 +313,7 @@ const fn change_number(change: Change) -> u8 {
         Change::Confirmed => 2,
         Change::Cancelled => 3,
         Change::Expired => 4,
+        Change::Withdrawn => 5,
     }
 }
 
@@ -323,6 +324,7 @@ const fn change_of(number: u8) -> Option<Change> {
         2 => Some(Change::Confirmed),
         3 => Some(Change::Cancelled),
         4 => Some(Change::Expired),
+        5 => Some(Change::Withdrawn),
         _ => None,
     }
 }

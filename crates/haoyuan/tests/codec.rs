@@ -79,7 +79,14 @@ fn actors() -> impl Strategy<Value = Actor> + Clone {
 }
 
 fn transitions() -> impl Strategy<Value = Record<'static>> + Clone {
-    let changes = [Change::Held, Change::Booked, Change::Confirmed, Change::Cancelled, Change::Expired];
+    let changes = [
+        Change::Held,
+        Change::Booked,
+        Change::Confirmed,
+        Change::Cancelled,
+        Change::Expired,
+        Change::Withdrawn,
+    ];
     (
         (prop::sample::select(changes.to_vec()), bookings(), 0..3_u32, instants(), instants(), patients()),
         (classes(), channels(), nodes(), any::<bool>()),

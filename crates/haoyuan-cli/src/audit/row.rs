@@ -360,6 +360,7 @@ impl Reader {
                 Change::Confirmed => "confirmed",
                 Change::Cancelled => "cancelled",
                 Change::Expired => "expired",
+                Change::Withdrawn => "withdrawn",
             },
         );
         row.of(transition.patient);

@@ -1,0 +1,78 @@
+//! The waitlist (候补) and the stopped clinic (停诊), as far as a decision must know of them: one flag each in a block's word.
+//!
+//! INVARIANT (no sale before those who wait): while a block waits, no claim of it is accepted but an offer, or one whose host
+//! says that it has served the waitlist. Who waits, and in which order, is the host's.
+//!
+//! Flags are derived from what the host decided: they are in no fact, no snapshot and no state hash, and the host sets them
+//! again after a replay.
+
+use crate::Engine;
+use crate::claim::Manner;
+use crate::fact::Trace;
+use crate::memory::Operation;
+use crate::target::Queue;
+use haoyuan_core::ids::SlotRef;
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::request::{Grant, Wish};
+use haoyuan_core::word::Flag;
+
+impl<T: Trace> Engine<T> {
+    /// Says whether somebody waits for the block of this slot. While somebody does, a claim that the block's own rules accept
+    /// is refused `WAITLISTED`, and so say `availability` and `search`.
+    ///
+    /// Lock-free; linearizes at the compare-and-swap of the block's word. A claim that was decided before comes before.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION`, `UNKNOWN_SLOT`.
+    pub fn set_waiting(&self, slot: SlotRef, on: bool) -> Result<(), Refusal> {
+        self.resolve(slot).map(|target| target.block.set_flag(Flag::Waiting, on)).map_err(Refusal::plain)
+    }
+
+    /// Stops the block of this slot, or resumes it. From the moment that stopping returns, no claim of the block is accepted;
+    /// what is live stays live until it is [withdrawn](Engine::withdraw). [`Engine::occupants`], called after, misses nobody.
+    ///
+    /// Lock-free; linearizes at the compare-and-swap of the block's word.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION`, `UNKNOWN_SLOT`.
+    pub fn set_stopped(&self, slot: SlotRef, on: bool) -> Result<(), Refusal> {
+        self.resolve(slot).map(|target| target.block.set_flag(Flag::Stopped, on)).map_err(Refusal::plain)
+    }
+
+    /// Holds a seat for somebody who waits, until `expires` (exclusive) and not for the channel's hold length. It passes those
+    /// who wait; every other rule about pools, ticket, suspension and patient applies as it does to a hold. The key of the
+    /// wish is not used: an offer is nobody's command. A refusal is not told to the trace.
+    ///
+    /// Waits while another command of the patient is being decided, and is lock-free otherwise. Linearizes as
+    /// [`Engine::hold`].
+    ///
+    /// # Errors
+    /// As [`Engine::hold`], but never `WAITLISTED`; `CONCURRENT_REQUEST` only while the block's pool tree is being replaced;
+    /// `HOLD_EXPIRED` if `expires` is not after `at`.
+    pub fn offer(&self, wish: &Wish, expires: Instant, at: Instant) -> Result<Grant, Refusal> {
+        if expires <= at {
+            return Err(Refusal::plain(Code::HoldExpired));
+        }
+        let manner = Manner { operation: Operation::Hold, queue: Queue::Passed, offered: Some(expires) };
+        self.claim_in(&Wish { key: None, ..*wish }, at, manner)
+    }
+
+    /// [`Engine::hold`] for a host that has served the waitlist of the block: passes those who wait.
+    ///
+    /// Under an idempotency key it is the same command as the hold that was refused `WAITLISTED` before.
+    ///
+    /// # Errors
+    /// As [`Engine::hold`], but never `WAITLISTED`.
+    pub fn hold_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.claim_in(wish, at, Manner { operation: Operation::Hold, queue: Queue::Passed, offered: None })
+    }
+
+    /// [`Engine::book`] for a host that has served the waitlist of the block; see [`Engine::hold_past_waitlist`].
+    ///
+    /// # Errors
+    /// As [`Engine::book`], but never `WAITLISTED`.
+    pub fn book_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.claim_in(wish, at, Manner { operation: Operation::Book, queue: Queue::Passed, offered: None })
+    }
+}
