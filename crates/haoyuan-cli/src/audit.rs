@@ -13,7 +13,8 @@ use crate::text::grouped;
 use haoyuan::journal::{Access, Disk, From, Recovery, verify};
 use haoyuan::record::kind;
 use indicatif::{ProgressBar, ProgressStyle};
-use row::{Reader, Row};
+pub(crate) use row::Reader;
+use row::Row;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -138,6 +139,19 @@ fn read(
         rows.into_iter().try_for_each(&mut sink)?;
     }
     Ok(kinds)
+}
+
+/// A reader that has read what there is of published sessions, so that blocks have names; what is not understood is passed
+/// over.
+pub(crate) fn shelves(disk: &Arc<dyn Disk>) -> Result<Reader, haoyuan::journal::Error> {
+    let mut reader = Reader::default();
+    let mut recovery = Recovery::begin(Arc::clone(disk), From::Start, Access::Read)?;
+    while let Some(recovered) = recovery.next()? {
+        if matches!(recovered.entry.kind, kind::PUBLISHED | kind::ADMINISTERED) {
+            let _ = reader.rows(&recovered);
+        }
+    }
+    Ok(reader)
 }
 
 fn heads_of(file: &Path, lang: Lang) -> Result<Vec<haoyuan::journal::SegmentHead>, Failure> {

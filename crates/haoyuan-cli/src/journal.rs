@@ -6,7 +6,9 @@ use crate::args;
 use crate::failure::{Failure, print};
 use crate::lang::{Lang, say};
 use crate::text::grouped;
-use haoyuan::journal::{Disk, Error as JournalError, Folder, Options as JournalOptions, Report, salvage};
+use haoyuan::journal::{
+    Disk, Error as JournalError, Folder, Options as JournalOptions, Report, TornTail, salvage,
+};
 use haoyuan::{Durability, Error, Options, Registry};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -179,21 +181,35 @@ fn bring_over(
     let target: Arc<dyn Disk> = Arc::new(target);
     let salvaged = salvage(from, &target, &JournalOptions::default())
         .map_err(|error| of_journal(folder, &error, lang))?;
+    let shelves = crate::audit::shelves(&target).map_err(|error| of_journal(new, &error, lang))?;
     if as_json {
         let missing: Vec<Value> = salvaged
             .missing
             .iter()
-            .map(|m| json!({ "block": m.block, "first": m.sequences.start(), "last": m.sequences.end() }))
+            .map(|m| {
+                let (session, slot) = shelves.slot_of(m.block).unzip();
+                json!({ "block": m.block, "session": session, "slot": slot,
+                    "first": m.sequences.start(), "last": m.sequences.end() })
+            })
+            .collect();
+        let segments: Vec<Value> = salvaged
+            .segments_missing
+            .iter()
+            .map(|range| json!({ "first": range.start(), "last": range.end() }))
             .collect();
         let damage: Vec<Value> = salvaged
             .damage
             .iter()
-            .map(|d| json!({ "file": d.file, "offset": d.offset, "reason": d.reason }))
+            .map(|d| {
+                json!({ "file": d.file, "offset": d.offset, "reason": d.reason,
+                    "first_record": d.records.start, "end_record": d.records.end })
+            })
             .collect();
         return print(&format!(
             "{}\n",
             json!({ "records": salvaged.records, "unchained": salvaged.unchained, "lost": salvaged.lost,
-                "damage": damage, "segments_missing": salvaged.segments_missing, "missing": missing })
+                "damage": damage, "segments_missing": segments, "missing": missing,
+                "torn": torn_json(salvaged.torn.as_ref()) })
         ));
     }
     let mut text = say!(
@@ -208,20 +224,38 @@ fn bring_over(
     for damage in &salvaged.damage {
         text.extend(["  ", &damage.to_string(), "\n"]);
     }
+    for range in &salvaged.segments_missing {
+        text += &say!(lang, "journal.segments_gap", first = range.start(), last = range.end());
+        text.push('\n');
+    }
+    if let Some(torn) = &salvaged.torn {
+        text += &say!(lang, "journal.torn", file = torn.file, offset = torn.offset, bytes = torn.bytes);
+        text.push('\n');
+    }
     for missing in &salvaged.missing {
         let (first, last) = (missing.sequences.start(), missing.sequences.end());
-        text += &say!(lang, "journal.gap", block = missing.block, first = first, last = last);
+        let (session, slot) = shelves.slot_of(missing.block).unwrap_or(("?", 0));
+        text += &say!(
+            lang,
+            "journal.gap",
+            block = missing.block,
+            session = session,
+            slot = slot,
+            first = first,
+            last = last
+        );
         text.push('\n');
     }
     print(&text)
 }
 
+fn torn_json(torn: Option<&TornTail>) -> Option<Value> {
+    torn.map(|t| json!({ "file": t.file, "offset": t.offset, "bytes": t.bytes, "reason": t.reason }))
+}
+
 /// What was found in a folder, as JSON.
 pub(crate) fn found(report: &Report) -> Value {
-    let torn = report
-        .torn
-        .as_ref()
-        .map(|t| json!({ "file": t.file, "offset": t.offset, "bytes": t.bytes, "reason": t.reason }));
+    let torn = torn_json(report.torn.as_ref());
     let dangling: Vec<Value> = report
         .dangling
         .iter()

@@ -105,7 +105,8 @@ Environment
     "help.haoyuan.rush:print_scenario": "Print the embedded scenario, to copy from, and stop",
         "打印内置场景以供参考,然后结束";
     "help.haoyuan.rush:journal": "Keep a journal in this new folder", "在此新目录中记录日志";
-    "help.haoyuan.rush:sync": "Sync every batch to disk before it counts as durable", "每批记录同步到磁盘后才算持久";
+    "help.haoyuan.rush:sync": "A decision counts only when it is on disk; a thread has up to 4,096 on their way",
+        "裁决落盘后才算数;每个线程最多有 4,096 个裁决同时在途";
     "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00
 the last of them opens, and everybody asks at once: the public, referred patients
 and contract residents with their tickets, revisits, the window, the green
@@ -384,6 +385,8 @@ Example
     // ---- journals
     "rush.journal": "Journal: {records} records of {bytes} bytes, {groups} groups, {syncs} syncs; durable {lag} ms after the last decision; state {hash}",
         "日志:{records} 条记录,每条 {bytes} 字节,{groups} 组,{syncs} 次同步;最后一次裁决后 {lag} 毫秒持久;状态 {hash}";
+    "rush.durable": "Durable: up to {flight} decisions of a thread on their way to the disk; from decision to disk p50 {p50}, p99 {p99}, max {max} microseconds; all of them {all} ms, the bare disk {bare} ms for the same bytes in the same groups",
+        "落盘:每个线程最多 {flight} 个裁决同时在途;从裁决到落盘 p50 {p50} 微秒、p99 {p99} 微秒、最大 {max} 微秒;全部 {all} 毫秒,裸磁盘以相同分组写入相同字节需 {bare} 毫秒";
     "rush.journal_used": "there is a journal in `{folder}` already; give a new folder", "`{folder}` 中已有日志;请给出新目录";
     "journal.foreign": "`{folder}` has no journal; give the folder that `--journal` was given", "`{folder}` 中没有日志;请给出 `--journal` 所用的目录";
     "journal.locked": "the journal in `{folder}` is open elsewhere ({holder}); close it there, or use `haoyuan audit`, which only reads",
@@ -415,7 +418,9 @@ Example
         "第 {record} 条记录位于缺口之后(区块 {block},流水号 {reached} 之后为 {sequence}),已搁置";
     "journal.salvaged": "{records} records are in `{folder}`; {lost} are lost, {unchained} have no chain to what came before",
         "{records} 条记录已转入 `{folder}`;丢失 {lost} 条,{unchained} 条与之前的链不相接";
-    "journal.gap": "  missing: block {block}, sequences {first} to {last}", "  缺失:区块 {block},流水号 {first} 至 {last}";
+    "journal.gap": "  missing: session `{session}`, slot {slot} (block {block}), sequences {first} to {last}",
+        "  缺失:班次 `{session}` 时段 {slot}(区块 {block}),流水号 {first} 至 {last}";
+    "journal.segments_gap": "  missing: segments {first} to {last}", "  缺失:第 {first} 至 {last} 段";
     "audit.verifying": "verifying", "正在核验";
     "audit.reading": "reading", "正在读取";
     "audit.verified": "verified: checksums, chain and sequences", "核验通过:校验和、哈希链与流水号";

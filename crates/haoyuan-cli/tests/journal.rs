@@ -191,8 +191,120 @@ fn a_rush_with_a_journal_recovers_to_the_same_state() {
         let rush = told(&args);
         let journal = &rush["journal"];
         assert!(journal["records"].as_u64().unwrap() > 5_000, "{journal}");
+        // With `--sync` every decision waits for the disk, and the figures say so.
+        let durable = &journal["durable"];
+        assert_eq!(durable.is_object(), sync, "{journal}");
+        assert!(!sync || durable["p50_ns"].as_u64().unwrap() > 1_000, "{journal}");
+        assert!(!sync || journal["syncs"].as_u64().unwrap() >= 3, "{journal}");
         let recovered = told(&["recover", &folder, "--json"]);
         assert_eq!(recovered["state_hash"], journal["state_hash"]);
         fails(&args, 2, "already", "已有日志");
     }
+}
+
+/// Commands of a hospital of two sessions that are published by one roster, with everything that can be said about who
+/// and why.
+const DAY: &[&str] = &[
+    r#"{"command":"directory","at":"2026-02-01T09:00:00+08:00","entries":{"institution":[{"code":"H1","name":"省第一医院","tier":"tertiary"}],"department":[{"institution":"H1","code":"CARD","name":"心内科"}],"practitioner":[{"code":"WANG","name":"王医生","sites":["H1"]}]}}"#,
+    r#"{"command":"policy","at":"2026-02-01T09:00:00+08:00","preset":"jilin-2018"}"#,
+    r#"{"command":"policy","at":"2026-02-01T09:05:00+08:00","preset":"jilin-2018"}"#,
+    r#"{"command":"roster","at":"2026-02-01T09:10:00+08:00","actor":{"role":"operator","id":"00000000000000aa"},"csv":"机构,科室,医生,日期,开始,结束,号别,时段分钟,每时段号数,班次编号\nH1,CARD,WANG,2026-03-10,08:00,12:00,专家号,30,5,AM\nH1,CARD,WANG,2026-03-11,08:00,12:00,专家号,30,5,PM"}"#,
+    r#"{"command":"hold","at":"2026-03-03T07:00:00+08:00","patient":"5f0c6f0f6c1d4b7e9a3d2e1f00112233","session":"AM","slot":0,"class":"public","channel":"wechat"}"#,
+    r#"{"command":"book","at":"2026-03-09T09:00:00+08:00","patient":"5f0c6f0f6c1d4b7e9a3d2e1f00112244","session":"AM","slot":0,"class":"green","channel":"station","actor":{"role":"doctor","id":"0123456789abcdef","contact":"00000000000000c0","reason":7}}"#,
+    r#"{"command":"book","at":"2026-03-09T09:00:01+08:00","patient":"5f0c6f0f6c1d4b7e9a3d2e1f00112255","session":"EVENING","slot":0,"class":"public","channel":"app"}"#,
+    r#"{"command":"tick","at":"2026-03-10T07:59:00+08:00"}"#,
+];
+
+fn day(place: &Place) -> String {
+    let (folder, script) = (place.path("day"), place.path("day.jsonl"));
+    std::fs::write(&script, DAY.join("\n")).unwrap();
+    let answers = ok(&["run", &script, "--journal", &folder, "--sync"]);
+    assert_eq!(answers.matches(r#""outcome":"granted""#).count(), 2, "{answers}");
+    folder
+}
+
+#[test]
+fn who_when_why_and_by_which_policy_is_in_every_row() {
+    let place = Place::new();
+    let folder = day(&place);
+    let rows = |args: &[&str]| -> Vec<Value> {
+        told(&[&["audit", &folder, "--json"], args].concat())["rows"].as_array().unwrap().clone()
+    };
+    let all = rows(&["--from", "2000-01-01"]);
+    let published: Vec<&Value> = all.iter().filter(|row| row["what"] == "published").collect();
+    assert_eq!(published.len(), 2, "one record, a row for each session of the roster");
+    for (row, session) in published.iter().zip(["AM", "PM"]) {
+        assert_eq!((row["session"].as_str(), row["role"].as_str()), (Some(session), Some("operator")));
+        assert_eq!(row["actor"], "00000000000000aa");
+        // The name, and how many policy commands had been accepted before.
+        assert_eq!(row["policy"], "jilin-2018 #2");
+        assert_eq!((row["practitioner"].as_str(), row["department"].as_str()), (Some("WANG"), Some("CARD")));
+    }
+    let [green] = &rows(&["--actor", "00000000000000c0"])[..] else { panic!("the contact person is found") };
+    assert_eq!((green["what"].as_str(), green["class"].as_str()), (Some("booked"), Some("green")));
+    assert_eq!((green["channel"].as_str(), green["role"].as_str()), (Some("station"), Some("doctor")));
+    assert_eq!((green["actor"].as_str(), green["reason"].as_u64()), (Some("0123456789abcdef"), Some(7)));
+    assert_eq!(
+        (green["at"].as_str(), green["policy"].as_str()),
+        (Some("2026-03-09 09:00:00"), Some("jilin-2018"))
+    );
+    let held = rows(&["--patient", "5f0c6f0f6c1d4b7e9a3d2e1f00112233"])[0].clone();
+    assert_eq!((held["channel"].as_str(), held["role"].as_str()), (Some("wechat"), Some("patient")));
+    let [nowhere] = &rows(&["--code", "UNKNOWN_SESSION"])[..] else { panic!("what names nothing is traced") };
+    assert_eq!(
+        (nowhere["what"].as_str(), nowhere["session"].as_str()),
+        (Some("book refused"), Some("EVENING"))
+    );
+    let fences = all.iter().filter(|row| row["what"] == "fence").count();
+    assert!(fences > 0, "a tick tells of the fences that were passed");
+
+    // The life of a seat, from its publishing on.
+    let life = rows(&["--seat", "AM/0/0"]);
+    let life: Vec<&str> =
+        life.iter().map(|row| row["what"].as_str().unwrap()).filter(|what| *what != "fence").collect();
+    assert_eq!(life[..3], ["published", "held", "expired"], "{life:?}");
+}
+
+/// What the salvage lists as missing is what the whole journal had and the new one has not.
+#[test]
+fn a_salvage_lists_exactly_what_is_missing() {
+    let place = Place::new();
+    let folder = morning(&place, true);
+    let places = |folder: &str| -> std::collections::BTreeSet<(u64, u64)> {
+        let all = told(&["audit", folder, "--json", "--from", "2000-01-01"]);
+        let rows = all["rows"].as_array().unwrap().clone();
+        rows.iter()
+            .filter(|row| matches!(row["kind"].as_str(), Some("transition" | "expiry")))
+            .filter_map(|row| Some((row["block"].as_u64()?, row["sequence"].as_u64()?)))
+            .collect()
+    };
+    let records = |folder: &str| told(&["audit", folder, "--json"])["records"].as_u64().unwrap();
+    let (whole, count) = (places(&folder), records(&folder));
+    let segment = Path::new(&folder).join("00000001.hyj");
+    let good = std::fs::read(&segment).unwrap();
+    let mut listed = 0;
+    for share in 1..12 {
+        let mut bytes = good.clone();
+        let at = bytes.len() * share / 13;
+        bytes[at] ^= 0x10;
+        std::fs::write(&segment, &bytes).unwrap();
+        let saved = place.path(&format!("saved-{share}"));
+        let salvaged = told(&["recover", &folder, "--salvage", &saved, "--json"]);
+        let kept = salvaged["records"].as_u64().unwrap();
+        assert_eq!(kept + salvaged["lost"].as_u64().unwrap(), count, "byte {at}: {salvaged}");
+        assert_eq!(
+            records(&saved),
+            kept - told(&["audit", &saved, "--json"])["dangling"].as_array().unwrap().len() as u64
+        );
+        let mut missing = std::collections::BTreeSet::new();
+        for gap in salvaged["missing"].as_array().unwrap() {
+            assert!(gap["session"].is_string() && gap["slot"].is_u64(), "{gap}");
+            let (first, last) = (gap["first"].as_u64().unwrap(), gap["last"].as_u64().unwrap());
+            missing.extend((first..=last).map(|sequence| (gap["block"].as_u64().unwrap(), sequence)));
+        }
+        // A loss at the end of a block's history shows by the count alone.
+        assert!(missing.is_subset(&whole), "byte {at}: {missing:?}");
+        listed += missing.len();
+    }
+    assert!(listed > 0, "no damage hit the middle of a block's history");
 }

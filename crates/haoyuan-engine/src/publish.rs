@@ -204,7 +204,9 @@ impl<T: Trace> Engine<T> {
         let publications: Vec<_> = laid.iter().map(|laid| laid.publication).collect();
         self.trace.published(&publications, at);
         (admin.next_block, admin.next_seat, admin.next_session) = (block, seat, number);
-        laid.iter().for_each(|laid| self.show(laid, at));
+        for laid in &laid {
+            self.show(laid, at);
+        }
         Ok(publications.iter().map(|publication| publication.id).collect())
     }
 

@@ -186,7 +186,9 @@ impl<T: Trace> Engine<T> {
         };
         let mut own = Portfolio::default();
         self.gather(&mut gate, at, &mut own);
-        own.due.iter().for_each(|due| sink(*due));
+        for due in &own.due {
+            sink(*due);
+        }
     }
 
     /// Sweeps this hold if it is dead at `at` and nobody has swept it; whether it did. As [`Engine::tick`], for one hold.

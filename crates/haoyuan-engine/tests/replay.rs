@@ -50,7 +50,9 @@ impl Trace for Log {
     }
 
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
-        sessions.iter().for_each(|session| self.push(Line::Published(Box::new(session.plan.clone()), at)));
+        for session in sessions {
+            self.push(Line::Published(Box::new(session.plan.clone()), at));
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-#![doc = include_str!("../../../README.md")]
+#![doc = include_str!("../README.md")]
 //!
 //! # Where to go from here
 //! - [`Platform`]: names and commands; one line of JSON in, one out. Most hosts need nothing else.
@@ -40,5 +40,5 @@ pub use registry::{By, Durability, Options, Registry};
 
 /// The Chinese README makes the same promise with the same example.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.zh-CN.md")]
+#[doc = include_str!("../README.zh-CN.md")]
 struct InChinese;

@@ -299,7 +299,9 @@ impl Trace for Recorder {
 
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         let mut fences = self.fences.lock();
-        sessions.iter().for_each(|session| fences.publish(session.plan, session.id, at));
+        for session in sessions {
+            fences.publish(session.plan, session.id, at);
+        }
         drop(fences);
         if let Some(journal) = self.journal.get() {
             let (policies, actor) = (self.policies.load(Ordering::Relaxed), actor::current());

@@ -337,6 +337,12 @@ impl Reader {
         }
     }
 
+    /// The code of the session that a block belongs to, and the slot, or the first of its slots.
+    pub(crate) fn slot_of(&self, block: u32) -> Option<(&str, u32)> {
+        let (session, slot, _) = self.locate(BlockId::new(block)?, 0)?;
+        Some((&self.sessions[session].plan.session.code, slot))
+    }
+
     fn booking(&self, row: &mut Row, booking: BookingId) {
         row.booking = Some(booking);
         row.set("booking", booking.to_string());

@@ -3,23 +3,30 @@
 //! The commands of a phase are made ready before, dealt to the threads in turn (so that a patient's repeated command and
 //! its first one meet on different threads), and their answers are put in order afterwards. Latency is sampled: every
 //! [`EVERY`]th decision is timed, and the clock's own cost, measured beforehand, is taken off.
+//!
+//! At a [`Synced`] desk a decision counts only when it is on disk: a thread has at most [`IN_FLIGHT`] decisions that are
+//! not, and a phase ends when none is left.
 
 use crate::rush::recount::{Answer, Asked, Told};
 use crate::rush::trace::{Deed, Phase, Step, Trace, What, idempotency_key, patient_key, ticket_id};
 use crossbeam::channel::Sender;
+use haoyuan::{Ack, Decided, Registry};
 use haoyuan_core::ids::{BookingId, SessionId, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
-use haoyuan_core::request::{Settle, Wish};
+use haoyuan_core::request::{Grant, Settle, Settled, Wish};
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::{Engine, Trace as Facts};
 use hdrhistogram::Histogram;
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Barrier;
 use std::time::{Duration, Instant as Clock};
 
 /// One decision in so many is timed.
 pub(crate) const EVERY: usize = 16;
+/// So many decisions of a thread may be on their way to the disk at once: as many callers as a busy platform has.
+pub(crate) const IN_FLIGHT: usize = 4_096;
 /// The longest latency that is told apart from longer ones: ten seconds.
 const LONGEST: u64 = 10_000_000_000;
 /// After so many decisions a thread reports progress.
@@ -33,8 +40,119 @@ pub(crate) struct Driven {
     pub(crate) phases: Vec<(Phase, u64, Duration)>,
     /// Latencies of the sampled decisions, nanoseconds, clock cost taken off.
     pub(crate) latency: Histogram<u64>,
+    /// From the beginning of the sampled decisions until they were seen to be on disk, nanoseconds; empty without a journal
+    /// that is synced.
+    pub(crate) durable: Histogram<u64>,
     /// The cost of reading the clock twice, nanoseconds.
     pub(crate) clock_ns: u64,
+}
+
+/// Where commands are decided.
+pub(crate) trait Desk: Sync {
+    /// What is waited for.
+    type Promise;
+    /// Whether a decision counts only when its promise is kept.
+    const WAITS: bool;
+
+    /// Decides.
+    fn decide(&self, asked: &Asked, at: Instant) -> Result<(Answer, Self::Promise), haoyuan::Error>;
+    /// Whether the promise is kept.
+    fn is_kept(promise: &Self::Promise) -> bool;
+    /// Waits until it is.
+    fn wait(promise: Self::Promise) -> Result<(), haoyuan::Error>;
+}
+
+fn seat(decision: Result<Grant, Refusal>) -> Answer {
+    decision.map_or_else(Answer::Refused, Answer::Granted)
+}
+
+fn settled(decision: Result<Settled, Refusal>) -> Answer {
+    decision.map_or_else(Answer::Refused, Answer::Settled)
+}
+
+/// Decided in memory, recorded or not, counted at once.
+impl<T: Facts> Desk for Engine<T> {
+    type Promise = ();
+    const WAITS: bool = false;
+
+    #[inline]
+    fn decide(&self, asked: &Asked, at: Instant) -> Result<(Answer, ()), haoyuan::Error> {
+        let answer = match asked {
+            Asked::Seat(Deed::Hold, wish) => seat(self.hold(wish, at)),
+            Asked::Seat(Deed::Book, wish) => seat(self.book(wish, at)),
+            Asked::Confirm(settle) => settled(self.confirm(settle, at)),
+            Asked::Cancel(settle) => settled(self.cancel(settle, at)),
+        };
+        Ok((answer, ()))
+    }
+
+    fn is_kept((): &()) -> bool {
+        true
+    }
+
+    fn wait((): ()) -> Result<(), haoyuan::Error> {
+        Ok(())
+    }
+}
+
+/// Decided, recorded, and counted when the record is on disk.
+pub(crate) struct Synced<'a>(pub(crate) &'a Registry);
+
+impl Desk for Synced<'_> {
+    type Promise = Ack;
+    const WAITS: bool = true;
+
+    fn decide(&self, asked: &Asked, at: Instant) -> Result<(Answer, Ack), haoyuan::Error> {
+        let registry = self.0;
+        let seat = |decided: Decided<Result<Grant, Refusal>>| (seat(decided.answer), decided.ack);
+        let settled = |decided: Decided<Result<Settled, Refusal>>| (settled(decided.answer), decided.ack);
+        match asked {
+            Asked::Seat(Deed::Hold, wish) => registry.hold(wish, at).map(seat),
+            Asked::Seat(Deed::Book, wish) => registry.book(wish, at).map(seat),
+            Asked::Confirm(settle) => registry.confirm(settle, at).map(settled),
+            Asked::Cancel(settle) => registry.cancel(settle, at).map(settled),
+        }
+    }
+
+    fn is_kept(promise: &Ack) -> bool {
+        promise.is_durable()
+    }
+
+    fn wait(promise: Ack) -> Result<(), haoyuan::Error> {
+        Ok(promise.wait()?)
+    }
+}
+
+/// The promises that a thread was given and that are not kept yet, in order, with when those of sampled decisions began.
+struct Flight<D: Desk> {
+    promises: VecDeque<(D::Promise, Option<Clock>)>,
+    durable: Histogram<u64>,
+}
+
+impl<D: Desk> Flight<D> {
+    fn land(&mut self, began: Option<Clock>) {
+        if let Some(began) = began {
+            self.durable.saturating_record(nanoseconds(began.elapsed()));
+        }
+    }
+
+    fn take_off(&mut self, promise: D::Promise, began: Option<Clock>) -> Result<(), haoyuan::Error> {
+        self.promises.push_back((promise, began));
+        while self.promises.front().is_some_and(|(promise, _)| D::is_kept(promise)) {
+            if let Some((_, began)) = self.promises.pop_front() {
+                self.land(began);
+            }
+        }
+        if self.promises.len() >= IN_FLIGHT { self.land_first() } else { Ok(()) }
+    }
+
+    fn land_first(&mut self) -> Result<(), haoyuan::Error> {
+        if let Some((promise, began)) = self.promises.pop_front() {
+            D::wait(promise)?;
+            self.land(began);
+        }
+        Ok(())
+    }
 }
 
 impl Driven {
@@ -81,6 +199,7 @@ struct Shift {
     began: Clock,
     ended: Clock,
     latency: Histogram<u64>,
+    durable: Histogram<u64>,
 }
 
 fn ready(step: &Step, place: usize, sessions: &[SessionId], answers: &[Answer]) -> Option<Ready> {
@@ -135,24 +254,6 @@ pub(crate) fn told<'a>(
     })
 }
 
-#[inline]
-fn decide<T: Facts>(engine: &Engine<T>, ready: &Ready) -> Answer {
-    let seat = |decision| match decision {
-        Ok(grant) => Answer::Granted(grant),
-        Err(refusal) => Answer::Refused(refusal),
-    };
-    let settled = |decision| match decision {
-        Ok(settled) => Answer::Settled(settled),
-        Err(refusal) => Answer::Refused(refusal),
-    };
-    match ready.asked() {
-        Asked::Seat(Deed::Hold, wish) => seat(engine.hold(&wish, ready.at)),
-        Asked::Seat(Deed::Book, wish) => seat(engine.book(&wish, ready.at)),
-        Asked::Confirm(settle) => settled(engine.confirm(&settle, ready.at)),
-        Asked::Cancel(settle) => settled(engine.cancel(&settle, ready.at)),
-    }
-}
-
 /// The median cost of reading the clock twice in a row.
 fn clock_cost() -> u64 {
     let mut costs: Vec<u64> = (0..10_001).map(|_| nanoseconds(Clock::now().elapsed())).collect();
@@ -168,18 +269,22 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, 3).unwrap_or_else(|_| unreachable!("the bounds are valid"))
 }
 
-/// Gives every command of the trace to the engine, on so many threads. `progress` hears of decisions made.
-pub(crate) fn drive<T: Facts>(
-    engine: &Engine<T>,
+/// Gives every command of the trace to the desk, on so many threads. `progress` hears of decisions made.
+///
+/// # Errors
+/// What the journal says, if there is one and it fails.
+pub(crate) fn drive<D: Desk>(
+    desk: &D,
     sessions: &[SessionId],
     trace: &Trace,
     threads: NonZeroUsize,
     progress: Option<&Sender<usize>>,
-) -> Driven {
+) -> Result<Driven, haoyuan::Error> {
     let mut driven = Driven {
         answers: vec![Answer::Skipped; trace.steps.len()],
         phases: Vec::new(),
         latency: histogram(),
+        durable: histogram(),
         clock_ns: clock_cost(),
     };
     for phase in Phase::ALL {
@@ -196,12 +301,12 @@ pub(crate) fn drive<T: Facts>(
         let skipped = steps.len() - hands.iter().map(Vec::len).sum::<usize>();
         let barrier = Barrier::new(threads.get());
         let clock_ns = driven.clock_ns;
-        let shifts: Vec<Shift> = std::thread::scope(|scope| {
+        let shifts: Result<Vec<Shift>, _> = std::thread::scope(|scope| {
             let workers: Vec<_> = hands
                 .iter()
                 .map(|hand| {
                     let barrier = &barrier;
-                    scope.spawn(move || work(engine, hand, barrier, clock_ns, progress))
+                    scope.spawn(move || work(desk, hand, barrier, clock_ns, progress))
                 })
                 .collect();
             workers
@@ -209,6 +314,7 @@ pub(crate) fn drive<T: Facts>(
                 .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
                 .collect()
         });
+        let shifts = shifts?;
         if let Some(progress) = progress {
             let _ = progress.send(skipped);
         }
@@ -225,35 +331,42 @@ pub(crate) fn drive<T: Facts>(
                 };
             }
             let _ = driven.latency.add(&shift.latency);
+            let _ = driven.durable.add(&shift.durable);
         }
     }
-    driven
+    Ok(driven)
 }
 
-fn work<T: Facts>(
-    engine: &Engine<T>,
+fn work<D: Desk>(
+    desk: &D,
     hand: &[Ready],
     barrier: &Barrier,
     clock_ns: u64,
     progress: Option<&Sender<usize>>,
-) -> Shift {
+) -> Result<Shift, haoyuan::Error> {
     // Written once beforehand, so that no page is touched for the first time while the clock runs.
     let mut short = vec![Short::Kept(0); hand.len()];
     let mut kept = vec![Answer::Skipped; hand.len()];
     kept.clear();
     let mut latency = histogram();
+    let mut flight: Flight<D> = Flight { promises: VecDeque::with_capacity(IN_FLIGHT), durable: histogram() };
     barrier.wait();
     let began = Clock::now();
     for (place, (ready, short)) in hand.iter().zip(&mut short).enumerate() {
-        let answer = if place % EVERY == EVERY / 2 {
+        let mut began = None;
+        let (answer, promise) = if place % EVERY == EVERY / 2 {
             let before = Clock::now();
-            let answer = decide(engine, ready);
+            let decided = desk.decide(&ready.asked(), ready.at)?;
             let took = nanoseconds(before.elapsed());
             latency.saturating_record(took.saturating_sub(clock_ns).max(1));
-            answer
+            began = Some(before);
+            decided
         } else {
-            decide(engine, ready)
+            desk.decide(&ready.asked(), ready.at)?
         };
+        if D::WAITS {
+            flight.take_off(promise, began)?;
+        }
         *short = match answer {
             Answer::Refused(refusal) if !ready.has_key() => Short::Refused(refusal.code),
             answer => {
@@ -271,9 +384,12 @@ fn work<T: Facts>(
             }
         }
     }
+    while !flight.promises.is_empty() {
+        flight.land_first()?;
+    }
     let ended = Clock::now();
     if let Some(progress) = progress {
         let _ = progress.send(hand.len() % PROGRESS);
     }
-    Shift { short, kept, began, ended, latency }
+    Ok(Shift { short, kept, began, ended, latency, durable: flight.durable })
 }

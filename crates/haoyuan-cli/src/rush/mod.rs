@@ -28,6 +28,7 @@ use report::Report;
 use scenario::Scenario;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 use world::World;
 
 /// Runs the morning.
@@ -94,7 +95,24 @@ struct Journaled {
     bytes: u64,
     /// From the last decision until everything was on disk, milliseconds.
     lag_ms: u64,
+    /// How the decisions that waited for the disk fared; if none did, `null`.
+    durable: Option<Durable>,
     state_hash: String,
+}
+
+/// Decisions that counted only when they were on disk.
+#[derive(serde::Serialize)]
+struct Durable {
+    /// How many a thread had on their way at once, at most.
+    in_flight: usize,
+    /// From the beginning of a decision until it was seen to be on disk, nanoseconds.
+    p50_ns: u64,
+    p99_ns: u64,
+    max_ns: u64,
+    /// All phases, milliseconds.
+    decided_ms: u64,
+    /// The same bytes, in as many groups, written and synced by a bare loop beside the journal, milliseconds.
+    bare_disk_ms: u64,
 }
 
 /// What came of the steps.
@@ -114,7 +132,12 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn take<T: haoyuan_engine::Trace>(&self, engine: &Engine<T>) -> Result<Played, Failure> {
+    /// `desk`: where commands are decided, if not by the engine itself.
+    fn take<T: haoyuan_engine::Trace>(
+        &self,
+        engine: &Engine<T>,
+        desk: Option<&drive::Synced<'_>>,
+    ) -> Result<Played, Failure> {
         let Self { world, trace, threads, stage, lang } = *self;
         let mut sessions = Vec::with_capacity(world.plans.len());
         for plan in &world.plans {
@@ -127,9 +150,11 @@ impl Steps<'_> {
             // A ticket that cannot be issued is one that the patient does not have; the decision will say so.
             let _ = engine.issue_ticket(ticket, trace.issued);
         }
-        let driven = stage.drive(&say!(lang, "stage.drive"), trace.steps.len(), |progress| {
-            drive::drive(engine, &sessions, trace, threads, progress)
+        let driven = stage.drive(&say!(lang, "stage.drive"), trace.steps.len(), |progress| match desk {
+            None => drive::drive(engine, &sessions, trace, threads, progress),
+            Some(desk) => drive::drive(desk, &sessions, trace, threads, progress),
         });
+        let driven = driven.map_err(|error| Failure::input(error.to_string()))?;
         let audit = engine.audit().err().unwrap_or_default();
         Ok(Played { sessions, driven, audit })
     }
@@ -138,7 +163,8 @@ impl Steps<'_> {
 impl Journaled {
     fn text(&self, lang: Lang) -> String {
         let tenths = (self.bytes * 10).checked_div(self.records).unwrap_or(0);
-        say!(
+        let mut text = self.durable.as_ref().map_or_else(String::new, |durable| durable.text(lang));
+        text += &say!(
             lang,
             "rush.journal",
             records = grouped(self.records),
@@ -147,8 +173,50 @@ impl Journaled {
             syncs = grouped(self.syncs),
             lag = grouped(self.lag_ms),
             hash = self.state_hash
-        )
+        );
+        text
     }
+}
+
+impl Durable {
+    fn text(&self, lang: Lang) -> String {
+        let mut text = say!(
+            lang,
+            "rush.durable",
+            flight = grouped(self.in_flight as u64),
+            p50 = grouped(self.p50_ns / 1_000),
+            p99 = grouped(self.p99_ns / 1_000),
+            max = grouped(self.max_ns / 1_000),
+            all = grouped(self.decided_ms),
+            bare = grouped(self.bare_disk_ms)
+        );
+        text.push('\n');
+        text
+    }
+}
+
+/// The same bytes in as many groups, written and synced one by one by nobody but the disk.
+fn bare_disk(folder: &std::path::Path, bytes: u64, groups: u64) -> std::io::Result<Duration> {
+    use haoyuan::journal::Disk;
+    const NAME: &str = "bare-disk.tmp";
+    let disk = haoyuan::journal::Folder::open(folder)?;
+    let size = bytes / groups.max(1);
+    let group = vec![0x5a; usize::try_from(size).unwrap_or(usize::MAX)];
+    let mut file = disk.create(NAME)?;
+    file.preallocate(0, size * groups)?;
+    file.sync_data()?;
+    let began = std::time::Instant::now();
+    for number in 0..groups {
+        let mut written = 0;
+        while written < group.len() {
+            written += file.write_at(number * size + written as u64, &group[written..])?;
+        }
+        file.sync_data()?;
+    }
+    let spent = began.elapsed();
+    drop(file);
+    disk.remove(NAME)?;
+    Ok(spent)
 }
 
 /// The morning with a journal, in a folder that has none yet.
@@ -165,7 +233,8 @@ fn journaled(
     let durability = journal::durability(sync);
     let options = haoyuan::Options { durability, limits: Some(sizes), ..Default::default() };
     let registry = journal::open(folder, options, lang)?;
-    let played = steps.take(registry.engine())?;
+    let desk = sync.then_some(drive::Synced(&registry));
+    let played = steps.take(registry.engine(), desk.as_ref())?;
     let ended = std::time::Instant::now();
     let wrong = |error: haoyuan::Error| journal::failure(folder, &error, lang);
     let stats = match registry.journal() {
@@ -179,7 +248,24 @@ fn journaled(
     let state_hash = journal::hex(&registry.state_hash());
     registry.close().map_err(wrong)?;
     let haoyuan::journal::Stats { records, groups, syncs, bytes, .. } = stats;
-    Ok((played, Journaled { synced: sync, records, groups, syncs, bytes, lag_ms, state_hash }))
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let durable = if sync {
+        let bare = bare_disk(folder, bytes, groups).map_err(|error| {
+            Failure::input(say!(lang, "file.unwritable", file = folder.display(), reason = error))
+        })?;
+        let times = &played.driven.durable;
+        Some(Durable {
+            in_flight: drive::IN_FLIGHT,
+            p50_ns: times.value_at_quantile(0.5),
+            p99_ns: times.value_at_quantile(0.99),
+            max_ns: times.max(),
+            decided_ms: ms(played.driven.time()),
+            bare_disk_ms: ms(bare),
+        })
+    } else {
+        None
+    };
+    Ok((played, Journaled { synced: sync, records, groups, syncs, bytes, lag_ms, durable, state_hash }))
 }
 
 impl Morning {
@@ -210,7 +296,7 @@ impl Morning {
         let sizes = limits(&world, &trace);
         let steps = Steps { world: &world, trace: &trace, threads, stage, lang };
         let (played, journaled) = match &options.journal {
-            None => (steps.take(&Engine::new(sizes))?, None),
+            None => (steps.take(&Engine::new(sizes), None)?, None),
             Some(folder) => {
                 let (played, journaled) = journaled(folder, options.sync, sizes, &steps)?;
                 (played, Some(journaled))
