@@ -136,6 +136,11 @@ pub trait Trace: Send + Sync {
     /// Names, policies or sizes around the engine were changed by this command of the host. Called by the host under its
     /// own administration lock, before the command is answered.
     fn administered(&self, _word: &str, _command: &str, _at: Instant) {}
+
+    /// Something happened in the hospital's day, as the host writes it down (JSON). Called by the host under its own lock of the
+    /// day, before the command is answered; `number` is one more than that of the event before, and the order is kept. It
+    /// follows what `patient` did before, if it concerns one.
+    fn day(&self, _number: u32, _event: &str, _patient: Option<PatientKey>, _at: Instant) {}
 }
 
 /// No trace.
@@ -176,6 +181,10 @@ impl<T: Trace> Trace for &T {
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
     }
+
+    fn day(&self, number: u32, event: &str, patient: Option<PatientKey>, at: Instant) {
+        (**self).day(number, event, patient, at);
+    }
 }
 
 impl<T: Trace> Trace for std::sync::Arc<T> {
@@ -207,5 +216,9 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
 
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
+    }
+
+    fn day(&self, number: u32, event: &str, patient: Option<PatientKey>, at: Instant) {
+        (**self).day(number, event, patient, at);
     }
 }

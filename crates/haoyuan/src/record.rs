@@ -46,9 +46,11 @@ pub mod kind {
     pub const PUBLISHED: u8 = 9;
     /// Part of: names, policies or sizes were changed.
     pub const ADMINISTERED: u8 = 10;
+    /// Part of: something happened in the hospital's day.
+    pub const DAY: u8 = 11;
 
     /// The words of the kinds, by number from 1.
-    pub const WORDS: [&str; 10] = [
+    pub const WORDS: [&str; 11] = [
         "transition",
         "expiry",
         "refusal",
@@ -59,6 +61,7 @@ pub mod kind {
         "fence",
         "published",
         "administered",
+        "day",
     ];
 }
 
@@ -168,6 +171,24 @@ pub struct Part<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The block in whose order the events of the hospital's day stand; no published block has this number.
+pub const DAY_BLOCK: u32 = u32::MAX;
+
+/// Part of an event of the hospital's day. Each part has the next place of [`DAY_BLOCK`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayPart<'a> {
+    /// The place among all parts of the day, from 1.
+    pub sequence: u32,
+    /// Whom the event concerns, if it is one patient.
+    pub patient: Option<PatientKey>,
+    /// When.
+    pub at: Instant,
+    /// Who gave the command.
+    pub actor: Actor,
+    /// The number of the event (as `batch`), which part, and of the event as JSON these bytes.
+    pub part: Part<'a>,
+}
+
 /// A record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
@@ -250,6 +271,8 @@ pub enum Record<'a> {
     Published(Part<'a>),
     /// Part of an act of administration; see [`Administered`].
     Administered(Part<'a>),
+    /// Part of an event of the hospital's day.
+    Day(DayPart<'a>),
 }
 
 /// An act of administration: a command of the JSON language.
@@ -293,6 +316,8 @@ impl Administered {
 /// How many bytes of a part fit into one entry beside its front.
 pub(crate) const PART_MAX: usize = haoyuan_journal::PAYLOAD_MAX - PART_FRONT;
 const PART_FRONT: usize = 1 + 4 + 2 + 2;
+/// The same for a part of the day: the instant and the actor stand before it.
+pub(crate) const DAY_PART_MAX: usize = PART_MAX - 6 - 19;
 
 // ---- flags
 
@@ -397,6 +422,7 @@ impl Record<'_> {
             }
             Self::Published(part) => return part_entry(kind::PUBLISHED, part),
             Self::Administered(part) => return part_entry(kind::ADMINISTERED, part),
+            Self::Day(day) => return day_entry(day),
         };
         Entry { place, patient: patient.map(PatientKey::get), kind, payload: w.payload() }
     }
@@ -451,6 +477,20 @@ fn part_entry(kind: u8, part: &Part<'_>) -> Entry {
     let bytes = [front.bytes(), &part.bytes[..part.bytes.len().min(PART_MAX)]].concat();
     let payload = Payload::new(&bytes).expect("a part is cut to what fits");
     Entry { place: None, patient: None, kind, payload }
+}
+
+fn day_entry(day: &DayPart<'_>) -> Entry {
+    let mut front = Writer::new();
+    front.byte(LAYOUT);
+    front.instant(day.at);
+    front.actor(&day.actor);
+    front.put(&day.part.batch.to_le_bytes());
+    front.put(&day.part.part.to_le_bytes());
+    front.put(&day.part.parts.to_le_bytes());
+    let bytes = [front.bytes(), &day.part.bytes[..day.part.bytes.len().min(DAY_PART_MAX)]].concat();
+    let payload = Payload::new(&bytes).expect("a part is cut to what fits");
+    let place = Some(Place { block: DAY_BLOCK, sequence: day.sequence });
+    Entry { place, patient: day.patient.map(PatientKey::get), kind: kind::DAY, payload }
 }
 
 const NOT_ASKED: u8 = 1 << 7;
@@ -567,15 +607,15 @@ impl<'a> Record<'a> {
     /// [`RecordError`] with the offset and the reason.
     pub fn decode(entry: EntryRef<'a>) -> Result<Self, RecordError> {
         let mut r = Reader { kind: entry.kind, all: entry.payload, at: 0 };
-        let is_transition = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY);
-        if entry.place.is_some() != is_transition {
-            return Err(r.error("only a transition has a place in a block, and each has one"));
+        let is_placed = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY | kind::DAY);
+        if entry.place.is_some() != is_placed {
+            return Err(r.error("only a transition or an event of the day has a place, and each has one"));
         }
         let named = matches!(
             entry.kind,
             kind::TRANSITION | kind::REFUSAL | kind::REPEATED | kind::TICKET | kind::AGAIN
         );
-        if entry.patient.is_some() != named {
+        if entry.patient.is_some() != named && entry.kind != kind::DAY {
             return Err(
                 r.error("the patient is missing, or there is one although the record concerns nobody")
             );
@@ -635,8 +675,14 @@ impl<'a> Record<'a> {
                 let session = r.session()?;
                 Self::Fence { session, node, at: r.instant()?, seats: r.short("seats have 32 bits")? }
             }
-            (kind::PUBLISHED, _) => Self::Published(r.part()?),
-            (kind::ADMINISTERED, _) => Self::Administered(r.part()?),
+            (kind::PUBLISHED, _) => Self::Published(r.part(PART_MAX)?),
+            (kind::ADMINISTERED, _) => Self::Administered(r.part(PART_MAX)?),
+            (kind::DAY, _) => {
+                let place = entry.place.filter(|place| place.block == DAY_BLOCK && place.sequence > 0);
+                let Place { sequence, .. } = place.ok_or(r.error("this is no place of the day"))?;
+                let (at, actor) = (r.instant()?, r.actor()?);
+                Self::Day(DayPart { sequence, patient, at, actor, part: r.part(DAY_PART_MAX)? })
+            }
             _ => return Err(r.error("there is no such kind; a newer version may have written it")),
         };
         if r.at < r.all.len() {
@@ -1020,13 +1066,13 @@ impl<'a> Reader<'a> {
         Ok(Actor { role, id, contact, reason })
     }
 
-    fn part(&mut self) -> Result<Part<'a>, RecordError> {
+    fn part(&mut self, most: usize) -> Result<Part<'a>, RecordError> {
         let (batch, part, parts) = (self.u32()?, self.u16()?, self.u16()?);
         if part >= parts {
             return Err(self.error("a batch has no such part"));
         }
         let bytes = &self.all[self.at..];
-        if bytes.len() > PART_MAX || (part + 1 < parts && bytes.len() != PART_MAX) {
+        if bytes.len() > most || (part + 1 < parts && bytes.len() != most) {
             return Err(self.error("only the last part of a batch is shorter than a part can be"));
         }
         self.at = self.all.len();

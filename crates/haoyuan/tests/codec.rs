@@ -11,7 +11,7 @@ use haoyuan::ids::{
 use haoyuan::instant::Instant;
 use haoyuan::journal::sim::SimDisk;
 use haoyuan::journal::{Access, Disk, Entry, From, Payload, Place, Recovery};
-use haoyuan::record::{Administered, Assembler, Part, Record, Transition, kind};
+use haoyuan::record::{Administered, Assembler, DAY_BLOCK, DayPart, Part, Record, Transition, kind};
 use haoyuan::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan::request::{Settle, Settled, Ticket, Wish};
 use haoyuan::state::Published;
@@ -215,13 +215,20 @@ fn records() -> impl Strategy<Value = Record<'static>> + Clone {
             .prop_map(|(patient, booking, at, actor)| Record::Again { patient, booking, at, actor }),
         1 => (slots(), nodes(), instants(), any::<u32>())
             .prop_map(|(slot, node, at, seats)| Record::Fence { session: slot.session, node, at, seats }),
+        1 => (1..=u32::MAX, option::of(patients()), instants(), actors(), (any::<u32>(), 0..3_u16)).prop_map(
+            |(sequence, patient, at, actor, (batch, part))| {
+                let part = Part { batch, part, parts: part + 1, bytes: br#"{"event":"stopped"}"# };
+                Record::Day(DayPart { sequence, patient, at, actor, part })
+            },
+        ),
     ]
 }
 
 /// An entry as hostile as a checksum that matches allows.
 fn entries() -> impl Strategy<Value = Entry> + Clone {
     let payload = prop::collection::vec(any::<u8>(), 0..120);
-    (option::of((any::<u32>(), any::<u32>())), option::of(any::<u128>()), 0..14_u8, payload).prop_map(
+    let block = prop_oneof![any::<u32>(), Just(DAY_BLOCK)];
+    (option::of((block, any::<u32>())), option::of(any::<u128>()), 0..14_u8, payload).prop_map(
         |(place, patient, kind, payload)| Entry {
             place: place.map(|(block, sequence)| Place { block, sequence }),
             patient,
