@@ -319,7 +319,7 @@ fn check(folder: &Path, told: &Told) -> Result<usize, String> {
                 }
             }
             Record::Ticket { ticket, at, .. } => {
-                model.issue_ticket(&ticket, at).map_err(|why| format!("{why:?}"))?
+                model.issue_ticket(&ticket, at).map_err(|why| format!("{why:?}"))?;
             }
             Record::Transition(transition) => {
                 let slot = shelf.slot_of(transition.booking).ok_or("no session has this block")?;

@@ -148,6 +148,11 @@ impl Replay<'_> {
                 let administered = Administered::from_bytes(&bytes).map_err(|error| error.to_string())?;
                 self.platform.replay_command(&administered.command).map_err(|error| error.to_string())
             }
+            Record::Resized(resizing) => {
+                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                let engine = self.platform.engine();
+                engine.replay_resized(resizing.block, resizing.sequence, &tree).map(drop).map_err(replay)
+            }
             Record::Day(day) => {
                 self.recorder.day_passed(day.sequence);
                 let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;

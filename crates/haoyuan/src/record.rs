@@ -7,10 +7,11 @@
 #![doc = include_str!("../DESIGN.md")]
 
 use haoyuan_core::ids::{
-    BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex, Sequence,
-    SessionId, SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex,
+    Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::Instant;
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
@@ -48,9 +49,11 @@ pub mod kind {
     pub const ADMINISTERED: u8 = 10;
     /// Part of: something happened in the hospital's day.
     pub const DAY: u8 = 11;
+    /// The usable seats of a block changed.
+    pub const RESIZED: u8 = 12;
 
     /// The words of the kinds, by number from 1.
-    pub const WORDS: [&str; 11] = [
+    pub const WORDS: [&str; 12] = [
         "transition",
         "expiry",
         "refusal",
@@ -62,6 +65,7 @@ pub mod kind {
         "published",
         "administered",
         "day",
+        "resized",
     ];
 }
 
@@ -189,6 +193,44 @@ pub struct DayPart<'a> {
     pub part: Part<'a>,
 }
 
+/// A change of the usable seats of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resizing<'a> {
+    /// The block.
+    pub block: BlockId,
+    /// The place in its history.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Instant,
+    /// Who gave the command, and why.
+    pub actor: Actor,
+    /// The block's pool tree from then on, as postcard: what [`Resizing::pack`] makes.
+    pub packed: &'a [u8],
+}
+
+impl Resizing<'_> {
+    /// A pool tree as it is written. A tree has at most 16 pools, and is far shorter than an entry can be.
+    #[must_use]
+    pub fn pack(tree: &PoolTree) -> Vec<u8> {
+        postcard::to_allocvec(tree).unwrap_or_default()
+    }
+
+    /// The pool tree.
+    ///
+    /// # Errors
+    /// [`RecordError`]; never for a record that was decoded.
+    pub fn tree(&self) -> Result<PoolTree, RecordError> {
+        let wrong = |reason| RecordError { kind: kind::RESIZED, offset: 0, reason };
+        let (tree, rest) = postcard::take_from_bytes::<PoolTree>(self.packed)
+            .map_err(|_| wrong("the pool tree is not understood"))?;
+        // One spelling: a number that postcard would take in more bytes than needed is not one that was written here.
+        if !rest.is_empty() || Self::pack(&tree) != self.packed {
+            return Err(wrong("the pool tree is not written as it should be"));
+        }
+        Ok(tree)
+    }
+}
+
 /// A record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
@@ -273,6 +315,8 @@ pub enum Record<'a> {
     Administered(Part<'a>),
     /// Part of an event of the hospital's day.
     Day(DayPart<'a>),
+    /// The usable seats of a block changed.
+    Resized(Resizing<'a>),
 }
 
 /// An act of administration: a command of the JSON language.
@@ -423,6 +467,7 @@ impl Record<'_> {
             Self::Published(part) => return part_entry(kind::PUBLISHED, part),
             Self::Administered(part) => return part_entry(kind::ADMINISTERED, part),
             Self::Day(day) => return day_entry(day),
+            Self::Resized(resizing) => return resized_entry(resizing),
         };
         Entry { place, patient: patient.map(PatientKey::get), kind, payload: w.payload() }
     }
@@ -491,6 +536,17 @@ fn day_entry(day: &DayPart<'_>) -> Entry {
     let payload = Payload::new(&bytes).expect("a part is cut to what fits");
     let place = Some(Place { block: DAY_BLOCK, sequence: day.sequence });
     Entry { place, patient: day.patient.map(PatientKey::get), kind: kind::DAY, payload }
+}
+
+fn resized_entry(resizing: &Resizing<'_>) -> Entry {
+    let mut front = Writer::new();
+    front.byte(LAYOUT);
+    front.instant(resizing.at);
+    front.actor(&resizing.actor);
+    let bytes = [front.bytes(), &resizing.packed[..resizing.packed.len().min(DAY_PART_MAX)]].concat();
+    let payload = Payload::new(&bytes).expect("a pool tree is cut to what fits");
+    let place = Some(Place { block: resizing.block.get(), sequence: resizing.sequence.0 });
+    Entry { place, patient: None, kind: kind::RESIZED, payload }
 }
 
 const NOT_ASKED: u8 = 1 << 7;
@@ -607,7 +663,7 @@ impl<'a> Record<'a> {
     /// [`RecordError`] with the offset and the reason.
     pub fn decode(entry: EntryRef<'a>) -> Result<Self, RecordError> {
         let mut r = Reader { kind: entry.kind, all: entry.payload, at: 0 };
-        let is_placed = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY | kind::DAY);
+        let is_placed = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY | kind::DAY | kind::RESIZED);
         if entry.place.is_some() != is_placed {
             return Err(r.error("only a transition or an event of the day has a place, and each has one"));
         }
@@ -683,6 +739,17 @@ impl<'a> Record<'a> {
                 let (at, actor) = (r.instant()?, r.actor()?);
                 Self::Day(DayPart { sequence, patient, at, actor, part: r.part(DAY_PART_MAX)? })
             }
+            (kind::RESIZED, _) => {
+                let place = entry.place.filter(|place| place.sequence > 0);
+                let Place { block, sequence } = place.ok_or(r.error("this is no place of a block"))?;
+                let block = BlockId::new(block).ok_or(r.error("there is no such block"))?;
+                let (at, actor) = (r.instant()?, r.actor()?);
+                let packed = &r.all[r.at..];
+                r.at = r.all.len();
+                let resizing = Resizing { block, sequence: Sequence(sequence), at, actor, packed };
+                resizing.tree()?;
+                Self::Resized(resizing)
+            }
             _ => return Err(r.error("there is no such kind; a newer version may have written it")),
         };
         if r.at < r.all.len() {
@@ -722,7 +789,7 @@ fn read_transition(
     if !own_grant && granted == place.sequence {
         return Err(r.error("the sequence of its own grant is not written"));
     }
-    let block = haoyuan_core::ids::BlockId::new(place.block).ok_or(r.error("there is no such block"))?;
+    let block = BlockId::new(place.block).ok_or(r.error("there is no such block"))?;
     let booking = BookingId::new(BookingId::pack(block, seat, Sequence(granted)).get())
         .ok_or(r.error("this is no booking"))?;
     let ticket = r.ticket(flags & TICKET != 0)?;

@@ -7,16 +7,17 @@
 //! Before a journal is attached the recorder is silent: that is how a recovery replays through the same engine.
 
 use crate::record::{
-    Administered, DAY_PART_MAX, DayPart, PART_MAX, Part, Record, Transition, kind, transition_entry,
+    Administered, DAY_PART_MAX, DayPart, PART_MAX, Part, Record, Resizing, Transition, kind, transition_entry,
 };
 use crate::state::{Beside, Published};
 use haoyuan_core::ids::{NodeIndex, PatientKey, SessionId};
 use haoyuan_core::instant::{Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan};
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Command, Fact, Publication, Trace, Unnamed};
+use haoyuan_engine::{Command, Fact, Publication, Resized, Trace, Unnamed};
 use haoyuan_journal::{Entry, Journal};
 use haoyuan_platform::actor;
 use parking_lot::Mutex;
@@ -316,7 +317,9 @@ impl Trace for Recorder {
 
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         let mut fences = self.fences.lock();
-        sessions.iter().for_each(|session| fences.publish(session.plan, session.id, at));
+        for session in sessions {
+            fences.publish(session.plan, session.id, at);
+        }
         drop(fences);
         if let Some(journal) = self.journal.get() {
             let (policies, actor) = (self.policies.load(Ordering::Relaxed), actor::current());
@@ -337,6 +340,13 @@ impl Trace for Recorder {
             let administered = Administered { at, actor: actor::current(), command: command.to_owned() };
             self.write_parts(journal, kind::ADMINISTERED, &administered.to_bytes());
         }
+    }
+
+    fn resized(&self, resized: &Resized, tree: &PoolTree, at: Instant) {
+        let Resized { block, sequence, .. } = *resized;
+        let packed = Resizing::pack(tree);
+        let actor = actor::current();
+        self.write(&Record::Resized(Resizing { block, sequence, at, actor, packed: &packed }));
     }
 
     fn day(&self, number: u32, event: &str, patient: Option<PatientKey>, at: Instant) {

@@ -258,9 +258,22 @@ impl Reader {
                     let _ = self.names.decide(&command);
                 }
             }
+            Record::Resized(resizing) => {
+                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                row.instant(resizing.at);
+                row.by(&resizing.actor);
+                row.set("what", "resized");
+                row.set("count", tree.capacity());
+                row.set("block", resizing.block.get());
+                row.set("sequence", resizing.sequence.0);
+                if let Some((session, slot, _)) = self.locate(resizing.block, 0) {
+                    self.session(&mut row, session);
+                    row.set("slot", slot);
+                }
+            }
             Record::Day(day) => {
                 let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
-                let Some(bytes) = whole else { return Ok(None) };
+                let Some(bytes) = whole else { return Ok(Vec::new()) };
                 row.instant(day.at);
                 row.by(&day.actor);
                 if let Some(patient) = day.patient {
