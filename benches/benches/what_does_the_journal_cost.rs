@@ -10,8 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use haoyuan::engine::{Engine, Limits, Trace};
 use haoyuan::journal::disk::File;
 use haoyuan::journal::{
-    Access, Disk, Entry, Folder, From, HashKind, Journal, Mode, Options, Payload, Place, Recovery,
-    verify,
+    Access, Disk, Entry, Folder, From, HashKind, Journal, Mode, Options, Payload, Place, Recovery, verify,
 };
 use haoyuan::{Durability, Refusals, Registry};
 use haoyuan_benches::drive::{Spent, together};

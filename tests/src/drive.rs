@@ -77,6 +77,8 @@ pub struct Seen {
     pub offered: u64,
     /// Seats taken back by the hospital.
     pub withdrawn: u64,
+    /// Blocks with another number of usable seats.
+    pub resized: u64,
 }
 
 impl Seen {
@@ -88,6 +90,7 @@ impl Seen {
         self.expired += other.expired;
         self.offered += other.offered;
         self.withdrawn += other.withdrawn;
+        self.resized += other.resized;
         for (code, count) in &other.refused {
             *self.refused.entry(*code).or_default() += count;
         }
@@ -345,6 +348,12 @@ impl Pair {
                 let said = self.engine.suspension(*patient);
                 ensure!(said == whole, "the engine keeps {said:?} of {suspension:?}");
             }
+            Command::Resize(slot, tree) => {
+                let said = self.engine.resize(*slot, tree, at).map(|resized| resized.sequence);
+                let expected = self.model.resize(*slot, tree, at);
+                self.compare(&said, &into_verdict(expected))?;
+                self.seen.resized += u64::from(said.is_ok());
+            }
             Command::Substitute(session, practitioner) => {
                 let said = self.engine.substitute(*session, *practitioner);
                 let expected = self.model.substitute(*session, *practitioner);
@@ -431,10 +440,10 @@ pub fn alike<T: Trace>(
     }
     let audit = engine.audit().map_err(|broken| format!("the audit found {broken:?}"))?;
     ensure!(
-        audit.transitions == model.log().len() as u64,
+        audit.transitions == model.transitions(),
         "the audit counts {} transitions, the model {}",
         audit.transitions,
-        model.log().len()
+        model.transitions()
     );
     check::state(model, at)
 }
@@ -454,7 +463,7 @@ fn same_bookings<T: Trace>(engine: &Engine<T>, model: &Model, patient: PatientKe
     let expected: Vec<_> = model
         .bookings_of(patient, at)
         .into_iter()
-        .map(|b| (b.id, b.slot, standing_of(&b), b.node, b.class, b.channel))
+        .map(|b| (b.id, b.slot, standing_of(b), b.node, b.class, b.channel))
         .collect();
     ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
     Ok(())

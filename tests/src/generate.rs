@@ -6,6 +6,7 @@
 //!
 //! Patients, seats, tickets and keys are few, so that requests collide; capacities go up to 63, trees to 16 nodes.
 
+use crate::check;
 use crate::model::{Booking, Model, Pools, slots};
 use haoyuan_core::ids::{
     BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
@@ -341,6 +342,8 @@ pub enum Command {
     Suspend(PatientKey, Option<Suspension>),
     /// Another practitioner takes over.
     Substitute(SessionId, PractitionerId),
+    /// Another number of usable seats.
+    Resize(SlotRef, Box<PoolTree>),
 }
 
 impl Command {
@@ -452,6 +455,8 @@ pub enum Deed {
     Suspend(u8, Option<i64>),
     /// Another practitioner takes over: session, practitioner.
     Substitute(usize, u32),
+    /// Another number of usable seats: session, slot, about how many, what happens to caps.
+    Resize(usize, u16, u8, Option<u8>),
 }
 
 /// One step of a workload.
@@ -529,6 +534,8 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         2 => (0..PATIENTS, weighted(0.5, prop_oneof![5 => 0..2 * DAY, 1 => Just(-1)]))
             .prop_map(|(who, life)| Deed::Suspend(who, life)),
         1 => (0..100usize, 1..4u32).prop_map(|(session, who)| Deed::Substitute(session, who)),
+        3 => (slot(), any::<u8>(), weighted(0.3, any::<u8>()))
+            .prop_map(|(s, seats, cap)| Deed::Resize(s.0, s.1, seats, cap)),
     ]
 }
 
@@ -714,7 +721,7 @@ pub fn resolve(
             department.and_then(DepartmentId::new),
         ),
         Action::BookingsOf(who) => Command::BookingsOf(patient(who)),
-        Action::Hospital(deed) => hospital(deed, slot_ref, wish, model.bookings(), at)?,
+        Action::Hospital(deed) => hospital(deed, slot_ref, wish, model, at)?,
     })
 }
 
@@ -722,10 +729,17 @@ fn hospital(
     deed: Deed,
     slot_ref: impl Fn(usize, u16) -> SlotRef,
     wish: impl Fn(RawWish) -> Wish,
-    bookings: &[Booking],
+    model: &Model,
     at: Instant,
 ) -> Option<Command> {
+    let bookings = model.bookings();
     Some(match deed {
+        Deed::Resize(session, slot, seats, cap) => {
+            let slot = slot_ref(session, slot);
+            let known = check::all_slots(model).iter().any(|(known, _)| *known == slot);
+            let like = if known { slot } else { slot_ref(0, 0) };
+            Command::Resize(slot, Box::new(resized(model.tree(like), seats, cap)))
+        }
         Deed::Waiting(session, slot, on) => Command::SetWaiting(slot_ref(session, slot), on),
         Deed::Stopped(session, slot, on) => Command::SetStopped(slot_ref(session, slot), on),
         Deed::Offer(raw, life) => Command::Offer(wish(raw), at.plus(life)),
@@ -744,6 +758,33 @@ fn hospital(
             Command::Substitute(slot_ref(session, 0).session, PractitionerId::new(practitioner)?)
         }
     })
+}
+
+/// The same pools with about `seats` usable, and another cap here and there; minima are lowered until they fit. Now and then
+/// it is the tree of a block of another size.
+fn resized(tree: &PoolTree, seats: u8, cap: Option<u8>) -> PoolTree {
+    let capacity = 1 + seats % tree.seats();
+    let mut pools = Pools { capacity: u32::from(capacity), ..Pools::from(tree) };
+    if let Some(cap) = cap {
+        let v = usize::from(cap) % pools.nodes.len();
+        pools.nodes[v].cap = (cap % 3 > 0).then_some(cap / 4);
+    }
+    for v in (1..pools.nodes.len()).rev() {
+        let cap = pools.upwards(v).into_iter().filter_map(|a| pools.nodes[a].cap).min().unwrap_or(u8::MAX);
+        while pools.nodes[v].guarantee > cap
+            || pools.nodes[v].guarantee > 0 && pools.minima() > pools.capacity
+        {
+            pools.nodes[v].guarantee -= 1;
+            let most = pools.nodes[v].guarantee;
+            for fence in &mut pools.nodes[v].fences {
+                fence.seats = fence.seats.min(most);
+            }
+        }
+    }
+    if cap == Some(7) {
+        return PoolTree::new(capacity, pools.nodes, pools.routes).expect("minima fit");
+    }
+    tree.resized(capacity, pools.nodes).expect("only minima, fences and caps differ")
 }
 
 fn settle_of(raw: RawSettle, bookings: &[Booking], key: Option<IdempotencyKey>) -> Option<Settle> {

@@ -557,6 +557,57 @@ impl Model {
         self.suspended.extend(until.map(|until| (patient, until)));
     }
 
+    /// Replaces the pool tree of the block of a slot: the place of the change in the block's history.
+    ///
+    /// # Errors
+    /// `POOLS_DIFFER` if more than usable seats, minima, fences and caps would change, `BELOW_LIVE` if what is live would not
+    /// fit into the seats or into a cap.
+    pub fn resize(&mut self, slot: SlotRef, tree: &PoolTree, at: Instant) -> Result<Sequence, Why> {
+        self.plan(slot)?;
+        let old = self.tree(slot).clone();
+        let kept = |tree: &PoolTree| -> Vec<_> {
+            let of = |n: &Node| (n.name.clone(), n.parent, n.protection, n.opens, n.closes);
+            tree.nodes().iter().map(of).collect()
+        };
+        if kept(&old) != kept(tree) || old.routes() != tree.routes() || old.seats() != tree.seats() {
+            return Err(Why::plain(Code::PoolsDiffer));
+        }
+        let (pools, live) = (Pools::from(tree), self.counts(slot, at));
+        let total = pools.total(&live, 0);
+        if total > pools.capacity {
+            return Err(Why::by(Code::BelowLive, [Binding::Limit(total)]));
+        }
+        let over = |v: &usize| pools.nodes[*v].cap.is_some_and(|cap| pools.total(&live, *v) > u32::from(cap));
+        let over: Vec<Binding> =
+            (0..pools.nodes.len()).filter(over).map(|v| Binding::Node(node(v))).collect();
+        if !over.is_empty() {
+            return Err(Why::by(Code::BelowLive, over));
+        }
+        let block = self.block(slot);
+        self.sweep(at, |model, b| model.block(b.slot) == block);
+        match &mut self.sessions[slot.session.index()].plan.blocks {
+            Blocks::PerSlot(trees) => trees[slot.slot.index()] = tree.clone(),
+            Blocks::WholeSession(whole) => *whole = tree.clone(),
+        }
+        self.transitions[block.index()] += 1;
+        Ok(Sequence(self.transitions[block.index()]))
+    }
+
+    /// The pool tree that decides about a slot, as it was published or is now. The slot must exist.
+    #[must_use]
+    pub fn tree(&self, slot: SlotRef) -> &PoolTree {
+        match &self.sessions[slot.session.index()].plan.blocks {
+            Blocks::PerSlot(trees) => &trees[slot.slot.index()],
+            Blocks::WholeSession(tree) => tree,
+        }
+    }
+
+    /// How many transitions all blocks have had.
+    #[must_use]
+    pub fn transitions(&self) -> u64 {
+        self.transitions.iter().map(|count| u64::from(*count)).sum()
+    }
+
     /// Gives a session to another practitioner.
     ///
     /// # Errors
@@ -670,10 +721,7 @@ impl Model {
     /// The pool tree that decides about a slot. The slot must exist.
     #[must_use]
     pub fn pools(&self, slot: SlotRef) -> Pools {
-        match &self.sessions[slot.session.index()].plan.blocks {
-            Blocks::PerSlot(trees) => Pools::from(&trees[slot.slot.index()]),
-            Blocks::WholeSession(tree) => Pools::from(tree),
-        }
+        Pools::from(self.tree(slot))
     }
 
     /// The live bookings of the block of a slot.
@@ -830,7 +878,12 @@ impl Model {
             }
             for slot in slots(&published.plan).map(|slot| SlotRef { session, slot }) {
                 let time = s.slot_time(slot.slot);
-                let capacity = u32::from(s.capacity[slot.slot.index()]);
+                // What is blocked in a session that is one block is blocked at no particular time.
+                let capacity = match &published.plan.blocks {
+                    Blocks::PerSlot(trees) => trees[slot.slot.index()].capacity(),
+                    Blocks::WholeSession(_) => s.capacity[slot.slot.index()],
+                };
+                let capacity = u32::from(capacity);
                 let live = count(self.in_block(slot, at).filter(|b| b.slot == slot));
                 match loads.iter_mut().find(|load| load.time == time) {
                     Some(load) => {

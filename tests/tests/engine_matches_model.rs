@@ -30,6 +30,18 @@ fn check(cases: u32, sessions: usize, steps: usize) {
     if cases >= 100 {
         assert!(seen.granted > cases && seen.settled > cases / 2, "{seen:?}");
         assert!(seen.expired > cases / 2 && seen.repeated > cases / 10, "{seen:?}");
+        assert!(seen.offered > cases / 10 && seen.withdrawn > cases / 10, "{seen:?}");
+        assert!(seen.resized > cases / 10, "{seen:?}");
+        for code in [
+            Code::Stopped,
+            Code::Waitlisted,
+            Code::Suspended,
+            Code::IdentityMerged,
+            Code::BelowLive,
+            Code::PoolsDiffer,
+        ] {
+            assert!(seen.refused.get(&code).is_some_and(|count| *count > cases / 100), "{code}: {seen:?}");
+        }
         for code in
             [Code::NotOpen, Code::Closed, Code::SlotFull, Code::Protected, Code::CapReached, Code::Overlap]
         {

@@ -144,11 +144,11 @@ impl Plan {
         let fits = match &self.blocks {
             Blocks::PerSlot(trees) => {
                 trees.len() == slots
-                    && trees.iter().zip(&session.capacity).all(|(tree, c)| tree.capacity() == *c)
+                    && trees.iter().zip(&session.capacity).all(|(tree, c)| tree.seats() == *c)
             }
             Blocks::WholeSession(tree) => {
                 session.capacity.iter().all(|c| *c == session.capacity[0])
-                    && u32::from(tree.capacity()) == session.seats()
+                    && u32::from(tree.seats()) == session.seats()
             }
         };
         if fits { Ok(()) } else { Err(PlanError::Trees) }

@@ -182,6 +182,15 @@ pub enum TreeError {
     Route(u8),
     /// The root has a minimum.
     RootGuarantee,
+    /// More seats would be usable than the block has.
+    Seats {
+        /// Seats that would be usable.
+        capacity: u8,
+        /// Seats there are.
+        seats: u8,
+    },
+    /// What replaces the pools of a block differs in more than minima, fences and caps.
+    Pools(String),
 }
 
 impl fmt::Display for TreeError {
@@ -201,6 +210,12 @@ impl fmt::Display for TreeError {
             }
             Self::NeverOpen(name) => write!(f, "pool `{name}` closes before it opens"),
             Self::Route(node) => write!(f, "a class is routed to node {node}, which cannot be booked at"),
+            Self::Seats { capacity, seats } => {
+                write!(f, "the block has {seats} seats, and {capacity} cannot be usable")
+            }
+            Self::Pools(name) => {
+                write!(f, "pool `{name}` changes in more than its minimum, its fences and its cap")
+            }
             Self::RootGuarantee => f.write_str("the root cannot have a minimum: it is all seats"),
         }
     }
@@ -245,7 +260,10 @@ struct Cap {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct PoolTree {
+    /// Usable seats.
     capacity: u8,
+    /// All seats of the block.
+    seats: u8,
     nodes: Vec<Node>,
     routes: Routes,
     /// Counter of each node, `NO_COUNTER` if it cannot be booked at.
@@ -263,6 +281,7 @@ const NO_COUNTER: u8 = u8::MAX;
 #[derive(Serialize, Deserialize)]
 struct Written {
     capacity: u8,
+    seats: u8,
     nodes: Vec<Node>,
     routes: Routes,
 }
@@ -271,13 +290,14 @@ impl TryFrom<Written> for PoolTree {
     type Error = TreeError;
 
     fn try_from(written: Written) -> Result<Self, TreeError> {
-        Self::new(written.capacity, written.nodes, written.routes)
+        let Written { capacity, seats, nodes, routes } = written;
+        Self::new(capacity, nodes, routes)?.of_seats(seats)
     }
 }
 
 impl From<PoolTree> for Written {
     fn from(tree: PoolTree) -> Self {
-        Self { capacity: tree.capacity, nodes: tree.nodes, routes: tree.routes }
+        Self { capacity: tree.capacity, seats: tree.seats, nodes: tree.nodes, routes: tree.routes }
     }
 }
 
@@ -337,7 +357,7 @@ impl PoolTree {
             })
             .collect();
         let (breaks, phases) = compile_phases(&nodes, &above, &inside, &sets);
-        let tree = Self { capacity, nodes, routes, counters, breaks, phases, caps };
+        let tree = Self { capacity, seats: capacity, nodes, routes, counters, breaks, phases, caps };
         let first = &tree.phases[0];
         let minima = fold(first, Live::default(), 0, 0).0 + first.extras.iter().map(|e| e.1).sum::<u32>();
         if minima > u32::from(capacity) {
@@ -346,10 +366,54 @@ impl PoolTree {
         Ok(tree)
     }
 
-    /// The usable capacity, seats.
+    /// The usable capacity, seats: what the block has without what is blocked.
     #[must_use]
     pub const fn capacity(&self) -> u8 {
         self.capacity
+    }
+
+    /// All seats of the block, usable or blocked.
+    #[must_use]
+    pub const fn seats(&self) -> u8 {
+        self.seats
+    }
+
+    /// The same block with `capacity` of its seats usable, and with these minima, fences and caps.
+    ///
+    /// # Errors
+    /// [`TreeError`]: [`TreeError::Seats`], [`TreeError::Pools`], or what [`PoolTree::new`] says.
+    pub fn resized(&self, capacity: u8, nodes: Vec<Node>) -> Result<Self, TreeError> {
+        let tree = Self::new(capacity, nodes, self.routes)?.of_seats(self.seats)?;
+        match self.differs(&tree) {
+            Some(name) => Err(TreeError::Pools(name)),
+            None => Ok(tree),
+        }
+    }
+
+    /// The first pool in which two trees of one block differ by more than minimum, fences and cap.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> Option<String> {
+        let count = self.nodes.len().max(other.nodes.len());
+        let differs = |v: &usize| match (self.nodes.get(*v), other.nodes.get(*v)) {
+            (Some(a), Some(b)) => {
+                (&a.name, a.parent, a.protection, a.opens, a.closes)
+                    != (&b.name, b.parent, b.protection, b.opens, b.closes)
+            }
+            _ => true,
+        };
+        let name = |v: usize| {
+            let node = self.nodes.get(v).or(other.nodes.get(v));
+            node.map_or_else(String::new, |node| node.name.clone())
+        };
+        let of_another_block = self.routes != other.routes || self.seats != other.seats;
+        (0..count).find(differs).or(of_another_block.then_some(0)).map(name)
+    }
+
+    fn of_seats(self, seats: u8) -> Result<Self, TreeError> {
+        if seats < self.capacity || seats > SEATS_MAX {
+            return Err(TreeError::Seats { capacity: self.capacity, seats });
+        }
+        Ok(Self { seats, ..self })
     }
 
     /// The nodes, root first.

@@ -125,6 +125,12 @@ codes! {
     /// There is a seat, and others wait for it.
     Waitlisted = 308, "WAITLISTED", true,
         "other patients are waiting for this slot; join the waitlist", "该时段有患者候补,请加入候补";
+    /// More seats are held or booked than would be left.
+    BelowLive = 310, "BELOW_LIVE", true,
+        "more seats are taken than would be left", "已占用的号源多于调整后的数量";
+    /// The pools that a change names are not those of the slot.
+    PoolsDiffer = 311, "POOLS_DIFFER", false,
+        "the pools of a slot keep their names, places and opening times", "号源池的名称、层级和开放时间不可更改";
     /// The class is a privilege and no ticket was shown.
     TicketRequired = 401, "TICKET_REQUIRED", false, "this class needs a ticket", "需要转诊或签约等凭证";
     /// The patient has no such ticket.

@@ -248,6 +248,13 @@ impl Word {
         Some(Self::join(low, high))
     }
 
+    /// Whether a flag is set that a claim must obey: anything but that the tree was replaced.
+    #[must_use]
+    pub const fn is_shut(self) -> bool {
+        const SHUT: u64 = 1 << Flag::Stopped as u64 | 1 << Flag::Waiting as u64 | 1 << Flag::Frozen as u64;
+        self.low() >> FLAG_SHIFT & SHUT != 0
+    }
+
     /// The same word with `flag` set or cleared. Not a transition: the sequence stays.
     #[must_use]
     pub const fn with_flag(self, flag: Flag, set: bool) -> Self {
@@ -356,6 +363,8 @@ mod tests {
         let word = first.then(first.live().plus(13).unwrap(), Operation::Claim, 62).unwrap();
         assert!(word.has(Flag::Waiting) && !word.has(Flag::Stopped) && word.has_flags());
         assert_eq!((first.sequence().0, word.sequence().0), (0, 1));
+        let resized = Word::default().with_flag(Flag::Resized, true);
+        assert!(word.is_shut() && resized.has_flags() && !resized.is_shut());
         assert_eq!(word.without_flags(), word.with_flag(Flag::Waiting, false));
         let all = [Flag::Stopped, Flag::Waiting, Flag::Frozen, Flag::Resized];
         let flagged = all.iter().fold(word, |word, flag| word.with_flag(*flag, true));

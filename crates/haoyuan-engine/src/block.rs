@@ -28,7 +28,7 @@
 )]
 
 use crate::seat::{Occupant, Seat, State};
-use crate::sync::{AtomicU64, AtomicU128, Ordering};
+use crate::sync::{AtomicU64, AtomicU128, Ordering, pause};
 use crossbeam::utils::Backoff;
 use haoyuan_core::ids::Sequence;
 use haoyuan_core::instant::Instant;
@@ -182,6 +182,50 @@ impl<'a> Block<'a> {
                 return;
             }
         }
+    }
+
+    /// Replaces the block's tree: freezes the block, so that live seats can only become fewer, and if what is live `fits`,
+    /// sweeps what is due, lets `replace` store the tree, and makes the change a transition.
+    ///
+    /// Nobody who decides waits for it, and it waits for nobody: confirmations and returns go on meanwhile, and only make it
+    /// try again. Linearizes at the compare-and-swap of that transition, a denial at a load of the word. One at a time.
+    ///
+    /// # Errors
+    /// What `fits` says; nothing was changed.
+    pub(crate) fn replace_tree<E>(
+        &self,
+        now: Instant,
+        fits: impl Fn(&View) -> Result<(), E>,
+        ended: &impl Fn(Ended),
+        replace: impl FnOnce(),
+    ) -> Result<Sequence, E> {
+        self.set_flag(Flag::Frozen, true);
+        loop {
+            let view = self.view(now);
+            if let Err(denial) = fits(&view) {
+                self.set_flag(Flag::Frozen, false);
+                return Err(denial);
+            }
+            let Some(due) = view.due else { break };
+            self.expire(due, now, ended);
+        }
+        // From here it must succeed: no claim is accepted, so at most a confirmation and an end of each seat come before, and
+        // `fits` has seen that the sequence does not end so soon.
+        replace();
+        loop {
+            if let Some(sequence) = self.thaw(self.word()) {
+                return Ok(sequence);
+            }
+        }
+    }
+
+    /// Ends the freezing of a block whose tree was replaced: a transition that touches no seat. `None` if the word is no longer
+    /// `word`, or at the end of its sequence.
+    pub(crate) fn thaw(&self, word: Word) -> Option<Sequence> {
+        self.complete(word);
+        let next = word.then(word.live(), Operation::None, 0)?;
+        let next = next.with_flag(Flag::Frozen, false).with_flag(Flag::Resized, true);
+        self.replace(word, next).then(|| next.sequence())
     }
 
     /// Brings the seats up to `word`: applies the transition that it names, if nobody has.
@@ -342,8 +386,14 @@ impl<'a> Block<'a> {
                 let view = self.view(now);
                 match decide(&view) {
                     Ok((live, occupant)) => (view, live, occupant),
-                    // A denial that looked at the seats of one slot counts only if none changed meanwhile.
-                    Err(_) if range.len() < self.seats.len() && self.word() != view.word => continue,
+                    // A denial that looked at the seats of one slot, or at a tree that can be replaced, counts only if
+                    // nothing changed meanwhile.
+                    Err(_)
+                        if (range.len() < self.seats.len() || view.word.has_flags())
+                            && self.word() != view.word =>
+                    {
+                        continue;
+                    }
                     Err(denial) => return Err(denial),
                 }
             };
@@ -390,7 +440,7 @@ impl<'a> Block<'a> {
     ///
     /// # Errors
     /// What `check` or `gone` says. `gone` is called with `UNKNOWN_BOOKING` if the seat does not belong to that grant
-    /// (any more), and with `CONCURRENT_REQUEST` while administration changes the block.
+    /// (any more), and with `SEQUENCE_EXHAUSTED`.
     pub(crate) fn confirm<E>(
         &self,
         seat: u8,
@@ -442,9 +492,6 @@ impl<'a> Block<'a> {
         loop {
             let view = self.view(now);
             let word = view.word;
-            if word.has(Flag::Frozen) {
-                return Err(gone(Code::ConcurrentRequest));
-            }
             self.complete(word);
             let record = self.load_seat(seat);
             let live = matches!(record.state(), State::Held | State::Booked);
@@ -489,8 +536,8 @@ impl<'a> Block<'a> {
         loop {
             let view = self.view(now);
             match view.due {
-                Some(due) if !view.word.has(Flag::Frozen) => self.expire(due, now, ended),
-                _ => return,
+                Some(due) => self.expire(due, now, ended),
+                None => return,
             }
         }
     }
@@ -541,7 +588,7 @@ impl<'a> Block<'a> {
             if records.iter().all(|record| record.state() != State::Claimed) {
                 return (word, records);
             }
-            backoff.snooze();
+            pause(&backoff);
         }
     }
 

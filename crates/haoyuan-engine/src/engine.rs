@@ -31,7 +31,8 @@ use std::sync::{Arc, OnceLock};
 #[repr(align(32))]
 pub(crate) struct Row {
     pub(crate) core: Core,
-    /// bits 0..24 session · 24..44 shape · 44..60 seats of the session before this block. Written by publishing.
+    /// bits 0..24 session · 24..44 shape · 44..60 seats of the session before this block. Written by publishing; the shape again
+    /// by resizing, while the word is frozen.
     pub(crate) meta: AtomicU64,
 }
 
@@ -45,8 +46,16 @@ impl Row {
     /// The number of the block's tree.
     #[inline(always)]
     pub(crate) fn shape(&self) -> u32 {
-        // Relaxed: published by the session's words, which were read with Acquire.
-        (self.meta.load(Ordering::Relaxed) >> 24) as u32 & 0xf_ffff
+        // Acquire: pairs with `reshape`, so that whoever sees another tree also sees, in the word, that there is one.
+        (self.meta.load(Ordering::Acquire) >> 24) as u32 & 0xf_ffff
+    }
+
+    /// Gives the block another tree. Only while its word is frozen, and by administration, which is one at a time.
+    pub(crate) fn reshape(&self, shape: u32) {
+        let meta = self.meta.load(Ordering::Relaxed);
+        let meta = meta & !(0xf_ffff << 24) | u64::from(shape) << 24;
+        // Release: pairs with `shape`; the freezing of the word comes before.
+        self.meta.store(meta, Ordering::Release);
     }
 
     /// Seats of the session in earlier blocks.
@@ -155,18 +164,20 @@ impl<T: Trace> Engine<T> {
         let Located { row, block, cell, tree } = *located;
         let first =
             row.first_seat() as usize + (block - row.first_block()) as usize * usize::from(row.stride());
-        let seats = self.seats.get(first..first + usize::from(tree.capacity()))?;
+        let seats = self.seats.get(first..first + usize::from(tree.seats()))?;
         let range = if row.whole() {
             // A whole-session block has at most 63 seats, so slot × stride is below 64.
             let start = slot.get() as u8 * row.stride();
             start..start + row.stride()
         } else {
-            0..tree.capacity()
+            0..tree.seats()
         };
         Some(Target {
             row,
             block_id: BlockId::new(block)?,
             block: Block::new(&cell.core, seats),
+            cell,
+            trees: &self.trees,
             tree,
             range,
         })
@@ -184,8 +195,14 @@ impl<T: Trace> Engine<T> {
         let tree = self.tree_of(cell)?;
         let place = id.get() - row.first_block();
         let first = row.first_seat() as usize + place as usize * usize::from(row.stride());
-        let seats = self.seats.get(first..first + usize::from(tree.capacity()))?;
+        let seats = self.seats.get(first..first + usize::from(tree.seats()))?;
         Some((Block::new(&cell.core, seats), tree))
+    }
+
+    /// The tree of a block as it is now, or `known` if there is none.
+    #[cold]
+    pub(crate) fn tree_now<'a>(&'a self, id: BlockId, known: &'a PoolTree) -> &'a PoolTree {
+        self.rows.get(id.index()).and_then(|cell| self.tree_of(cell)).unwrap_or(known)
     }
 
     /// The session row and block of a booking.

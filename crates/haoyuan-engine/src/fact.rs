@@ -1,10 +1,12 @@
 //! Facts: what was decided, in a form that can be written down and applied again without deciding.
 
+use crate::resize::Resized;
 use haoyuan_core::ids::{
     BookingId, IdempotencyKey, NodeIndex, PatientKey, Sequence, SessionId, SlotRef, TicketId,
 };
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::Plan;
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
@@ -136,6 +138,15 @@ pub trait Trace: Send + Sync {
     /// Names, policies or sizes around the engine were changed by this command of the host. Called by the host under its
     /// own administration lock, before the command is answered.
     fn administered(&self, _word: &str, _command: &str, _at: Instant) {}
+
+    /// The usable seats of a block changed: a transition of the block as a whole, whose place is that of `resized`. Called
+    /// under the administration lock.
+    fn resized(&self, _resized: &Resized, _tree: &PoolTree, _at: Instant) {}
+
+    /// Something happened in the hospital's day, as the host writes it down (JSON). Called by the host under its own lock of the
+    /// day, before the command is answered; `number` is one more than that of the event before, and the order is kept. It
+    /// follows what `patient` did before, if it concerns one.
+    fn day(&self, _number: u32, _event: &str, _patient: Option<PatientKey>, _at: Instant) {}
 }
 
 /// No trace.
@@ -176,6 +187,14 @@ impl<T: Trace> Trace for &T {
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
     }
+
+    fn resized(&self, resized: &Resized, tree: &PoolTree, at: Instant) {
+        (**self).resized(resized, tree, at);
+    }
+
+    fn day(&self, number: u32, event: &str, patient: Option<PatientKey>, at: Instant) {
+        (**self).day(number, event, patient, at);
+    }
 }
 
 impl<T: Trace> Trace for std::sync::Arc<T> {
@@ -207,5 +226,13 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
 
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
+    }
+
+    fn resized(&self, resized: &Resized, tree: &PoolTree, at: Instant) {
+        (**self).resized(resized, tree, at);
+    }
+
+    fn day(&self, number: u32, event: &str, patient: Option<PatientKey>, at: Instant) {
+        (**self).day(number, event, patient, at);
     }
 }

@@ -5,27 +5,37 @@
 //! otherwise. After every execution the block is audited: counters equal
 //! seats, the sequence is gap-free, and each seat's history in order of sequence alternates between one grant and its end.
 
-use crate::block::{Block, Core, View};
+use crate::block::{Block, View};
+use crate::engine::Row;
 use crate::seat::{Occupant, Seat, State};
 use crate::sync::AtomicU128;
 use haoyuan_core::ids::{NodeIndex, Sequence};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::Code;
 use haoyuan_core::terms::{Channel, Class};
+use haoyuan_core::word::Flag;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    Claimed { patient: u32, hold: bool },
+    Claimed {
+        patient: u32,
+        hold: bool,
+    },
     Confirmed,
     Ended,
+    /// The block has so many usable seats from now on.
+    Resized {
+        seats: u32,
+    },
 }
 
 type History = Mutex<Vec<(u32, u8, Event)>>;
 
 struct Model {
-    core: Core,
+    /// The block's core; its shape stands for its tree: how many seats are usable.
+    row: Row,
     seats: Vec<AtomicU128>,
     history: History,
 }
@@ -40,14 +50,20 @@ fn at(ms: i64) -> Instant {
 impl Model {
     fn new(seats: usize) -> Self {
         Self {
-            core: Core::new(),
+            row: Self::row(seats),
             seats: (0..seats).map(|_| AtomicU128::new(0)).collect(),
             history: Mutex::default(),
         }
     }
 
+    fn row(seats: usize) -> Row {
+        let row = Row::empty();
+        row.assign(0, u32::try_from(seats).unwrap(), 0);
+        row
+    }
+
     fn block(&self) -> Block<'_> {
-        Block::new(&self.core, &self.seats)
+        Block::new(&self.row.core, &self.seats)
     }
 
     fn log(&self, sequence: Sequence, seat: u8, event: Event) {
@@ -56,10 +72,21 @@ impl Model {
 
     /// Claims a seat, as a hold that ends between `EARLY` and `LATE`, or as a booking.
     fn claim(&self, patient: u32, now: i64, hold: bool) -> Result<(u8, Sequence), Code> {
-        let capacity = u32::try_from(self.seats.len()).unwrap();
+        // As a slot is resolved: the tree before the word.
+        let resolved = self.row.shape();
         let decide = |view: &View| {
+            if view.word.has(Flag::Stopped) {
+                return Err(Code::Stopped);
+            }
+            if view.word.has(Flag::Frozen) {
+                return Err(Code::ConcurrentRequest);
+            }
+            let capacity = if view.word.has_flags() { self.row.shape() } else { resolved };
             if view.live.total() >= capacity {
                 return Err(Code::SlotFull);
+            }
+            if view.word.has(Flag::Waiting) {
+                return Err(Code::Waitlisted);
             }
             let live = view.live.plus(0).unwrap();
             let occupant = Occupant {
@@ -106,6 +133,23 @@ impl Model {
         Ok(())
     }
 
+    /// Stops the block and counts who is in it.
+    fn stop(&self) -> usize {
+        self.block().set_flag(Flag::Stopped, true);
+        let (_, records) = self.block().settled_records();
+        records.iter().filter(|record| !record.is_free()).count()
+    }
+
+    fn resize(&self, seats: u32) -> Result<(), Code> {
+        let fits = |view: &View| {
+            if view.live.total() > seats { Err(Code::BelowLive) } else { Ok(()) }
+        };
+        let ended = |ended: crate::block::Ended| self.log(ended.sequence, ended.seat, Event::Ended);
+        let sequence = self.block().replace_tree(at(EARLY), fits, &ended, || self.row.reshape(seats))?;
+        self.log(sequence, 0, Event::Resized { seats });
+        Ok(())
+    }
+
     fn sweep(&self, now: i64) {
         self.block().sweep(at(now), &|ended| self.log(ended.sequence, ended.seat, Event::Ended));
     }
@@ -129,11 +173,22 @@ impl Model {
                         assert_eq!(owner.replace(*patient), None, "one seat, one owner");
                     }
                     Event::Confirmed => assert!(owner.is_some()),
+                    Event::Resized { .. } => {}
                     Event::Ended => assert!(owner.take().is_some(), "a seat ends once"),
                 }
             }
             let record = records[usize::from(seat)];
             assert_eq!(owner, (!record.is_free()).then(|| record.patient()));
+        }
+        let (mut live, mut usable) = (0, u32::try_from(self.seats.len()).unwrap());
+        for (_, _, event) in &history {
+            match event {
+                Event::Claimed { .. } => live += 1,
+                Event::Ended => live -= 1,
+                Event::Resized { seats } => usable = *seats,
+                Event::Confirmed => {}
+            }
+            assert!(live <= usable, "at every sequence the live seats are usable ones");
         }
     }
 }
@@ -273,6 +328,141 @@ fn a_dead_hold_is_swept_by_a_claim_or_confirmed_but_not_both() {
         one_hold,
         &[|model, held| model.confirm(held, EARLY), |model, _| model.claim(2, LATE, false).map(|_| true)],
         |_, answers| assert_eq!(wins(answers), 1),
+    );
+}
+
+#[test]
+fn a_withdrawal_wins_over_a_confirmation_and_gives_the_seat_to_one_claimant() {
+    explore(
+        "withdraw + confirm + claim",
+        1,
+        one_hold,
+        &[
+            |model, held| model.cancel(held).map(|()| true),
+            |model, held| model.confirm(held, EARLY),
+            |model, _| model.claim(2, EARLY, false).map(|_| true),
+        ],
+        |model, answers| {
+            assert_eq!(answers[0], Ok(true));
+            assert_eq!(model.block().word().live().total() == 1, answers[2].is_ok());
+        },
+    );
+}
+
+#[test]
+fn after_a_stop_nothing_is_accepted_and_nobody_is_missed() {
+    explore(
+        "stop + claim",
+        2,
+        one_booking,
+        &[
+            |model, _| match model.stop() {
+                1 => Ok(false),
+                2 => Ok(true),
+                other => panic!("{other} are in the block"),
+            },
+            |model, _| model.claim(2, EARLY, true).map(|_| true),
+        ],
+        |_, answers| {
+            // Whoever got in was seen; whoever was not seen was told.
+            assert_eq!(answers[0], Ok(answers[1].is_ok()));
+            assert!(answers[1].is_ok() || answers[1] == Err(Code::Stopped));
+        },
+    );
+}
+
+#[test]
+fn a_stop_between_two_claims_counts_all_of_them() {
+    explore(
+        "stop + claim + claim",
+        2,
+        |_| (),
+        &[
+            |model, ()| {
+                let seen = model.stop();
+                assert_eq!(seen, model.stop(), "what was seen is all there is");
+                Ok(true)
+            },
+            |model, ()| model.claim(1, EARLY, true).map(|_| true),
+            |model, ()| model.claim(2, EARLY, true).map(|_| true),
+        ],
+        |model, answers| {
+            let live = model.block().word().live().total() as usize;
+            assert_eq!(live, answers[1..].iter().filter(|answer| answer.is_ok()).count());
+        },
+    );
+}
+
+#[test]
+fn while_somebody_waits_no_claim_is_accepted() {
+    explore(
+        "waiting + claim",
+        1,
+        |_| (),
+        &[
+            |model, ()| {
+                model.block().set_flag(Flag::Waiting, true);
+                Ok(model.block().word().live().total() == 1)
+            },
+            |model, ()| model.claim(1, EARLY, true).map(|_| true),
+        ],
+        |_, answers| {
+            assert_eq!(answers[0], Ok(answers[1].is_ok()));
+            assert!(answers[1].is_ok() || answers[1] == Err(Code::Waitlisted));
+        },
+    );
+}
+
+#[test]
+fn a_claim_and_a_reduction_agree_on_the_usable_seats() {
+    explore(
+        "resize to fewer + claim",
+        2,
+        one_booking,
+        &[|model, _| model.resize(1).map(|()| true), |model, _| model.claim(2, EARLY, true).map(|_| true)],
+        |_, answers| {
+            let allowed = [
+                [Ok(true), Err(Code::SlotFull)],
+                [Ok(true), Err(Code::ConcurrentRequest)],
+                [Err(Code::BelowLive), Ok(true)],
+            ];
+            assert!(allowed.iter().any(|pair| pair == answers), "{answers:?}");
+        },
+    );
+}
+
+#[test]
+fn a_reduction_among_a_claim_and_a_return() {
+    explore(
+        "resize to fewer + claim + cancel",
+        2,
+        one_booking,
+        &[
+            |model, _| model.resize(1).map(|()| true),
+            |model, _| model.claim(2, EARLY, true).map(|_| true),
+            |model, held| model.cancel(held).map(|()| true),
+        ],
+        |_, answers| assert_eq!(answers[2], Ok(true)),
+    );
+}
+
+#[test]
+fn an_increase_is_seen_by_the_next_claim() {
+    explore(
+        "resize to one + back to two + claim",
+        2,
+        |model| {
+            model.resize(1).unwrap();
+            one_booking(model)
+        },
+        &[|model, _| model.resize(2).map(|()| true), |model, _| model.claim(2, EARLY, true).map(|_| true)],
+        |model, answers| {
+            assert_eq!(answers[0], Ok(true));
+            assert!(matches!(answers[1], Ok(true) | Err(Code::SlotFull | Code::ConcurrentRequest)));
+            if answers[1].is_err() {
+                model.claim(2, EARLY, true).unwrap();
+            }
+        },
     );
 }
 

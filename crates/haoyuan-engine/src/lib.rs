@@ -83,6 +83,7 @@ mod settle;
 mod suspension;
 mod waiting;
 mod hospital;
+mod resize;
 mod publish;
 mod search;
 mod audit;
@@ -98,6 +99,7 @@ pub use limits::Limits;
 pub use portfolio::LiveBooking;
 pub use publish::{PublishError, SessionView};
 pub use replay::{Part, ReplayError};
+pub use resize::Resized;
 pub use suspension::Suspension;
 
 /// Whether this processor has the 128-bit compare-and-swap that makes decisions lock-free.

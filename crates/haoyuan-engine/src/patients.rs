@@ -26,7 +26,7 @@
     reason = "fields of packed entries are narrower than their types"
 )]
 
-use crate::sync::{AtomicU64, AtomicU128, Ordering};
+use crate::sync::{AtomicU64, AtomicU128, Ordering, pause};
 use crossbeam::utils::{Backoff, CachePadded};
 use haoyuan_core::ids::{BookingId, PatientKey};
 
@@ -253,7 +253,7 @@ impl Patients {
             if let Some(gate) = self.lock(number) {
                 return gate;
             }
-            backoff.snooze();
+            pause(&backoff);
         }
     }
 

@@ -130,6 +130,17 @@ fn hash_of(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
+fn hash_of_tree(tree: &PoolTree) -> u64 {
+    hash_of((tree.capacity(), tree.seats(), tree.nodes(), tree.routes()))
+}
+
+impl Admin {
+    /// The number of a tree, which is stored if it is new; `None` if there is no room.
+    pub(crate) fn shape(&mut self, tree: &PoolTree, table: &[OnceLock<PoolTree>]) -> Option<u32> {
+        self.trees.number(tree, hash_of_tree(tree), table)
+    }
+}
+
 /// Sessions by day and time, for searching.
 #[derive(Default)]
 pub(crate) struct Calendar {
@@ -183,10 +194,7 @@ impl<T: Trace> Engine<T> {
                 .ok_or(PublishError::Full("shapes"))?;
             let shapes = trees
                 .iter()
-                .map(|tree| {
-                    let hash = hash_of((tree.capacity(), tree.nodes(), tree.routes()));
-                    admin.trees.number(tree, hash, &self.trees).ok_or(PublishError::Full("shapes"))
-                })
+                .map(|tree| admin.shape(tree, &self.trees).ok_or(PublishError::Full("shapes")))
                 .collect::<Result<Vec<u32>, _>>()?;
             let id = SessionId::new(number).ok_or(PublishError::Full("sessions"))?;
             let publication = Publication { id, plan, books };
@@ -218,7 +226,7 @@ impl<T: Trace> Engine<T> {
         let mut before = 0;
         for ((place, shape), tree) in (laid.first_block..).zip(&laid.shapes).zip(laid.trees) {
             self.rows[place as usize].assign(number, *shape, before);
-            before += u16::from(tree.capacity());
+            before += u16::from(tree.seats());
         }
         let whole = matches!(plan.blocks, Blocks::WholeSession(_));
         self.sessions[id.index()].publish(session, whole, laid.first_seat, laid.first_block, laid.rules);

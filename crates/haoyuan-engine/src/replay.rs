@@ -16,6 +16,7 @@ use crate::seat::{Occupant, Seat, State};
 use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, PatientKey, Sequence, SessionId, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::{Blocks, Plan, Session};
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::Refusal;
 use haoyuan_core::request::{Settle, Settled, Wish};
 use haoyuan_core::word::{Operation, Word};
@@ -43,6 +44,13 @@ pub enum ReplayError {
         /// The place of the fact in its block.
         sequence: Sequence,
     },
+    /// The pool tree of a change of usable seats does not fit its block.
+    Resized {
+        /// The block.
+        block: BlockId,
+        /// The place of the change in its block.
+        sequence: Sequence,
+    },
     /// The engine was opened with limits that are too small; the limit to raise is named.
     Full(&'static str),
     /// A session of a snapshot could not be published.
@@ -58,6 +66,9 @@ impl fmt::Display for ReplayError {
             }
             Self::Conflict { booking, sequence } => {
                 write!(f, "fact {} of booking {booking} does not fit its seat", sequence.0)
+            }
+            Self::Resized { block, sequence } => {
+                write!(f, "the pools of fact {} do not fit block {block}", sequence.0)
             }
             Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
             Self::Session(reason) => f.write_str(reason),
@@ -362,7 +373,7 @@ impl<T: Trace> Engine<T> {
                 sink(Part::Session { plan: Box::new(plan), at: view.published });
             }
         }
-        self.visit_blocks(|block, word, records| {
+        self.visit_blocks(|block, word, records, _| {
             if word.sequence().0 > 0 {
                 let seats = records.iter().map(|r| (r.bits(), self.owner(*r))).collect();
                 sink(Part::Block { block: block.get(), word: word.without_flags().bits(), seats });
@@ -416,7 +427,7 @@ impl<T: Trace> Engine<T> {
         Ok(())
     }
 
-    /// The state as canonical bytes, for a state hash: sessions, words, seats with their owners' keys, and tickets. The same
+    /// The state as canonical bytes, for a state hash: sessions, words, minima and caps, seats with their owners' keys, and tickets. The same
     /// live, after replay and after a snapshot; independent of the order in which patients came. Expects that no command
     /// is under way.
     pub fn canonical(&self, mut sink: impl FnMut(&[u8])) {
@@ -427,9 +438,13 @@ impl<T: Trace> Engine<T> {
             sink(&view.time.from.ms().to_le_bytes());
             sink(&view.time.to.ms().to_le_bytes());
         }
-        self.visit_blocks(|block, word, records| {
+        self.visit_blocks(|block, word, records, tree| {
             sink(&block.get().to_le_bytes());
             sink(&word.without_flags().bits().to_le_bytes());
+            sink(&[tree.capacity()]);
+            for node in tree.nodes() {
+                sink(&[node.guarantee, node.cap.unwrap_or(u8::MAX)]);
+            }
             for record in records {
                 sink(&record.of(0).bits().to_le_bytes());
                 sink(&self.owner(*record).unwrap_or(0).to_le_bytes());
@@ -455,12 +470,12 @@ impl<T: Trace> Engine<T> {
         if record.is_free() { None } else { self.patients.key(record.patient()).map(PatientKey::get) }
     }
 
-    fn visit_blocks(&self, mut visit: impl FnMut(BlockId, Word, &[Seat])) {
+    fn visit_blocks(&self, mut visit: impl FnMut(BlockId, Word, &[Seat], &PoolTree)) {
         for row in self.sessions.iter().map_while(crate::sessions::SessionCell::read) {
             for id in row.blocks().filter_map(BlockId::new) {
-                if let Some((block, _)) = self.block(id, &row) {
+                if let Some((block, tree)) = self.block(id, &row) {
                     let (word, records) = block.records();
-                    visit(id, word, &records);
+                    visit(id, word, &records, tree);
                 }
             }
         }

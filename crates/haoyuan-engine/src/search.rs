@@ -96,7 +96,7 @@ impl<T: Trace> Engine<T> {
                 (None, None) => continue,
             };
             let (live, capacity) = (view.live.total(), u32::from(now.tree().capacity()));
-            if live >= capacity || view.word.has_flags() {
+            if live >= capacity || view.word.is_shut() {
                 continue;
             }
             let load = match query.order {
@@ -178,7 +178,9 @@ impl<T: Trace> Engine<T> {
             }
         }
         let target = self.target_in(slot, *row)?;
-        Some((u8::try_from(target.range.len()).ok()?, target.live(at)))
+        let seats = u8::try_from(target.range.len()).ok()?;
+        // What is blocked in a session that is one block is blocked at no particular time.
+        Some((if row.whole() { seats } else { target.tree.capacity() }, target.live(at)))
     }
 }
 

@@ -115,9 +115,11 @@ impl<T: Trace> Engine<T> {
                 return Ok(());
             }
             // The view's counters do not count this hold, because it is due: the claim is decided once more.
-            let again = retest
-                && !view.word.has_flags()
-                && tree.decide_at(view.live, record.node(), row.offset(at)).is_ok();
+            let again = retest && !view.word.is_shut() && {
+                // Of a block whose tree was replaced, the present one; the exchange of the word shows that it still is.
+                let tree = if view.word.has_flags() { self.tree_now(booking.block(), tree) } else { tree };
+                tree.decide_at(view.live, record.node(), row.offset(at)).is_ok()
+            };
             if again { Ok(()) } else { Err(Refusal::plain(Code::HoldExpired)) }
         };
         let done = block.confirm(booking.seat().get(), booking.sequence(), at, check, gone)?;

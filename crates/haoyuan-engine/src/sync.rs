@@ -6,6 +6,17 @@
 
 pub(crate) use std::sync::atomic::Ordering;
 
+/// Waits a moment for what another thread is doing.
+pub(crate) fn pause(backoff: &crossbeam::utils::Backoff) {
+    if cfg!(loom) {
+        // loom lets the others run; it would explore a loop that only spins for ever.
+        #[cfg(loom)]
+        loom::thread::yield_now();
+    } else {
+        backoff.snooze();
+    }
+}
+
 #[cfg(not(loom))]
 pub(crate) use {portable_atomic::AtomicU128, std::sync::atomic::AtomicU64};
 

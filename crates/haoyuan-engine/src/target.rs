@@ -14,8 +14,9 @@ use haoyuan_core::pool::{Denial, Permit, PoolTree};
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::Availability;
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_core::word::Flag;
+use haoyuan_core::word::{Flag, Word};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// A slot that was asked for: enough of it to refuse.
 #[derive(Clone, Copy)]
@@ -40,12 +41,38 @@ pub(crate) struct Target<'a> {
     pub(crate) row: SessionRow,
     pub(crate) block_id: BlockId,
     pub(crate) block: Block<'a>,
+    pub(crate) cell: &'a Row,
+    pub(crate) trees: &'a [OnceLock<PoolTree>],
+    /// The tree when the slot was resolved; [`Target::tree_at`] is the one that decides.
     pub(crate) tree: &'a PoolTree,
     /// The seats of the slot within the block.
     pub(crate) range: Range<u8>,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// The tree that decides at a word of the block, which was loaded after the slot was resolved.
+    ///
+    /// A word without flags is of a block whose tree was never replaced. Otherwise the tree is looked up after the word, and
+    /// is the right one if the word is found unchanged afterwards: a tree is replaced only while its word is frozen, and
+    /// with a transition.
+    #[inline(always)]
+    pub(crate) fn tree_at(&self, word: Word) -> &'a PoolTree {
+        if word.has_flags() { self.tree_anew() } else { self.tree }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tree_anew(&self) -> &'a PoolTree {
+        self.trees.get(self.cell.shape() as usize).and_then(OnceLock::get).unwrap_or(self.tree)
+    }
+
+    /// Whether a refusal over this view stands by itself: it linearizes at the load of its word. Otherwise seats or the tree
+    /// were looked at, too, and it stands only if the word did not change meanwhile.
+    #[inline(always)]
+    fn stands(&self, view: &View) -> bool {
+        !(self.row.whole() || view.word.has_flags()) || self.block.word() == view.word
+    }
+
     /// The block's rules alone, over a view.
     #[inline(always)]
     pub(crate) fn decide(
@@ -64,10 +91,11 @@ impl Target<'_> {
                 return Err(Refusal::plain(Code::ConcurrentRequest));
             }
         }
-        match self.tree.decide(view.live, class, channel, self.row.offset(at)) {
+        let tree = self.tree_at(view.word);
+        match tree.decide(view.live, class, channel, self.row.offset(at)) {
             Ok(permit) if view.word.has_flags() => self.admit(view, permit, at, queue),
             Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.refuse(view, denial, at)),
+            Err(denial) => Err(self.refuse(view, tree, denial, at)),
         }
     }
 
@@ -87,12 +115,12 @@ impl Target<'_> {
 
     #[cold]
     #[inline(never)]
-    fn refuse(&self, view: &View, denial: Denial, at: Instant) -> Refusal {
+    fn refuse(&self, view: &View, tree: &PoolTree, denial: Denial, at: Instant) -> Refusal {
         // In a whole-session block the slot can be full before the session is.
         if self.row.whole() && denial.code > Code::SlotFull && !self.block.has_free(view, &self.range, at) {
             return refuse_by_block(Code::SlotFull);
         }
-        refuse(self.tree, &self.row, denial, at)
+        refuse(tree, &self.row, denial, at)
     }
 
     /// Whether the block would accept a claim; reads only.
@@ -106,16 +134,11 @@ impl Target<'_> {
     ) -> Result<(View, Permit), Refusal> {
         loop {
             let view = self.block.view(at);
-            let decided = self.decide(&view, class, channel, at, queue);
-            if !self.row.whole() {
-                return decided.map(|permit| (view, permit));
+            let mut decided = self.decide(&view, class, channel, at, queue).map(|permit| (view, permit));
+            if self.row.whole() && decided.is_ok() && !self.block.has_free(&view, &self.range, at) {
+                decided = Err(refuse_by_block(Code::SlotFull));
             }
-            let decided = decided.and_then(|permit| {
-                let free = self.block.has_free(&view, &self.range, at);
-                if free { Ok((view, permit)) } else { Err(refuse_by_block(Code::SlotFull)) }
-            });
-            // Linearizes at the load of the word only if no seat changed while they were looked at.
-            if decided.is_ok() || self.block.word() == view.word {
+            if decided.is_ok() || self.stands(&view) {
                 return decided;
             }
         }
@@ -125,14 +148,15 @@ impl Target<'_> {
         loop {
             let view = self.block.view(at);
             let live = u8::try_from(view.live.total()).unwrap_or(u8::MAX);
-            let mut answer = Availability { free: 0, capacity: self.tree.capacity(), live, refusal: None };
+            let tree = self.tree_at(view.word);
+            let mut answer = Availability { free: 0, capacity: tree.capacity(), live, refusal: None };
             match self.probe_view(&view, class, channel, at) {
                 Err(refusal) => answer.refusal = Some(refusal),
                 Ok(most) => {
-                    answer.free = self.tree.free(view.live, class, channel, self.row.offset(at), most);
+                    answer.free = tree.free(view.live, class, channel, self.row.offset(at), most);
                 }
             }
-            if !self.row.whole() || self.block.word() == view.word {
+            if self.stands(&view) {
                 return answer;
             }
         }
@@ -142,7 +166,7 @@ impl Target<'_> {
     fn probe_view(&self, view: &View, class: Class, channel: Channel, at: Instant) -> Result<u8, Refusal> {
         let _permit = self.decide(view, class, channel, at, Queue::Behind)?;
         if !self.row.whole() {
-            return Ok(self.tree.capacity());
+            return Ok(self.tree.seats());
         }
         let seats = self.range.len();
         let live = self.block.count_live(self.range.clone(), at) as usize;

@@ -7,11 +7,12 @@ use haoyuan_core::ids::{
 use haoyuan_core::instant::{Day, HOUR, Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
-use haoyuan_core::refusal::{Code, Refusal, Retry};
+use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Standing, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
-use haoyuan_engine::{Engine, Limits, Suspension};
+use haoyuan_engine::{Change, Engine, Fact, Limits, Resized, Suspension, Trace};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const EIGHT: i64 = 1_772_409_600_000;
@@ -284,4 +285,116 @@ fn a_stop_among_claims_misses_nobody() {
         let audit = engine.audit().unwrap();
         assert_eq!((audit.booked, audit.held), (0, 0));
     }
+}
+
+fn with_seats(engine: &Engine<impl Trace>, slot: SlotRef, seats: u8) -> PoolTree {
+    let tree = engine.tree(slot).unwrap();
+    tree.resized(seats, tree.nodes().to_vec()).unwrap()
+}
+
+#[test]
+fn seats_are_blocked_and_given_back_but_never_those_that_are_taken() {
+    let (engine, session) = engine(&plan(2, 5, false));
+    let here = slot(session, 0);
+    for number in 0..3 {
+        engine.book(&wish(number, here), at(-2 * HOUR)).unwrap();
+    }
+    engine.hold(&wish(3, here), at(-2 * HOUR)).unwrap();
+    let refusal = engine.resize(here, &with_seats(&engine, here, 3), at(-2 * HOUR)).unwrap_err();
+    assert_eq!((refusal.code, refusal.binding), (Code::BelowLive, Binding::Limit(4)));
+    // Nothing was changed by what was refused.
+    assert_eq!(engine.availability(here, Class::Public, Channel::App, at(-2 * HOUR)).unwrap().capacity, 5);
+    // An hour later the hold is dead: three are left, and no fourth gets in.
+    let resized = engine.resize(here, &with_seats(&engine, here, 3), at(-HOUR)).unwrap();
+    assert_eq!((resized.before, resized.capacity, resized.session), (5, 3, session));
+    assert_eq!(code(engine.book(&wish(4, here), at(-HOUR))), Code::SlotFull);
+    assert_eq!(code(engine.hold_past_waitlist(&wish(4, here), at(-HOUR))), Code::SlotFull);
+    let seen = engine.availability(here, Class::Public, Channel::App, at(-HOUR)).unwrap();
+    assert_eq!((seen.capacity, seen.live, seen.free), (3, 3, 0));
+    let loads = engine.load(at(0).day(), None, None, at(-HOUR));
+    assert_eq!(loads.iter().map(|load| load.capacity).collect::<Vec<_>>(), [3, 5]);
+    // The next slot is a block of its own.
+    assert_eq!(engine.availability(slot(session, 1), Class::Public, Channel::App, at(0)).unwrap().free, 5);
+    // More again, up to the seats of the block.
+    engine.resize(here, &with_seats(&engine, here, 5), at(-HOUR)).unwrap();
+    assert_eq!(engine.book(&wish(4, here), at(-HOUR)).unwrap().number, 4);
+    assert!(engine.tree(here).unwrap().resized(6, engine.tree(here).unwrap().nodes().to_vec()).is_err());
+    // The numbers of the next slot begin where they began.
+    assert_eq!(engine.book(&wish(9, slot(session, 1)), at(-HOUR)).unwrap().number, 6);
+    assert_eq!(code(engine.resize(here, &tree(4), at(-HOUR))), Code::PoolsDiffer);
+    engine.audit().unwrap();
+}
+
+#[derive(Default)]
+struct Log(Mutex<Vec<(u32, i32, u8)>>);
+
+impl Trace for Log {
+    fn record(&self, fact: &Fact) {
+        let by = match fact.change {
+            Change::Held | Change::Booked => 1,
+            Change::Confirmed => 0,
+            Change::Cancelled | Change::Expired | Change::Withdrawn => -1,
+        };
+        self.0.lock().unwrap().push((fact.sequence.0, by, 0));
+    }
+
+    fn resized(&self, resized: &Resized, _: &PoolTree, _: Instant) {
+        self.0.lock().unwrap().push((resized.sequence.0, 0, resized.capacity));
+    }
+}
+
+/// At every sequence of the block's history the live seats are usable ones, however claims, returns and changes of the
+/// usable seats meet.
+#[test]
+fn claims_among_changes_of_the_usable_seats_never_exceed_them() {
+    let mut met = 0;
+    for seed in 0..20_u64 {
+        let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+        let session = engine.publish(&plan(1, 8, false), at(-48 * HOUR)).unwrap();
+        let here = slot(session, 0);
+        let met_now = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..2_u64 {
+                let (engine, met) = (&engine, &met_now);
+                scope.spawn(move || {
+                    for step in 0..400_u64 {
+                        let who = person(seed + thread * 1_000 + step % 7);
+                        let wish = Wish { patient: who, ..wish(0, here) };
+                        match engine.book(&wish, at(-HOUR)) {
+                            Ok(grant) => {
+                                let settle = Settle { patient: who, booking: grant.booking, key: None };
+                                if step % 3 > 0 {
+                                    let _ = engine.cancel(&settle, at(-HOUR));
+                                }
+                            }
+                            Err(refusal) if refusal.code == Code::ConcurrentRequest => {
+                                met.fetch_add(1, Ordering::Relaxed);
+                            }
+                            Err(_) => {
+                                for occupant in engine.occupants(here, at(-HOUR)).unwrap() {
+                                    let _ = engine.withdraw(occupant.booking, at(-HOUR));
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+            for step in 0..200_u8 {
+                let tree = with_seats(&engine, here, 1 + step % 8);
+                let _ = engine.resize(here, &tree, at(-HOUR));
+            }
+        });
+        met += met_now.into_inner();
+        engine.audit().unwrap();
+        let mut history = std::mem::take(&mut *engine.trace().0.lock().unwrap());
+        history.sort_unstable();
+        let (mut live, mut usable) = (0_i32, 8_i32);
+        for ((sequence, by, seats), expected) in history.into_iter().zip(1..) {
+            assert_eq!(sequence, expected, "the history has no gap");
+            live += by;
+            usable = if seats > 0 { i32::from(seats) } else { usable };
+            assert!((0..=usable).contains(&live), "{live} of {usable} at {sequence}, seed {seed}");
+        }
+    }
+    println!("{met} claims were told to ask again");
 }

@@ -1,8 +1,8 @@
 //! Replaying facts, and snapshots, give the state that the decisions gave.
 
 use haoyuan_core::ids::{
-    DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SlotIndex,
-    SlotRef, TicketId,
+    BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId,
+    SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{HOUR, Instant};
 use haoyuan_core::plan::{Blocks, Plan, Session};
@@ -11,7 +11,7 @@ use haoyuan_core::refusal::Refusal;
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
-use haoyuan_engine::{Command, Engine, Fact, Limits, Part, Publication, ReplayError, Trace};
+use haoyuan_engine::{Command, Engine, Fact, Limits, Part, Publication, ReplayError, Resized, Trace};
 use std::sync::Mutex;
 
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ enum Line {
     Repeated(Settle, Settled),
     Ticket(Ticket, Instant),
     Published(Box<Plan>, Instant),
+    Resized(Resized, Box<PoolTree>),
 }
 
 #[derive(Default)]
@@ -52,6 +53,30 @@ impl Trace for Log {
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         for session in sessions {
             self.push(Line::Published(Box::new(session.plan.clone()), at));
+        }
+    }
+
+    fn resized(&self, resized: &Resized, tree: &PoolTree, _: Instant) {
+        self.push(Line::Resized(*resized, Box::new(tree.clone())));
+    }
+}
+
+/// What the hospital does now and then: withdraws, offers, stops for a moment, blocks seats.
+fn hospital(engine: &Engine<Log>, deed: i64, slot: SlotRef, latest: Option<BookingId>, now: Instant) {
+    match deed {
+        0 => drop(latest.map(|booking| engine.withdraw(booking, now))),
+        1 => {
+            let patient = PatientKey::new(40).unwrap();
+            let (class, channel) = (Class::Public, Channel::Window);
+            let wish = Wish { patient, slot, class, channel, ticket: None, key: None };
+            let _ = engine.offer(&wish, now.plus(HOUR), now);
+        }
+        2 | 3 => engine.set_stopped(slot, deed == 2).unwrap(),
+        _ => {
+            let tree = engine.tree(slot).unwrap();
+            let capacity = if tree.capacity() == 3 { 2 } else { 3 };
+            let smaller = tree.resized(capacity, tree.nodes().to_vec()).unwrap();
+            let _ = engine.resize(slot, &smaller, now);
         }
     }
 }
@@ -113,9 +138,14 @@ fn morning(engine: &Engine<Log>) {
         };
         engine.issue_ticket(&ticket, at(-9 * HOUR)).unwrap();
     }
-    let mut bookings = Vec::new();
+    let mut bookings: Vec<(PatientKey, BookingId)> = Vec::new();
     for step in 0..4_000_i64 {
         let now = at(-8 * HOUR + step * 5_000);
+        if step % 20 == 0 {
+            let latest = bookings.last().map(|(_, booking)| *booking);
+            let slot = SlotRef { session: sessions[0], slot: SlotIndex::new(0).unwrap() };
+            hospital(engine, step / 20 % 6, slot, latest, now);
+        }
         let number = u128::from(draw(12)) + 1;
         let patient = PatientKey::new(number).unwrap();
         let key = if draw(3) == 0 { IdempotencyKey::new(u128::from(draw(400))) } else { None };
@@ -151,6 +181,9 @@ fn replayed(lines: &[Line]) -> Engine {
             Line::Refused(command, refusal) => engine.replay_refused(command, refusal).unwrap(),
             Line::Repeated(settle, settled) => engine.replay_repeated(settle, settled).unwrap(),
             Line::Ticket(ticket, at) => engine.issue_ticket(ticket, *at).unwrap(),
+            Line::Resized(resized, tree) => {
+                assert_eq!(engine.replay_resized(resized.block, resized.sequence, tree), Ok(true));
+            }
             Line::Published(plan, at) => {
                 engine.publish(plan, *at).unwrap();
             }
@@ -220,6 +253,9 @@ fn a_snapshot_and_what_came_after_it_give_the_same_state() {
                 Line::Refused(command, refusal) => restored.replay_refused(command, refusal).unwrap(),
                 Line::Repeated(settle, settled) => restored.replay_repeated(settle, settled).unwrap(),
                 Line::Ticket(ticket, at) => restored.issue_ticket(ticket, *at).unwrap(),
+                Line::Resized(resized, tree) => {
+                    assert_eq!(restored.replay_resized(resized.block, resized.sequence, tree), Ok(true));
+                }
                 Line::Published(plan, at) => {
                     restored.publish(plan, *at).unwrap();
                 }

@@ -22,6 +22,9 @@ pub struct Names {
     pub commands: Vec<String>,
     /// The carried fractions of reserves.
     pub ledger: CarryLedger,
+    /// The number of the last event of the hospital's day.
+    #[serde(default)]
+    pub day: u32,
 }
 
 /// Why names, plans or parts could not be taken up.
@@ -37,12 +40,15 @@ pub enum NamesError {
     Part(ReplayError),
     /// The engine is opened with limits that are too small; the limit to raise is named.
     Full(&'static str),
+    /// An event of the hospital's day does not follow those before it, or is not understood.
+    Day(String),
 }
 
 impl fmt::Display for NamesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(malformed) => write!(f, "a recorded command is not understood: {malformed}"),
+            Self::Day(reason) => f.write_str(reason),
             Self::Ledger(reason) => write!(f, "the carry ledger is not understood: {reason}"),
             Self::Publish(error) => error.fmt(f),
             Self::Part(error) => error.fmt(f),
@@ -83,7 +89,7 @@ impl<T: Trace> Platform<T> {
     #[must_use]
     pub fn names(&self) -> Names {
         let admin = self.admin();
-        Names { commands: admin.history.clone(), ledger: admin.ledger().clone() }
+        Names { commands: admin.history.clone(), ledger: admin.ledger().clone(), day: self.day_number() }
     }
 
     /// Takes up the names of a snapshot.
@@ -95,6 +101,7 @@ impl<T: Trace> Platform<T> {
             self.replay_command(command)?;
         }
         self.admin().take_over(names.ledger);
+        *self.day.lock() = names.day;
         Ok(())
     }
 
@@ -126,6 +133,28 @@ impl<T: Trace> Platform<T> {
             Answer::Error(malformed) => Err(NamesError::Command(malformed)),
             _ => Ok(()),
         }
+    }
+
+    /// Takes up an event of the hospital's day that was recorded as `number`: a fact, which asks no rule.
+    ///
+    /// # Errors
+    /// [`NamesError::Day`] if it is not the next one, or no JSON.
+    pub fn replay_day(&self, number: u32, event: &str) -> Result<(), NamesError> {
+        let mut day = self.day.lock();
+        if day.checked_add(1) != Some(number) {
+            return Err(NamesError::Day(format!("event {number} of the day follows event {day}")));
+        }
+        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(event) {
+            return Err(NamesError::Day(format!("event {number} of the day is no JSON: {error}")));
+        }
+        *day = number;
+        Ok(())
+    }
+
+    /// The number of the last event of the hospital's day; 0 before the first.
+    #[must_use]
+    pub fn day_number(&self) -> u32 {
+        *self.day.lock()
     }
 
     /// Publishes a session with the plan that was worked out for it, and enters `books` (of

@@ -35,6 +35,8 @@ pub struct Platform<T: Trace = ()> {
     /// Replaced as a whole, so that readers never wait for a file to be read.
     directory: RwLock<Arc<Directory>>,
     admin: Mutex<Admin>,
+    /// The number of the last event of the hospital's day.
+    pub(crate) day: Mutex<u32>,
 }
 
 impl<T: Trace> std::fmt::Debug for Platform<T> {
@@ -71,6 +73,7 @@ impl<T: Trace> Platform<T> {
             ceiling,
             directory: RwLock::default(),
             admin: Mutex::default(),
+            day: Mutex::default(),
         }
     }
 

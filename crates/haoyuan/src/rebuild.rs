@@ -67,8 +67,13 @@ pub fn rebuild(
         let beside = state::load(&platform, &snapshot.state).map_err(Error::Snapshot)?;
         recorder.restore(beside);
     }
-    let (assembler, looked_past) = (Assembler::default(), Vec::new());
-    let mut replay = Replay { platform: &platform, recorder: &recorder, assembler, looked_past };
+    let mut replay = Replay {
+        platform: &platform,
+        recorder: &recorder,
+        assembler: Assembler::default(),
+        day: Assembler::default(),
+        looked_past: Vec::new(),
+    };
     let mut kinds = [0; kind::WORDS.len()];
     while let Some(recovered) = recovery.next()? {
         let (record, segment) = (recovered.record, recovered.segment);
@@ -86,6 +91,8 @@ struct Replay<'a> {
     platform: &'a Platform<Arc<Recorder>>,
     recorder: &'a Recorder,
     assembler: Assembler,
+    /// Parts of the day have an order of their own, and other records may stand between them.
+    day: Assembler,
     looked_past: Vec<(BookingId, Instant)>,
 }
 
@@ -140,6 +147,18 @@ impl Replay<'_> {
                 let Some(bytes) = whole else { return Ok(()) };
                 let administered = Administered::from_bytes(&bytes).map_err(|error| error.to_string())?;
                 self.platform.replay_command(&administered.command).map_err(|error| error.to_string())
+            }
+            Record::Resized(resizing) => {
+                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                let engine = self.platform.engine();
+                engine.replay_resized(resizing.block, resizing.sequence, &tree).map(drop).map_err(replay)
+            }
+            Record::Day(day) => {
+                self.recorder.day_passed(day.sequence);
+                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
+                let Some(bytes) = whole else { return Ok(()) };
+                let event = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+                self.platform.replay_day(day.part.batch, &event).map_err(|error| error.to_string())
             }
         }
     }

@@ -7,10 +7,11 @@
 #![doc = include_str!("../DESIGN.md")]
 
 use haoyuan_core::ids::{
-    BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex, Sequence,
-    SessionId, SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, NodeIndex, PatientKey, SeatIndex,
+    Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::Instant;
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
@@ -46,9 +47,13 @@ pub mod kind {
     pub const PUBLISHED: u8 = 9;
     /// Part of: names, policies or sizes were changed.
     pub const ADMINISTERED: u8 = 10;
+    /// Part of: something happened in the hospital's day.
+    pub const DAY: u8 = 11;
+    /// The usable seats of a block changed.
+    pub const RESIZED: u8 = 12;
 
     /// The words of the kinds, by number from 1.
-    pub const WORDS: [&str; 10] = [
+    pub const WORDS: [&str; 12] = [
         "transition",
         "expiry",
         "refusal",
@@ -59,6 +64,8 @@ pub mod kind {
         "fence",
         "published",
         "administered",
+        "day",
+        "resized",
     ];
 }
 
@@ -168,6 +175,62 @@ pub struct Part<'a> {
     pub bytes: &'a [u8],
 }
 
+/// The block in whose order the events of the hospital's day stand; no published block has this number.
+pub const DAY_BLOCK: u32 = u32::MAX;
+
+/// Part of an event of the hospital's day. Each part has the next place of [`DAY_BLOCK`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayPart<'a> {
+    /// The place among all parts of the day, from 1.
+    pub sequence: u32,
+    /// Whom the event concerns, if it is one patient.
+    pub patient: Option<PatientKey>,
+    /// When.
+    pub at: Instant,
+    /// Who gave the command.
+    pub actor: Actor,
+    /// The number of the event (as `batch`), which part, and of the event as JSON these bytes.
+    pub part: Part<'a>,
+}
+
+/// A change of the usable seats of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resizing<'a> {
+    /// The block.
+    pub block: BlockId,
+    /// The place in its history.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Instant,
+    /// Who gave the command, and why.
+    pub actor: Actor,
+    /// The block's pool tree from then on, as postcard: what [`Resizing::pack`] makes.
+    pub packed: &'a [u8],
+}
+
+impl Resizing<'_> {
+    /// A pool tree as it is written. A tree has at most 16 pools, and is far shorter than an entry can be.
+    #[must_use]
+    pub fn pack(tree: &PoolTree) -> Vec<u8> {
+        postcard::to_allocvec(tree).unwrap_or_default()
+    }
+
+    /// The pool tree.
+    ///
+    /// # Errors
+    /// [`RecordError`]; never for a record that was decoded.
+    pub fn tree(&self) -> Result<PoolTree, RecordError> {
+        let wrong = |reason| RecordError { kind: kind::RESIZED, offset: 0, reason };
+        let (tree, rest) = postcard::take_from_bytes::<PoolTree>(self.packed)
+            .map_err(|_| wrong("the pool tree is not understood"))?;
+        // One spelling: a number that postcard would take in more bytes than needed is not one that was written here.
+        if !rest.is_empty() || Self::pack(&tree) != self.packed {
+            return Err(wrong("the pool tree is not written as it should be"));
+        }
+        Ok(tree)
+    }
+}
+
 /// A record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
@@ -250,6 +313,10 @@ pub enum Record<'a> {
     Published(Part<'a>),
     /// Part of an act of administration; see [`Administered`].
     Administered(Part<'a>),
+    /// Part of an event of the hospital's day.
+    Day(DayPart<'a>),
+    /// The usable seats of a block changed.
+    Resized(Resizing<'a>),
 }
 
 /// An act of administration: a command of the JSON language.
@@ -293,6 +360,8 @@ impl Administered {
 /// How many bytes of a part fit into one entry beside its front.
 pub(crate) const PART_MAX: usize = haoyuan_journal::PAYLOAD_MAX - PART_FRONT;
 const PART_FRONT: usize = 1 + 4 + 2 + 2;
+/// The same for a part of the day: the instant and the actor stand before it.
+pub(crate) const DAY_PART_MAX: usize = PART_MAX - 6 - 19;
 
 // ---- flags
 
@@ -397,6 +466,8 @@ impl Record<'_> {
             }
             Self::Published(part) => return part_entry(kind::PUBLISHED, part),
             Self::Administered(part) => return part_entry(kind::ADMINISTERED, part),
+            Self::Day(day) => return day_entry(day),
+            Self::Resized(resizing) => return resized_entry(resizing),
         };
         Entry { place, patient: patient.map(PatientKey::get), kind, payload: w.payload() }
     }
@@ -451,6 +522,31 @@ fn part_entry(kind: u8, part: &Part<'_>) -> Entry {
     let bytes = [front.bytes(), &part.bytes[..part.bytes.len().min(PART_MAX)]].concat();
     let payload = Payload::new(&bytes).expect("a part is cut to what fits");
     Entry { place: None, patient: None, kind, payload }
+}
+
+fn day_entry(day: &DayPart<'_>) -> Entry {
+    let mut front = Writer::new();
+    front.byte(LAYOUT);
+    front.instant(day.at);
+    front.actor(&day.actor);
+    front.put(&day.part.batch.to_le_bytes());
+    front.put(&day.part.part.to_le_bytes());
+    front.put(&day.part.parts.to_le_bytes());
+    let bytes = [front.bytes(), &day.part.bytes[..day.part.bytes.len().min(DAY_PART_MAX)]].concat();
+    let payload = Payload::new(&bytes).expect("a part is cut to what fits");
+    let place = Some(Place { block: DAY_BLOCK, sequence: day.sequence });
+    Entry { place, patient: day.patient.map(PatientKey::get), kind: kind::DAY, payload }
+}
+
+fn resized_entry(resizing: &Resizing<'_>) -> Entry {
+    let mut front = Writer::new();
+    front.byte(LAYOUT);
+    front.instant(resizing.at);
+    front.actor(&resizing.actor);
+    let bytes = [front.bytes(), &resizing.packed[..resizing.packed.len().min(DAY_PART_MAX)]].concat();
+    let payload = Payload::new(&bytes).expect("a pool tree is cut to what fits");
+    let place = Some(Place { block: resizing.block.get(), sequence: resizing.sequence.0 });
+    Entry { place, patient: None, kind: kind::RESIZED, payload }
 }
 
 const NOT_ASKED: u8 = 1 << 7;
@@ -567,15 +663,15 @@ impl<'a> Record<'a> {
     /// [`RecordError`] with the offset and the reason.
     pub fn decode(entry: EntryRef<'a>) -> Result<Self, RecordError> {
         let mut r = Reader { kind: entry.kind, all: entry.payload, at: 0 };
-        let is_transition = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY);
-        if entry.place.is_some() != is_transition {
-            return Err(r.error("only a transition has a place in a block, and each has one"));
+        let is_placed = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY | kind::DAY | kind::RESIZED);
+        if entry.place.is_some() != is_placed {
+            return Err(r.error("only a transition or an event of the day has a place, and each has one"));
         }
         let named = matches!(
             entry.kind,
             kind::TRANSITION | kind::REFUSAL | kind::REPEATED | kind::TICKET | kind::AGAIN
         );
-        if entry.patient.is_some() != named {
+        if entry.patient.is_some() != named && entry.kind != kind::DAY {
             return Err(
                 r.error("the patient is missing, or there is one although the record concerns nobody")
             );
@@ -635,8 +731,25 @@ impl<'a> Record<'a> {
                 let session = r.session()?;
                 Self::Fence { session, node, at: r.instant()?, seats: r.short("seats have 32 bits")? }
             }
-            (kind::PUBLISHED, _) => Self::Published(r.part()?),
-            (kind::ADMINISTERED, _) => Self::Administered(r.part()?),
+            (kind::PUBLISHED, _) => Self::Published(r.part(PART_MAX)?),
+            (kind::ADMINISTERED, _) => Self::Administered(r.part(PART_MAX)?),
+            (kind::DAY, _) => {
+                let place = entry.place.filter(|place| place.block == DAY_BLOCK && place.sequence > 0);
+                let Place { sequence, .. } = place.ok_or(r.error("this is no place of the day"))?;
+                let (at, actor) = (r.instant()?, r.actor()?);
+                Self::Day(DayPart { sequence, patient, at, actor, part: r.part(DAY_PART_MAX)? })
+            }
+            (kind::RESIZED, _) => {
+                let place = entry.place.filter(|place| place.sequence > 0);
+                let Place { block, sequence } = place.ok_or(r.error("this is no place of a block"))?;
+                let block = BlockId::new(block).ok_or(r.error("there is no such block"))?;
+                let (at, actor) = (r.instant()?, r.actor()?);
+                let packed = &r.all[r.at..];
+                r.at = r.all.len();
+                let resizing = Resizing { block, sequence: Sequence(sequence), at, actor, packed };
+                resizing.tree()?;
+                Self::Resized(resizing)
+            }
             _ => return Err(r.error("there is no such kind; a newer version may have written it")),
         };
         if r.at < r.all.len() {
@@ -676,7 +789,7 @@ fn read_transition(
     if !own_grant && granted == place.sequence {
         return Err(r.error("the sequence of its own grant is not written"));
     }
-    let block = haoyuan_core::ids::BlockId::new(place.block).ok_or(r.error("there is no such block"))?;
+    let block = BlockId::new(place.block).ok_or(r.error("there is no such block"))?;
     let booking = BookingId::new(BookingId::pack(block, seat, Sequence(granted)).get())
         .ok_or(r.error("this is no booking"))?;
     let ticket = r.ticket(flags & TICKET != 0)?;
@@ -1020,13 +1133,13 @@ impl<'a> Reader<'a> {
         Ok(Actor { role, id, contact, reason })
     }
 
-    fn part(&mut self) -> Result<Part<'a>, RecordError> {
+    fn part(&mut self, most: usize) -> Result<Part<'a>, RecordError> {
         let (batch, part, parts) = (self.u32()?, self.u16()?, self.u16()?);
         if part >= parts {
             return Err(self.error("a batch has no such part"));
         }
         let bytes = &self.all[self.at..];
-        if bytes.len() > PART_MAX || (part + 1 < parts && bytes.len() != PART_MAX) {
+        if bytes.len() > most || (part + 1 < parts && bytes.len() != most) {
             return Err(self.error("only the last part of a batch is shorter than a part can be"));
         }
         self.at = self.all.len();

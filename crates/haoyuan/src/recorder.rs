@@ -6,15 +6,18 @@
 //!
 //! Before a journal is attached the recorder is silent: that is how a recovery replays through the same engine.
 
-use crate::record::{Administered, PART_MAX, Part, Record, Transition, kind, transition_entry};
+use crate::record::{
+    Administered, DAY_PART_MAX, DayPart, PART_MAX, Part, Record, Resizing, Transition, kind, transition_entry,
+};
 use crate::state::{Beside, Published};
-use haoyuan_core::ids::{NodeIndex, SessionId};
+use haoyuan_core::ids::{NodeIndex, PatientKey, SessionId};
 use haoyuan_core::instant::{Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan};
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Command, Fact, Publication, Trace, Unnamed};
+use haoyuan_engine::{Command, Fact, Publication, Resized, Trace, Unnamed};
 use haoyuan_journal::{Entry, Journal};
 use haoyuan_platform::actor;
 use parking_lot::Mutex;
@@ -70,6 +73,8 @@ pub struct Recorder {
     /// How many policy commands were accepted.
     policies: AtomicU32,
     fences: Mutex<Fences>,
+    /// The last place that a part of the hospital's day took.
+    day: Mutex<u32>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -122,6 +127,7 @@ impl Recorder {
             next_batch: Mutex::new(0),
             policies: AtomicU32::new(0),
             fences: Mutex::default(),
+            day: Mutex::default(),
         }
     }
 
@@ -155,12 +161,7 @@ impl Recorder {
         let mut next = self.next_batch.lock();
         let batch = *next;
         *next = batch.wrapping_add(1);
-        // A line of the command language is shorter than 65,535 parts; a plan much more so.
-        let parts = u16::try_from(bytes.len().div_ceil(PART_MAX).max(1)).unwrap_or(u16::MAX);
-        for part in 0..parts {
-            let from = usize::from(part) * PART_MAX;
-            let bytes = &bytes[from..bytes.len().min(from + PART_MAX)];
-            let part = Part { batch, part, parts, bytes };
+        for part in cut(batch, bytes, PART_MAX) {
             let record =
                 if kind == kind::PUBLISHED { Record::Published(part) } else { Record::Administered(part) };
             Self::append(journal, record.to_entry());
@@ -173,6 +174,11 @@ impl Recorder {
             // Relaxed: written under the host's administration lock.
             self.policies.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A part of the hospital's day took this place before the restart.
+    pub(crate) fn day_passed(&self, sequence: u32) {
+        *self.day.lock() = sequence;
     }
 
     /// A fence was passed before the restart.
@@ -207,11 +213,13 @@ impl Recorder {
         Beside {
             policies: self.policies.load(Ordering::Relaxed),
             fences: fences.passed.iter().map(|(session, (at, node))| (*session, *at, *node)).collect(),
+            day: *self.day.lock(),
         }
     }
 
     pub(crate) fn restore(&self, beside: Beside) {
         self.policies.store(beside.policies, Ordering::Relaxed);
+        *self.day.lock() = beside.day;
         let mut fences = self.fences.lock();
         fences.passed = beside.fences.into_iter().map(|(session, at, node)| (session, (at, node))).collect();
     }
@@ -255,6 +263,16 @@ impl Recorder {
             self.write(&Record::RefusedCount { minute, code: Code::ALL[number / ASKED], asked, count });
         }
     }
+}
+
+/// A whole, cut into parts of at most `most` bytes. A line of the command language is shorter than 65,535 parts; a plan and an
+/// event much more so.
+fn cut(batch: u32, bytes: &[u8], most: usize) -> impl Iterator<Item = Part<'_>> {
+    let parts = u16::try_from(bytes.len().div_ceil(most).max(1)).unwrap_or(u16::MAX);
+    (0..parts).map(move |part| {
+        let from = usize::from(part) * most;
+        Part { batch, part, parts, bytes: &bytes[from..bytes.len().min(from + most)] }
+    })
 }
 
 fn minute_of(at: Instant) -> u32 {
@@ -321,6 +339,25 @@ impl Trace for Recorder {
         if let Some(journal) = self.journal.get() {
             let administered = Administered { at, actor: actor::current(), command: command.to_owned() };
             self.write_parts(journal, kind::ADMINISTERED, &administered.to_bytes());
+        }
+    }
+
+    fn resized(&self, resized: &Resized, tree: &PoolTree, at: Instant) {
+        let Resized { block, sequence, .. } = *resized;
+        let packed = Resizing::pack(tree);
+        let actor = actor::current();
+        self.write(&Record::Resized(Resizing { block, sequence, at, actor, packed: &packed }));
+    }
+
+    fn day(&self, number: u32, event: &str, patient: Option<PatientKey>, at: Instant) {
+        let Some(journal) = self.journal.get() else { return };
+        let actor = actor::current();
+        // One event at a time, so that the parts of each follow each other in the order of the day.
+        let mut last = self.day.lock();
+        for part in cut(number, event.as_bytes(), DAY_PART_MAX) {
+            *last += 1;
+            let day = DayPart { sequence: *last, patient, at, actor, part };
+            Self::append(journal, Record::Day(day).to_entry());
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Trees and rules that are equal are written once. The nested part is postcard; its layout is part of the format.
 
-use crate::record::{LAYOUT, Reader, RecordError, Writer, kind};
+use crate::record::{DAY_BLOCK, LAYOUT, Reader, RecordError, Writer, kind};
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::{Blocks, Plan, Session};
@@ -173,6 +173,8 @@ struct State {
     policies: u32,
     /// The last fence passed of each session: session, instant, node.
     fences: Vec<(u32, Instant, u8)>,
+    /// The last place that a part of the hospital's day took.
+    day: u32,
     trees: Vec<PoolTree>,
     rules: Vec<Rules>,
     sessions: Vec<PackedSession>,
@@ -208,6 +210,7 @@ struct PackedPatient {
 pub(crate) struct Beside {
     pub(crate) policies: u32,
     pub(crate) fences: Vec<(u32, Instant, u8)>,
+    pub(crate) day: u32,
 }
 
 /// Equal values, found by their bytes.
@@ -240,6 +243,7 @@ pub(crate) fn dump<T: Trace>(platform: &Platform<T>, beside: Beside) -> (Vec<u8>
         names,
         policies: beside.policies,
         fences: beside.fences,
+        day: beside.day,
         ..State::default()
     };
     let (mut trees, mut rules) = (Table::new(), Table::new());
@@ -258,6 +262,9 @@ pub(crate) fn dump<T: Trace>(platform: &Platform<T>, beside: Beside) -> (Vec<u8>
         }
         Part::Patient { key, first, entries } => state.patients.push(PackedPatient { key, first, entries }),
     });
+    if state.day > 0 {
+        vector.push(Place { block: DAY_BLOCK, sequence: state.day });
+    }
     state.trees = trees.values;
     state.rules = rules.values;
     (postcard::to_allocvec(&state).unwrap_or_default(), vector)
@@ -287,5 +294,5 @@ pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Bes
     for PackedPatient { key, first, entries } in state.patients {
         restore(Part::Patient { key, first, entries })?;
     }
-    Ok(Beside { policies: state.policies, fences: state.fences })
+    Ok(Beside { policies: state.policies, fences: state.fences, day: state.day })
 }

@@ -11,7 +11,10 @@ use haoyuan::ids::{
 use haoyuan::instant::Instant;
 use haoyuan::journal::sim::SimDisk;
 use haoyuan::journal::{Access, Disk, Entry, From, Payload, Place, Recovery};
-use haoyuan::record::{Administered, Assembler, Part, Record, Transition, kind};
+use haoyuan::plan::Blocks;
+use haoyuan::record::{
+    Administered, Assembler, DAY_BLOCK, DayPart, Part, Record, Resizing, Transition, kind,
+};
 use haoyuan::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan::request::{Settle, Settled, Ticket, Wish};
 use haoyuan::state::Published;
@@ -221,7 +224,8 @@ fn records() -> impl Strategy<Value = Record<'static>> + Clone {
 /// An entry as hostile as a checksum that matches allows.
 fn entries() -> impl Strategy<Value = Entry> + Clone {
     let payload = prop::collection::vec(any::<u8>(), 0..120);
-    (option::of((any::<u32>(), any::<u32>())), option::of(any::<u128>()), 0..14_u8, payload).prop_map(
+    let block = prop_oneof![any::<u32>(), Just(DAY_BLOCK)];
+    (option::of((block, any::<u32>())), option::of(any::<u128>()), 0..14_u8, payload).prop_map(
         |(place, patient, kind, payload)| Entry {
             place: place.map(|(block, sequence)| Place { block, sequence }),
             patient,
@@ -236,6 +240,42 @@ proptest! {
     fn what_goes_in_comes_out(record in records()) {
         let entry = record.to_entry();
         prop_assert_eq!(Record::decode(entry.as_ref()), Ok(record));
+    }
+
+    #[test]
+    fn a_part_of_the_day_comes_out_as_it_went_in(
+        (sequence, patient, at, actor) in (1..=u32::MAX, option::of(patients()), instants(), actors()),
+        (batch, part, bytes) in (any::<u32>(), 0..3_u16, prop::collection::vec(any::<u8>(), 0..300)),
+    ) {
+        let part = Part { batch, part, parts: part + 1, bytes: &bytes };
+        let record = Record::Day(DayPart { sequence, patient, at, actor, part });
+        let entry = record.to_entry();
+        prop_assert_eq!(Record::decode(entry.as_ref()), Ok(record));
+        let elsewhere = Entry { place: Some(Place { block: 7, sequence }), ..entry };
+        prop_assert!(Record::decode(elsewhere.as_ref()).is_err());
+    }
+
+    #[test]
+    fn a_change_of_usable_seats_comes_out_as_it_went_in(
+        (block, sequence, at, actor) in (0..=BlockId::MAX, 1..=u32::MAX, instants(), actors()),
+        (byte, bit) in (0..400_usize, 0..8),
+    ) {
+        let Blocks::PerSlot(trees) = plan(1).blocks else { unreachable!("a plan of two slots") };
+        let smaller = trees[0].resized(2, trees[0].nodes().to_vec()).unwrap();
+        let packed = Resizing::pack(&smaller);
+        let (block, sequence) = (BlockId::new(block).unwrap(), Sequence(sequence));
+        let resizing = Resizing { block, sequence, at, actor, packed: &packed };
+        let entry = Record::Resized(resizing).to_entry();
+        prop_assert_eq!(Record::decode(entry.as_ref()), Ok(Record::Resized(resizing)));
+        prop_assert_eq!(resizing.tree(), Ok(smaller));
+        // Whatever else is taken has this one spelling, too.
+        let mut bytes = entry.payload.bytes().to_vec();
+        let place = byte % bytes.len();
+        bytes[place] ^= 1_u8 << bit;
+        let touched = Entry { payload: Payload::new(&bytes).unwrap(), ..entry };
+        if let Ok(other) = Record::decode(touched.as_ref()) {
+            prop_assert_eq!(other.to_entry(), touched);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use haoyuan::journal::{Access, Disk, From, Recovery, verify};
 use haoyuan::record::{Record, kind};
 use haoyuan::request::{Settle, Wish};
 use haoyuan::terms::Class;
-use haoyuan::{Refusals, Registry, rebuild};
+use haoyuan::{Refusals, Registry, Trace, rebuild};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -57,6 +57,10 @@ fn write_every_kind(disk: &SimDisk) -> String {
     let settle = Settle { patient: patient(3), booking: booked.booking, key: None };
     registry.cancel(&settle, at(-DAY + MINUTE)).unwrap().durable().unwrap().unwrap();
     registry.tick(at(-HOUR)).unwrap().durable().unwrap();
+    let tree = registry.engine().tree(slot(session, 1)).unwrap();
+    let smaller = tree.resized(2, tree.nodes().to_vec()).unwrap();
+    registry.engine().resize(slot(session, 1), &smaller, at(-HOUR)).unwrap();
+    registry.platform().engine().trace().day(1, r#"{"event":"opened"}"#, Some(patient(3)), at(-HOUR));
     let hash = hex(&registry.state_hash());
     registry.close().unwrap();
     hash

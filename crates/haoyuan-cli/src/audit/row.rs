@@ -154,6 +154,8 @@ pub(crate) struct Reader {
     sessions: Vec<Shelf>,
     next_block: u32,
     assembler: Assembler,
+    /// Parts of the day have an order of their own.
+    day: Assembler,
 }
 
 impl Reader {
@@ -255,6 +257,31 @@ impl Reader {
                     // The names are needed; engine and policies are not.
                     let _ = self.names.decide(&command);
                 }
+            }
+            Record::Resized(resizing) => {
+                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                row.instant(resizing.at);
+                row.by(&resizing.actor);
+                row.set("what", "resized");
+                row.set("count", tree.capacity());
+                row.set("block", resizing.block.get());
+                row.set("sequence", resizing.sequence.0);
+                if let Some((session, slot, _)) = self.locate(resizing.block, 0) {
+                    self.session(&mut row, session);
+                    row.set("slot", slot);
+                }
+            }
+            Record::Day(day) => {
+                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
+                let Some(bytes) = whole else { return Ok(Vec::new()) };
+                row.instant(day.at);
+                row.by(&day.actor);
+                if let Some(patient) = day.patient {
+                    row.of(patient);
+                }
+                let event: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+                let what = event.get("event").and_then(Value::as_str).unwrap_or("day");
+                row.set("what", what);
             }
         }
         Ok(vec![row])

@@ -1,0 +1,90 @@
+//! The hospital's day in the journal: its events keep their order, whatever their length, and outlive snapshots.
+
+mod common;
+
+use common::{at, patient, plan, queued, slot, synced, wish};
+use haoyuan::Registry;
+use haoyuan::instant::DAY;
+use haoyuan::journal::sim::SimDisk;
+use haoyuan::journal::{Access, Disk, From, Recovery};
+use haoyuan::record::{Assembler, Record};
+use haoyuan::{Refusals, Trace, rebuild};
+use std::sync::Arc;
+
+/// The events of a journal, as they are read back.
+fn events(disk: &Arc<dyn Disk>) -> Vec<(u32, String)> {
+    let mut recovery = Recovery::begin(Arc::clone(disk), From::Start, Access::Read).unwrap();
+    let (mut assembler, mut events) = (Assembler::default(), Vec::new());
+    while let Some(recovered) = recovery.next().unwrap() {
+        if let Record::Day(day) = Record::decode(recovered.entry).unwrap() {
+            if let Some(bytes) = assembler.take(recovered.entry.kind, &day.part).unwrap() {
+                events.push((day.part.batch, String::from_utf8(bytes).unwrap()));
+            }
+        }
+    }
+    events
+}
+
+/// An event of about so many bytes, with a character that a part may cut in two.
+fn event(number: u32, bytes: usize) -> String {
+    format!(r#"{{"event":"stopped","number":{number},"reason":"{}"}}"#, "停诊".repeat(bytes / 6))
+}
+
+#[test]
+fn the_events_of_the_day_come_back_in_their_order_and_go_on_after_a_snapshot() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(1));
+    let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let told: Vec<String> =
+        [30, 70_000, 30, 200_000].into_iter().zip(1..).map(|(bytes, n)| event(n, bytes)).collect();
+    let tell = |registry: &Registry, number: u32, patient| {
+        let event = &told[usize::try_from(number).unwrap() - 1];
+        registry.engine().trace().day(number, event, patient, at(0));
+    };
+    tell(&registry, 1, None);
+    tell(&registry, 2, Some(patient(1)));
+    registry.journal().unwrap().flush().unwrap();
+    registry.close().unwrap();
+
+    registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    assert_eq!(registry.platform().day_number(), 2);
+    registry.snapshot().unwrap();
+    tell(&registry, 3, None);
+    let session = registry.engine().find("session-0").unwrap();
+    registry.book(&wish(1, slot(session, 0)), at(-DAY)).unwrap().durable().unwrap().unwrap();
+    tell(&registry, 4, Some(patient(1)));
+    let hash = registry.state_hash();
+    registry.close().unwrap();
+
+    for from in [From::Snapshot, From::Start] {
+        let rebuilt = rebuild(&disk, from, Access::Read, None, &Refusals::All).unwrap();
+        assert_eq!(rebuilt.platform().day_number(), 4);
+        assert_eq!(rebuilt.platform().state_hash(), hash);
+    }
+    let read: Vec<(u32, String)> = (1..).zip(told.clone()).collect();
+    assert_eq!(events(&disk), read);
+}
+
+#[test]
+fn the_order_of_the_day_holds_among_decisions_of_other_threads() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(2));
+    let registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    common::prepare(&registry);
+    std::thread::scope(|scope| {
+        let registry = &registry;
+        for thread in 0..2 {
+            scope.spawn(move || common::morning(registry, 3, thread, 2, 1_500));
+        }
+        scope.spawn(move || {
+            for number in 1..=400 {
+                let concerned = (number % 2 == 0).then(|| patient(u64::from(number % 40)));
+                registry.engine().trace().day(number, &event(number, 60), concerned, at(0));
+            }
+        });
+    });
+    let hash = registry.state_hash();
+    registry.close().unwrap();
+    let rebuilt = rebuild(&disk, From::Start, Access::Read, None, &Refusals::All).unwrap();
+    assert_eq!((rebuilt.platform().day_number(), rebuilt.platform().state_hash()), (400, hash));
+    assert!(rebuilt.report().dangling.is_empty());
+}
