@@ -4,8 +4,8 @@
 //! are errors. Tables are merged key by key; *moments* (`opens`, `closes`, `until`, …), the `reserve` of one tier, a
 //! `cap` and lists are single values and are replaced whole.
 //!
-//! Sections marked *carried* are read, checked and shown, and decide nothing yet: they belong to the rules of the
-//! hospital's day (waiting, penalties, extra seats, …), whose behaviour the engine does not have.
+//! Sections marked *carried* are read, checked and shown, and decide nothing about a seat: some are for reports, some are not
+//! there yet.
 
 use crate::apportion::{BasisPoints, Rounding};
 use crate::civil;
@@ -611,6 +611,17 @@ impl Hold {
     }
 }
 
+/// What a cancellation after the deadline meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateCancel {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is accepted until the slot ends, and counts as half a no-show unless it is excused.
+    Count,
+}
+
 /// `[cancel]`: until when a patient may cancel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -619,6 +630,10 @@ pub struct Cancel {
     pub until: Option<Moment>,
     /// Other deadlines for sessions of some grades.
     pub grade: BTreeMap<Grade, Moment>,
+    /// What a cancellation after the deadline meets: `refuse` or `count`.
+    pub late: Option<LateCancel>,
+    /// Reason codes of the hospital's own list that excuse a late cancellation or a no-show.
+    pub excused: Option<Vec<u16>>,
 }
 
 /// `[overlap]`: how far apart the visits of one patient must be.
@@ -775,7 +790,7 @@ impl TryFrom<RawStep> for Step {
     }
 }
 
-/// `[no_show]` (爽约). *Carried.*
+/// `[no_show]` (爽约).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoShow {
@@ -783,7 +798,7 @@ pub struct NoShow {
     pub ladder: Option<Vec<Step>>,
 }
 
-/// `[cancel_abuse]`. *Carried.*
+/// `[cancel_abuse]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CancelAbuse {
@@ -793,12 +808,24 @@ pub struct CancelAbuse {
     pub same_day_returns: Option<Vec<Step>>,
 }
 
-/// `[late_arrival]`. *Carried.*
+/// `[late_arrival]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LateArrival {
     /// A number stays valid so long after its slot began; later is a no-show.
     pub valid: Option<Length>,
+    /// Up to so late it also keeps its place in the queue.
+    pub keeps_place: Option<Length>,
+}
+
+/// `[calling]` (叫号): in which order those who have checked in are called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Calling {
+    /// How early before the slot somebody may be called.
+    pub early: Option<Length>,
+    /// How many booked patients are called before a walk-in; 0: booked patients strictly first.
+    pub booked_per_walk_in: Option<u8>,
 }
 
 /// The order of a waitlist.
@@ -811,7 +838,7 @@ pub enum WaitOrder {
     Entry,
 }
 
-/// `[waitlist]` (候补). *Carried.*
+/// `[waitlist]` (候补).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waitlist {
@@ -819,6 +846,8 @@ pub struct Waitlist {
     pub only_when_full: Option<bool>,
     /// Who comes first.
     pub order: Option<WaitOrder>,
+    /// How long somebody of a routine class waits to rise by one class within the routine ones; never, if absent.
+    pub ageing: Option<Length>,
     /// How long an offer is held.
     pub offer: Option<Length>,
     /// When the list is cleared.
@@ -829,7 +858,7 @@ pub struct Waitlist {
     pub per_session: Option<u16>,
 }
 
-/// `[extra_seats]` (加号). *Carried.*
+/// `[extra_seats]` (加号).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExtraSeats {
@@ -964,15 +993,17 @@ pub struct Document {
     pub tickets: Tickets,
     /// Free days.
     pub holidays: Holidays,
-    /// *Carried.*
+    /// Penalties for not coming.
     pub no_show: NoShow,
-    /// *Carried.*
+    /// Penalties for cancelling too often.
     pub cancel_abuse: CancelAbuse,
-    /// *Carried.*
+    /// Coming late.
     pub late_arrival: LateArrival,
-    /// *Carried.*
+    /// The order of calling.
+    pub calling: Calling,
+    /// Waiting for a seat.
     pub waitlist: Waitlist,
-    /// *Carried.*
+    /// Seats over capacity.
     pub extra_seats: ExtraSeats,
     /// *Carried.*
     pub anti_scalping: AntiScalping,
@@ -983,16 +1014,7 @@ pub struct Document {
 }
 
 /// The sections that decide nothing yet.
-pub(crate) const CARRIED: [&str; 8] = [
-    "no_show",
-    "cancel_abuse",
-    "late_arrival",
-    "waitlist",
-    "extra_seats",
-    "anti_scalping",
-    "coverage",
-    "targets",
-];
+pub(crate) const CARRIED: [&str; 3] = ["anti_scalping", "coverage", "targets"];
 
 /// Whether the value of this key is replaced whole although it is a table.
 pub(crate) fn is_single_value(parent: &str, key: &str) -> bool {
