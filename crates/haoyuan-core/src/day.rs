@@ -49,6 +49,19 @@ pub struct WaitlistRules {
     pub per_session: u16,
 }
 
+impl WaitlistRules {
+    /// A list that nobody can join any more; who is in it is served in the order of entry.
+    pub const BY_ENTRY: Self = Self {
+        only_when_full: true,
+        by_class: false,
+        ageing_ms: 0,
+        offer_ms: 0,
+        cleared: i64::MIN,
+        per_patient: 0,
+        per_session: 0,
+    };
+}
+
 /// The rules about extra seats. The default allows none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

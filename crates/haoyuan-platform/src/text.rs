@@ -257,6 +257,22 @@ impl<'de, T: Written> Deserialize<'de> for Form<T> {
     }
 }
 
+/// A [`Written`] value as a key of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: Written> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        required::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de, T: Written> Deserialize<'de> for Text<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        required::deserialize(deserializer).map(Self)
+    }
+}
+
 /// For codes that must be there.
 pub(crate) mod code {
     use super::{Deserializer, Name, required};

@@ -2,7 +2,8 @@
 
 use super::check::{Graph, node};
 use super::schema::{
-    Amount, Back, BlockScope, LateCancel, Length, LimitScope, Moment, Period, Reference, Span, WaitOrder, Waitlist,
+    Amount, Back, BlockScope, LateCancel, Length, LimitScope, Moment, Period, Reference, Span, WaitOrder,
+    Waitlist,
 };
 use super::{Policy, PolicyError, PublishRefusal, blame, locate_in};
 use crate::apportion::{Carry, CarryLedger, CarryScope, Month, Rounding, spread, spread_all};
