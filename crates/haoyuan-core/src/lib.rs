@@ -20,5 +20,7 @@ pub mod locate;
 pub mod directory;
 pub mod policy;
 pub mod roster;
+pub mod calling;
+pub mod ladder;
 
 mod civil;

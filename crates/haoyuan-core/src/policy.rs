@@ -33,6 +33,7 @@ use std::fmt;
 
 mod check;
 mod compile;
+mod day;
 pub mod schema;
 mod show;
 

@@ -518,6 +518,9 @@ fn check_day(document: &Document) -> Result<(), Wrong> {
             }
         }
     }
+    if document.calling.booked_per_walk_in == Some(0) {
+        return wrong("calling.booked_per_walk_in", "0 would call walk-ins only; the least is 1");
+    }
     if let Some(
         Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. }
         | Moment::BeforePool { .. },

@@ -536,14 +536,18 @@ fn limit(entry: super::schema::LimitEntry) -> Limit {
         LimitScope::Platform => Scope::Platform,
         LimitScope::Practitioner => Scope::Practitioner,
     };
-    let window = match entry.span {
+    Limit { scope, window: window(entry.span), most: entry.most }
+}
+
+/// The engine's form of a span.
+pub(super) const fn window(span: Span) -> Window {
+    match span {
         Span::Days(days) => Window::Days(days),
         Span::Period(Period::Week) => Window::Week,
         Span::Period(Period::Month) => Window::Month,
         Span::Period(Period::Quarter) => Window::Quarter,
         Span::Period(Period::Year) => Window::Year,
-    };
-    Limit { scope, window, most: entry.most }
+    }
 }
 
 impl Policy {

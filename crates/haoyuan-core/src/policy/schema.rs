@@ -8,6 +8,7 @@
 //! there yet.
 
 use crate::apportion::{BasisPoints, Rounding};
+use crate::calling::LateTo;
 use crate::civil;
 use crate::instant::{DAY, Day, HOUR, MINUTE, SECOND};
 use crate::pool::Protection;
@@ -748,7 +749,7 @@ pub struct Holidays {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "RawStep")]
 pub struct Step {
-    /// From this count on.
+    /// When this count is reached; see [`crate::ladder`].
     pub count: u16,
     /// Counted over which time.
     pub span: Span,
@@ -814,18 +815,24 @@ pub struct CancelAbuse {
 pub struct LateArrival {
     /// A number stays valid so long after its slot began; later is a no-show.
     pub valid: Option<Length>,
-    /// Up to so late it also keeps its place in the queue.
-    pub keeps_place: Option<Length>,
 }
 
-/// `[calling]` (叫号): in which order those who have checked in are called.
+/// `[calling]` (候诊叫号): the order in which patients who have checked in are called.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Calling {
-    /// How early before the slot somebody may be called.
+    /// So many booked patients to one walk-in.
+    pub booked_per_walk_in: Option<u16>,
+    /// Walk-ins only when no booked patient can be called.
+    pub booked_first: Option<bool>,
+    /// A booked patient can be called so long before the slot begins.
     pub early: Option<Length>,
-    /// How many booked patients are called before a walk-in; 0: booked patients strictly first.
-    pub booked_per_walk_in: Option<u8>,
+    /// Late by at most so much, a patient keeps the place.
+    pub keep_late: Option<Length>,
+    /// The place of whoever comes later than that, within `late_arrival.valid`: `end_of_next_period` or `end_of_queue`.
+    pub late_to: Option<LateTo>,
+    /// Behind how many goes who was called and not there for the first time.
+    pub places_after_pass: Option<u8>,
 }
 
 /// The order of a waitlist.
@@ -999,7 +1006,7 @@ pub struct Document {
     pub cancel_abuse: CancelAbuse,
     /// Coming late.
     pub late_arrival: LateArrival,
-    /// The order of calling.
+    /// The check-in queue.
     pub calling: Calling,
     /// Waiting for a seat.
     pub waitlist: Waitlist,
