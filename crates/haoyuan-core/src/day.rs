@@ -4,6 +4,8 @@
 //! INVARIANT (fixed at publish): a session keeps the rules it was published with; a later policy changes none of them.
 //! Everything here is administration: no claim of a seat looks at it.
 
+use crate::calling;
+use crate::ladder::Ladders;
 use serde::{Deserialize, Serialize};
 
 /// The rules of one session's day.
@@ -17,14 +19,10 @@ pub struct DayRules {
     pub waitlist: Option<WaitlistRules>,
     /// Extra seats (加号).
     pub extra: ExtraRules,
-    /// How late somebody may come, milliseconds after the slot's start; later is a no-show unless staff decides otherwise.
-    pub late_valid_ms: u32,
-    /// Up to so late a number keeps its place in the queue, milliseconds.
-    pub late_keeps_ms: u32,
-    /// How early before the slot somebody may be called, milliseconds.
-    pub early_ms: u32,
-    /// How many booked patients are called before a walk-in, while one waits; 0: booked patients strictly first.
-    pub booked_per_walk_in: u8,
+    /// Arriving and being called.
+    pub calling: calling::Rules,
+    /// What suspends the right to book online.
+    pub ladders: Ladders,
     /// Cancelling late.
     pub cancel: CancelRules,
 }

@@ -22,5 +22,6 @@ pub mod policy;
 pub mod roster;
 pub mod calling;
 pub mod ladder;
+pub mod kpi;
 
 mod civil;

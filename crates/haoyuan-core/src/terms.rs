@@ -54,6 +54,8 @@ macro_rules! term {
     };
 }
 
+pub(crate) use term;
+
 term! {
     /// The tier of an institution (医疗机构等级).
     Tier {

@@ -517,10 +517,9 @@ pub(super) fn day_rules(policy: &Policy, session: &Session) -> DayRules {
             green_per_session: extra.green_per_session.unwrap_or(0),
             reason_required: extra.reason_required.unwrap_or(true),
         },
-        late_valid_ms: ms(document.late_arrival.valid, DAY),
-        late_keeps_ms: ms(document.late_arrival.keeps_place, 10 * MINUTE),
-        early_ms: ms(document.calling.early, 30 * MINUTE),
-        booked_per_walk_in: document.calling.booked_per_walk_in.unwrap_or(2),
+        // Until visits of the line were seen: a slot is shared by its seats.
+        calling: policy.calling(i64::from(session.slot_ms) / i64::from(session.capacity.first().copied().unwrap_or(1).max(1))),
+        ladders: policy.ladders(),
         cancel: CancelRules {
             late_from: cancel_deadline(policy, session, &frame),
             excused: document.cancel.excused.clone().unwrap_or_default(),

@@ -2,10 +2,13 @@
 
 use super::Policy;
 use super::compile::window;
-use super::schema::{Length, Step, Suspension};
+use super::schema::{Amount, Length, Percent, Step, Suspension};
+use crate::apportion::BasisPoints;
 use crate::calling::{self, LateTo};
 use crate::instant::MINUTE;
+use crate::kpi::Targets;
 use crate::ladder::{self, Ladders, Term};
+use crate::terms::{Grade, Tier};
 use std::num::NonZeroU16;
 
 impl Policy {
@@ -41,6 +44,37 @@ impl Policy {
             late_to: section.late_to.unwrap_or(LateTo::EndOfNextPeriod),
             places_after_pass: section.places_after_pass.unwrap_or(default.places_after_pass),
             service_ms,
+        }
+    }
+
+    /// What the month's report of an institution of this tier is held to, of `[targets]` and `[slot_minutes_max]`.
+    #[must_use]
+    pub fn targets(&self, tier: Tier) -> Targets {
+        let document = self.document();
+        let share = |percent: Option<Percent>| {
+            percent.and_then(|percent| BasisPoints::new(u16::from(percent.get()) * 100))
+        };
+        let default = Targets::default();
+        Targets {
+            policy: self.name().to_owned(),
+            booking: share(document.targets.booking),
+            revisit: share(document.targets.revisit),
+            stomatology_revisit: share(document.targets.stomatology_revisit),
+            prenatal_revisit: share(document.targets.prenatal_revisit),
+            inpatient_exam: share(document.targets.inpatient_exam),
+            slot_ms: document.slot_minutes_max.get(tier).map(|(minutes, _)| i64::from(*minutes) * MINUTE),
+            same_visit_ms: document.targets.same_visit.map_or(default.same_visit_ms, Length::ms),
+        }
+    }
+
+    /// The share of the seats of a session that a pool reserves in an institution of this tier, if it asks for a share.
+    #[must_use]
+    pub fn reserved_share(&self, pool: &str, tier: Tier, grade: Grade) -> Option<BasisPoints> {
+        let (reserve, _) = self.document().pools.get(pool)?.reserve.get(tier)?;
+        let counts = reserve.grades.as_ref().is_none_or(|grades| grades.contains(&grade));
+        match reserve.amount {
+            Amount::Share(share) if counts => Some(share),
+            _ => None,
         }
     }
 }

@@ -952,7 +952,7 @@ impl TryFrom<u16> for Percent {
     }
 }
 
-/// `[targets]`: rates to be reported each month, percent. *Carried*, for reports.
+/// `[targets]`: rates to be reported each month, percent; what the month's report is held to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Targets {
@@ -966,6 +966,8 @@ pub struct Targets {
     pub prenatal_revisit: Option<Percent>,
     /// Booking rate of inpatient examinations (住院患者检查预约).
     pub inpatient_exam: Option<Percent>,
+    /// A booking confirmed less than this before the arrival is flagged as made on the visit itself.
+    pub same_visit: Option<Length>,
 }
 
 /// A policy file, as written, or a policy with all that it extends.
@@ -1016,12 +1018,12 @@ pub struct Document {
     pub anti_scalping: AntiScalping,
     /// *Carried.*
     pub coverage: Coverage,
-    /// *Carried.*
+    /// What the month's report is held to.
     pub targets: Targets,
 }
 
 /// The sections that decide nothing yet.
-pub(crate) const CARRIED: [&str; 3] = ["anti_scalping", "coverage", "targets"];
+pub(crate) const CARRIED: [&str; 2] = ["anti_scalping", "coverage"];
 
 /// Whether the value of this key is replaced whole although it is a table.
 pub(crate) fn is_single_value(parent: &str, key: &str) -> bool {
