@@ -78,12 +78,14 @@ pub struct ExtraRules {
 pub struct CancelRules {
     /// Offset from the session's midnight from which a cancellation is late.
     pub late_from: i64,
+    /// Whether a late cancellation is accepted and counts as half a no-show; otherwise it is refused.
+    pub counted: bool,
     /// Reason codes of the host's list that excuse a late cancellation or a no-show.
     pub excused: Vec<u16>,
 }
 
 impl Default for CancelRules {
     fn default() -> Self {
-        Self { late_from: i64::MAX, excused: Vec::new() }
+        Self { late_from: i64::MAX, counted: false, excused: Vec::new() }
     }
 }

@@ -207,6 +207,19 @@ codes! {
     /// The session is decided as a whole; one slot of it cannot be stopped by itself.
     NotSeparable = 722, "NOT_SEPARABLE", false,
         "this session is one whole; stop it, a seat or a booking of it", "该排班不可按时段停诊,请按排班、号源或预约停诊";
+    /// There is no such visit.
+    UnknownVisit = 731, "UNKNOWN_VISIT", false, "there is no such visit", "没有此就诊记录";
+    /// What was asked comes later or came before.
+    NotNow = 732, "NOT_NOW", false, "this cannot be done at this point of the visit", "当前状态不可进行此操作";
+    /// The patient came so late that the number is void.
+    ArrivedTooLate = 733, "ARRIVED_TOO_LATE", false,
+        "the patient is too late and the number is void; staff may let it pass", "迟到超时,号已作废;可由工作人员放行";
+    /// The patient has checked in already.
+    AlreadyThere = 734, "ALREADY_THERE", false, "the patient has checked in already", "该患者已报到";
+    /// Nobody waits whom the room may call.
+    NobodyWaits = 735, "NOBODY_WAITS", true, "nobody waits to be called", "暂无候诊患者";
+    /// The room has a patient, called or inside.
+    RoomBusy = 736, "ROOM_BUSY", true, "the room has a patient", "该诊室有患者";
     /// A limit that the host set when it opened the engine is reached.
     EngineFull = 901, "ENGINE_FULL", true,
         "the engine has reached a limit set at opening", "系统容量已达上限";

@@ -298,7 +298,9 @@ impl Admin {
         let pairs: Vec<(&Plan, &str)> = plans.iter().zip(&books).map(|(p, b)| (p, b.as_str())).collect();
         // All that the engine checks was checked above, so an error is a foreign publisher's doing.
         let ids = engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.to_string()))?;
-        day.rules.extend(ids.into_iter().zip(entered.into_iter().map(|books| Arc::new(books.day))));
+        for (id, books) in ids.into_iter().zip(entered) {
+            day.enter(id, books.day);
+        }
         self.ledger = ledger;
         self.room = room;
         self.diaries.extend(diaries);

@@ -14,7 +14,7 @@ pub use crate::day::state::News;
 use crate::day::state::Fate;
 use crate::malformed::Malformed;
 use crate::text;
-use haoyuan_core::ids::{BookingId, Interval, PatientKey, TicketId};
+use haoyuan_core::ids::{BookingId, Interval, PatientKey, RoomId, TicketId};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::refusal::{Code, Refusal, Retry};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
@@ -341,6 +341,46 @@ pub enum Done {
     AddSeats(Seats),
     /// The session has fewer seats.
     ReduceSeats(Seats),
+    /// The patient stands in the line.
+    CheckIn(Queued),
+    /// Who is called.
+    CallNext(Called),
+    /// Who was called stands in the line again, or not.
+    Pass(Queued),
+    /// The patient is with the doctor.
+    Enter {
+        /// Whose visit.
+        visit: u32,
+    },
+    /// The visit has taken place.
+    Finish {
+        /// Whose visit.
+        visit: u32,
+    },
+    /// The session is over.
+    NoShow {
+        /// Its code.
+        session: Arc<str>,
+        /// How many did not come, of those whom this command found.
+        no_shows: u32,
+    },
+    /// The visit ended otherwise.
+    Correct {
+        /// Whose visit.
+        visit: u32,
+        /// Whether anything changed.
+        changed: bool,
+        /// Until when online booking is suspended now.
+        #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+        until: Option<Instant>,
+    },
+    /// The keys are one person.
+    MergeIdentities {
+        /// Whether their bookings together break a rule.
+        breach: bool,
+        /// How many bookings they have together; all of them stay.
+        bookings: usize,
+    },
     /// What the host has to tell.
     Notices {
         /// By number.
@@ -572,6 +612,33 @@ impl Placed {
         let (session, slot) = to.and_then(place).unzip();
         Self { from, patient, fate: word, to, session, slot, ticket, until }
     }
+}
+
+/// Somebody in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    /// The visit, for whatever follows.
+    pub visit: u32,
+    /// How many wait to be called.
+    pub waiting: u32,
+    /// Until the call, estimated; absent for somebody who does not wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<i64>,
+}
+
+/// Somebody who is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Called {
+    /// Whose visit.
+    pub visit: u32,
+    /// Who.
+    #[serde(with = "text::required")]
+    pub patient: PatientKey,
+    /// The booking; a walk-in has none.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub booking: Option<BookingId>,
+    /// Into which room.
+    pub room: RoomId,
 }
 
 /// The seats of a session, those of the green channel beside.

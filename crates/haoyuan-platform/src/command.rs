@@ -113,6 +113,22 @@ commands! {
     ReduceSeats(day::Seats) = "reduce_seats",
     /// Books a seat over capacity for one patient.
     ExtraSeat(day::ExtraSeat) = "extra_seat",
+    /// A patient has arrived.
+    CheckIn(day::CheckIn) = "check_in",
+    /// A room calls the next patient.
+    CallNext(day::CallNext) = "call_next",
+    /// Who was called is not there.
+    Pass(day::Visit) = "pass",
+    /// Who was called has entered.
+    Enter(day::Visit) = "enter",
+    /// A visit has taken place.
+    Finish(day::Finish) = "finish",
+    /// A session is over: who did not come.
+    NoShow(day::Close) = "no_show",
+    /// What came of a visit is another than was recorded.
+    Correct(day::Correct) = "correct",
+    /// Two keys are one person.
+    MergeIdentities(day::Merge) = "merge_identities",
     /// Lists what the host has to tell patients.
     Notices(day::Notices) = "notices",
     /// Recounts every seat and compares.

@@ -14,7 +14,6 @@ use haoyuan_core::plan::Plan;
 use haoyuan_engine::{Limits, Part, PublishError, ReplayError, Trace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
 
 /// Directory, policies and carry ledgers: what a snapshot keeps beside the engine's parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -112,6 +111,7 @@ impl<T: Trace> Platform<T> {
             let day = serde_json::from_str(&names.day);
             *self.day() = day.map_err(|error| NamesError::Day(error.to_string()))?;
             self.day().index();
+            self.note_counting(&self.day());
         }
         self.admin().take_over(names.ledger);
         Ok(())
@@ -191,7 +191,8 @@ impl<T: Trace> Platform<T> {
         admin.take_over(entries.ledger);
         let id = ids.first().copied().unwrap_or_default();
         if !books.is_empty() {
-            day.rules.insert(id, Arc::new(entries.day));
+            day.enter(id, entries.day);
+            self.note_counting(&day);
         }
         Ok(id)
     }

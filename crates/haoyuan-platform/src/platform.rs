@@ -11,12 +11,14 @@ use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{
     DepartmentId, InstitutionId, NodeIndex, PractitionerId, SessionId, SlotIndex, SlotRef,
 };
-use haoyuan_core::instant::Instant;
+use haoyuan_core::instant::{Day as Date, Instant};
+use haoyuan_core::kpi;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::terms::Class;
-use haoyuan_engine::{Engine, Limits, Trace, Unnamed};
+use haoyuan_engine::{Engine, Limits, Occupied, Trace, Unnamed};
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Institutions, policies and sessions by name, over one engine. All methods take `&self`.
@@ -39,6 +41,8 @@ pub struct Platform<T: Trace = ()> {
     /// Taken before `admin`.
     day: Mutex<Day>,
     admin: Mutex<Admin>,
+    /// Whether any session's rules count cancellations: only then does a cancellation look at them.
+    counting: AtomicBool,
 }
 
 impl<T: Trace> std::fmt::Debug for Platform<T> {
@@ -76,6 +80,7 @@ impl<T: Trace> Platform<T> {
             directory: RwLock::default(),
             day: Mutex::default(),
             admin: Mutex::default(),
+            counting: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +117,12 @@ impl<T: Trace> Platform<T> {
 
     pub(crate) fn day(&self) -> MutexGuard<'_, Day> {
         self.day.lock()
+    }
+
+    /// Whether cancellations have to be looked at is known without the lock.
+    pub(crate) fn note_counting(&self, day: &Day) {
+        // Relaxed: whoever books in a session that counts them was told of it after this.
+        self.counting.store(day.counting, Ordering::Relaxed);
     }
 
     pub(crate) fn admin(&self) -> MutexGuard<'_, Admin> {
@@ -180,6 +191,14 @@ impl<T: Trace> Platform<T> {
             | Command::AddSeats(_)
             | Command::ReduceSeats(_)
             | Command::ExtraSeat(_)
+            | Command::CheckIn(_)
+            | Command::CallNext(_)
+            | Command::Pass(_)
+            | Command::Enter(_)
+            | Command::Finish(_)
+            | Command::NoShow(_)
+            | Command::Correct(_)
+            | Command::MergeIdentities(_)
             | Command::Notices(_) => self.desk(command.at()).decide(command),
             Command::Search(search) => self.search(search),
             Command::Load(load) => self.load(load),
@@ -285,6 +304,7 @@ impl<T: Trace> Platform<T> {
         let engine = self.engine();
         let (mut day, mut admin) = (self.day.lock(), self.admin.lock());
         let published = admin.publish(engine, &mut day, &self.directory(), &publish.session, publish.at)?;
+        self.note_counting(&day);
         Ok(Answer::Done(Done::Publish(published)))
     }
 
@@ -293,6 +313,7 @@ impl<T: Trace> Platform<T> {
         let (mut day, mut admin) = (self.day.lock(), self.admin.lock());
         let (sessions, seats) =
             admin.publish_roster(engine, &mut day, &self.directory(), &roster.csv, roster.at)?;
+        self.note_counting(&day);
         Ok(Answer::Done(Done::Roster { sessions, seats }))
     }
 
@@ -369,9 +390,44 @@ impl<T: Trace> Platform<T> {
     /// # Errors
     /// As there.
     pub fn cancel(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
-        let settled = self.engine().cancel(settle, at)?;
+        let engine = self.engine();
+        // Relaxed: set before a session whose rules count cancellations can be booked.
+        let counted = if self.counting.load(Ordering::Relaxed) {
+            engine.slot_of(settle.booking).and_then(|slot| {
+                let occupants = engine.occupants(slot, at).unwrap_or_default();
+                let booked = |occupied: &Occupied| {
+                    occupied.booking == settle.booking && occupied.standing == Standing::Booked
+                };
+                occupants.into_iter().find(booked).map(|occupied| (slot, occupied))
+            })
+        } else {
+            None
+        };
+        let settled = engine.cancel(settle, at)?;
+        if let (true, Some((slot, occupied))) = (settled.changed, counted) {
+            self.desk(at).cancelled(slot, &occupied);
+        }
         self.follow(&settled, at);
         Ok(settled)
+    }
+
+    /// The visits of the days from `from` to `to`, inclusive: every booking and walk-in with what came of it. `confirmed_at`
+    /// is no earlier than the instant of booking; the journal has it exactly.
+    #[must_use]
+    pub fn visits(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Visit> {
+        self.desk(Instant::MAX).visits(institution, from, to)
+    }
+
+    /// What the hospital stopped of the sessions of these days.
+    #[must_use]
+    pub fn stops(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Stop> {
+        self.desk(Instant::MAX).stops(institution, from, to)
+    }
+
+    /// What became of those who waited for the sessions of these days.
+    #[must_use]
+    pub fn waits(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Wait> {
+        self.desk(Instant::MAX).waits(institution, from, to)
     }
 
     /// Looks after those who wait for the block of a booking that was settled.

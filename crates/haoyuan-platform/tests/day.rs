@@ -394,3 +394,202 @@ fn a_stop_at_each_of_five_scopes() {
     assert_eq!(stop(json!({"session": "PM"})), 0);
     sound(&platform);
 }
+
+/// A house whose policy adds this text to that of Jilin, with an expert session on each of five days.
+fn week(policy: &str) -> Platform {
+    let platform = house();
+    let toml = format!("name = \"own\"\nextends = \"jilin-2018\"\n{policy}");
+    done(&platform, json!({"command": "policy", "at": EARLY, "toml": toml}));
+    for day in 16..21 {
+        publish(&platform, session(&format!("S{day}"), "D1", "expert", &format!("2026-03-{day}"), 5));
+    }
+    platform
+}
+
+fn book_in(platform: &Platform, patient: u32, session: &str, at: &str) -> Value {
+    tell(
+        platform,
+        json!({"command": "book", "at": at, "patient": key(patient), "session": session, "slot": 7,
+                          "class": "public", "channel": "app"}),
+    )
+}
+
+#[test]
+fn no_shows_suspend_online_booking_and_a_correction_lifts_it() {
+    let platform = week("[no_show]\nladder = [{ count = 2, period = \"year\", suspend = \"90d\" }]\n");
+    let at = "2026-03-14T09:00:00+08:00";
+    for session in ["S16", "S17"] {
+        assert_eq!(book_in(&platform, 1, session, at)["outcome"], "granted");
+    }
+    let close = |day: u32, hour: u32| {
+        json!({"command": "no_show", "at": format!("2026-03-{day}T{hour}:00:00+08:00"),
+        "session": format!("S{day}"), "actor": staff()})
+    };
+    refused(&platform, close(16, 11), "NOT_NOW");
+    assert_eq!(done(&platform, close(16, 12))["no_shows"], 1);
+    assert_eq!(done(&platform, close(16, 12))["no_shows"], 0);
+    let after = "2026-03-17T13:00:00+08:00";
+    assert_eq!(book_in(&platform, 1, "S18", after)["outcome"], "granted");
+    assert_eq!(done(&platform, close(17, 12))["no_shows"], 1);
+    // Suspended online, from the second deed: the end of its validity, 30 minutes into the slot at 11:30. What is booked
+    // stays, and the window stays open.
+    let no = book_in(&platform, 1, "S19", after);
+    assert_eq!(
+        (&no["code"], &no["retry"]["from"]),
+        (&json!("SUSPENDED"), &json!("2026-06-15T12:00:00+08:00")),
+        "{no}"
+    );
+    assert_eq!(live(&platform, 1, after), 3);
+    let window = json!({"command": "book", "at": after, "patient": key(1), "session": "S19", "slot": 7, "class": "public",
+        "channel": "window"});
+    assert_eq!(tell(&platform, window)["outcome"], "granted");
+    assert_eq!(notices(&platform, 0).last().unwrap()["news"], "suspended");
+    // The clinic had been stopped: as if it had always been so.
+    let correct = |outcome: &str| json!({"command": "correct", "at": after, "visit": 1, "outcome": outcome, "actor": staff()});
+    let corrected = done(&platform, correct("stopped"));
+    assert_eq!((&corrected["changed"], &corrected["until"]), (&json!(true), &Value::Null));
+    assert_eq!(book_in(&platform, 1, "S20", after)["outcome"], "granted");
+    assert_eq!(done(&platform, correct("no_show"))["until"], "2026-06-15T12:00:00+08:00");
+    assert_eq!(done(&platform, correct("no_show"))["changed"], false);
+    // The trail shows every outcome.
+    let rows = platform.visits(None, haoyuan_core::instant::Day(0), haoyuan_core::instant::Day(40_000));
+    let words: Vec<&str> = rows[0].history.iter().map(|recorded| recorded.outcome.text()).collect();
+    assert_eq!(words, ["no_show", "stopped", "no_show"]);
+    assert_eq!(rows.len(), 5);
+    sound(&platform);
+}
+
+#[test]
+fn late_cancellations_count_half_unless_they_are_excused() {
+    let text = "[cancel]\nlate = \"count\"\nexcused = [31]\n\
+                [no_show]\nladder = [{ count = 1, days = 30, suspend = \"10d\" }]\n";
+    let platform = week(text);
+    let cancel = |session: &str, at: &str, reason: u16| {
+        let granted = book_in(&platform, 1, session, "2026-03-14T09:00:00+08:00");
+        done(
+            &platform,
+            json!({"command": "cancel", "at": at, "patient": key(1), "booking": granted["booking"],
+            "actor": {"role": "patient", "reason": reason}}),
+        )
+    };
+    let free = |at: &str| book_in(&platform, 1, "S20", at)["code"] != "SUSPENDED";
+    // In time; late but excused; late; late again.
+    cancel("S16", "2026-03-15T19:59:59+08:00", 1);
+    cancel("S17", "2026-03-17T07:00:00+08:00", 31);
+    cancel("S18", "2026-03-18T07:00:00+08:00", 1);
+    assert!(free("2026-03-18T07:00:01+08:00"));
+    cancel("S19", "2026-03-19T07:00:00+08:00", 1);
+    assert!(!free("2026-03-19T07:00:01+08:00"));
+    assert!(free("2026-03-29T07:00:00+08:00"));
+}
+
+#[test]
+fn the_line_calls_booked_and_walk_in_patients_in_turn() {
+    let platform = house();
+    let booked = fill(&platform);
+    let mut visits = Vec::new();
+    for (patient, booking) in &booked[..7] {
+        let answer = done(
+            &platform,
+            json!({"command": "check_in", "at": on("07:50:00"), "patient": key(*patient),
+            "booking": booking}),
+        );
+        visits.push(answer["visit"].as_u64().unwrap());
+    }
+    let (patient, booking) = &booked[0];
+    refused(
+        &platform,
+        json!({"command": "check_in", "at": on("07:51:00"), "patient": key(*patient), "booking": booking}),
+        "ALREADY_THERE",
+    );
+    refused(
+        &platform,
+        json!({"command": "check_in", "at": on("07:51:00"), "patient": key(999), "booking": booking}),
+        "UNKNOWN_BOOKING",
+    );
+    for patient in 700..703 {
+        done(
+            &platform,
+            json!({"command": "check_in", "at": on("07:55:00"), "patient": key(patient), "session": "AM"}),
+        );
+    }
+    let mut calls = String::new();
+    for minute in 0..10 {
+        let at = on(&format!("08:{:02}:00", 5 * minute));
+        let called = done(&platform, json!({"command": "call_next", "at": at, "session": "AM", "room": 1}));
+        calls.push(if called["booking"].is_null() { 'W' } else { 'B' });
+        refused(
+            &platform,
+            json!({"command": "call_next", "at": at, "session": "AM", "room": 1}),
+            "ROOM_BUSY",
+        );
+        done(&platform, json!({"command": "enter", "at": at, "visit": called["visit"]}));
+        done(&platform, json!({"command": "finish", "at": at, "visit": called["visit"], "revisit": true}));
+        refused(&platform, json!({"command": "finish", "at": at, "visit": called["visit"]}), "NOT_NOW");
+    }
+    assert_eq!(calls, "BBWBBWBBWB");
+    refused(
+        &platform,
+        json!({"command": "call_next", "at": on("09:00:00"), "session": "AM", "room": 1}),
+        "NOBODY_WAITS",
+    );
+    // Who is with the doctor, or was, is not displaced.
+    let stopped = done(
+        &platform,
+        json!({"command": "stop", "at": on("09:00:00"), "scope": {"session": "AM"}, "actor": staff()}),
+    );
+    assert_eq!(stopped["displaced"], 33);
+    let rows = platform.visits(None, haoyuan_core::instant::Day(0), haoyuan_core::instant::Day(40_000));
+    let of = |word: &str| {
+        rows.iter().filter(|row| row.history.last().is_some_and(|last| last.outcome.text() == word)).count()
+    };
+    assert_eq!((of("attended"), of("stopped"), rows.len()), (10, 33, 43));
+    sound(&platform);
+}
+
+#[test]
+fn two_keys_of_one_person_keep_their_bookings_and_book_no_more_if_they_broke_a_rule() {
+    let platform = week("");
+    let at = "2026-03-14T09:00:00+08:00";
+    // Together one booking too many in this department on this day.
+    for patient in [1, 2] {
+        assert_eq!(book_in(&platform, patient, "S16", at)["outcome"], "granted");
+    }
+    assert_eq!(book_in(&platform, 3, "S17", at)["outcome"], "granted");
+    let merge = |from: u32, into: u32| {
+        done(
+            &platform,
+            json!({"command": "merge_identities", "at": at, "patient": key(from),
+        "into": key(into), "actor": staff()}),
+        )
+    };
+    let merged = merge(3, 4);
+    assert_eq!((&merged["breach"], &merged["bookings"]), (&json!(false), &json!(1)));
+    assert_eq!(book_in(&platform, 3, "S18", at)["code"], "IDENTITY_MERGED");
+    assert_eq!(book_in(&platform, 4, "S18", at)["outcome"], "granted");
+    assert_eq!(merge(1, 2)["breach"], true);
+    assert_eq!((live(&platform, 1, at), live(&platform, 2, at)), (1, 1));
+    for patient in [1, 2] {
+        assert_eq!(book_in(&platform, patient, "S18", at)["code"], "IDENTITY_MERGED");
+    }
+}
+
+#[test]
+fn a_substitute_takes_a_session_over_and_every_booking_stays() {
+    let platform = house();
+    let booked = fill(&platform);
+    let substitute = json!({"command": "substitute", "at": on("06:00:00"), "session": "AM", "practitioner": "D2",
+        "actor": staff()});
+    let answer = done(&platform, substitute.clone());
+    assert_eq!((&answer["changed"], &answer["told"]), (&json!(true), &json!(40)));
+    assert_eq!(done(&platform, substitute)["changed"], false);
+    assert!(booked.iter().all(|(patient, _)| live(&platform, *patient, &on("06:00:00")) == 1));
+    let view = done(&platform, json!({"command": "session", "at": on("06:00:00"), "session": "AM"}));
+    assert_eq!(view["practitioner"], "D2");
+    // The one has no time for another session then, and the other has.
+    let there = |practitioner: &str, code: &str| {
+        tell(&platform,
+        json!({"command": "publish", "at": EARLY, "session": session(code, practitioner, "expert", DAY, 1)}))["outcome"].clone()
+    };
+    assert_eq!((there("D2", "X"), there("D1", "Y")), (json!("error"), json!("done")));
+}

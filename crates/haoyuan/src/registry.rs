@@ -333,6 +333,14 @@ impl Registry {
             | Command::AddSeats(_)
             | Command::ReduceSeats(_)
             | Command::ExtraSeat(_)
+            | Command::CheckIn(_)
+            | Command::CallNext(_)
+            | Command::Pass(_)
+            | Command::Enter(_)
+            | Command::Finish(_)
+            | Command::NoShow(_)
+            | Command::Correct(_)
+            | Command::MergeIdentities(_)
             | Command::Tick(_) => true,
         };
         if !changes {

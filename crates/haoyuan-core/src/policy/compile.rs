@@ -518,10 +518,13 @@ pub(super) fn day_rules(policy: &Policy, session: &Session) -> DayRules {
             reason_required: extra.reason_required.unwrap_or(true),
         },
         // Until visits of the line were seen: a slot is shared by its seats.
-        calling: policy.calling(i64::from(session.slot_ms) / i64::from(session.capacity.first().copied().unwrap_or(1).max(1))),
+        calling: policy.calling(
+            i64::from(session.slot_ms) / i64::from(session.capacity.first().copied().unwrap_or(1).max(1)),
+        ),
         ladders: policy.ladders(),
         cancel: CancelRules {
             late_from: cancel_deadline(policy, session, &frame),
+            counted: document.cancel.late == Some(LateCancel::Count),
             excused: document.cancel.excused.clone().unwrap_or_default(),
         },
     }

@@ -1,9 +1,9 @@
 //! The commands of the hospital's day: waiting, stopping and moving, extra seats, arriving and being called.
 
 use crate::text::{self, Slot};
-use haoyuan_core::ids::{BookingId, PatientKey, TicketId};
+use haoyuan_core::ids::{BookingId, PatientKey, RoomId, TicketId};
 use haoyuan_core::instant::{Day, Instant};
-use haoyuan_core::terms::{Channel, Class};
+use haoyuan_core::terms::{Channel, Class, Outcome, VisitKind};
 use serde::{Deserialize, Serialize};
 
 /// A session, or one slot of it, that somebody would take.
@@ -267,4 +267,154 @@ impl Notices {
     pub const MOST_MAX: u32 = 10_000;
     /// How many notices an answer has if the command does not say.
     pub const MOST_DEFAULT: u32 = 100;
+}
+
+/// Why somebody is called before those who are booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Urgency {
+    /// Graded as an emergency.
+    Emergency,
+    /// Back with a result (回诊).
+    Return,
+}
+
+impl text::Written for Urgency {
+    const FORM: &'static str = "an urgency: `emergency` or `return`";
+
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "emergency" => Some(Self::Emergency),
+            "return" => Some(Self::Return),
+            _ => None,
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Emergency => "emergency",
+            Self::Return => "return",
+        }
+        .to_owned()
+    }
+}
+
+/// `check_in` (报到): a patient has arrived: with a `booking`, or as a walk-in for a `session`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckIn {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// Who.
+    #[serde(with = "text::required")]
+    pub patient: PatientKey,
+    /// The booking.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub booking: Option<BookingId>,
+    /// The session that a walk-in comes to.
+    #[serde(
+        default,
+        deserialize_with = "text::optional_code::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub session: Option<String>,
+    /// Why before those who are booked.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub band: Option<Urgency>,
+    /// For somebody who is back with a result: the only room that will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room: Option<RoomId>,
+    /// What sort of visit, of a walk-in.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<VisitKind>,
+    /// Whether it is a revisit (复诊), of a walk-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revisit: Option<bool>,
+    /// Staff let a number pass that is void because its patient is late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub let_pass: bool,
+}
+
+/// `call_next` (叫号): a room calls the next of a session's line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallNext {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// The session's code.
+    #[serde(deserialize_with = "text::code::deserialize")]
+    pub session: String,
+    /// Which room.
+    pub room: RoomId,
+}
+
+/// `pass` (过号): who was called is not there. `enter`: who was called has entered the room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Visit {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// Whose visit, as checking in gave it.
+    pub visit: u32,
+}
+
+/// `finish`: a visit has taken place, and the room is free.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Finish {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// Whose visit.
+    pub visit: u32,
+    /// What sort of visit it was.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<VisitKind>,
+    /// Whether the doctor calls it a revisit (复诊).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revisit: Option<bool>,
+}
+
+/// `no_show` (爽约): the session is over; whoever was booked and did not check in did not come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Close {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// The session's code.
+    #[serde(deserialize_with = "text::code::deserialize")]
+    pub session: String,
+}
+
+/// `correct`: what came of a visit is another than was recorded; penalties follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Correct {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// Whose visit.
+    pub visit: u32,
+    /// What came of it.
+    #[serde(with = "text::required")]
+    pub outcome: Outcome,
+}
+
+/// `merge_identities`: two keys are one person. Bookings stay; the old key books no more, and if both together break a rule,
+/// the other one neither, until staff decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// The key that is given up.
+    #[serde(with = "text::required")]
+    pub patient: PatientKey,
+    /// The key that stays.
+    #[serde(with = "text::required")]
+    pub into: PatientKey,
 }

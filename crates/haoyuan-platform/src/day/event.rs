@@ -1,10 +1,11 @@
 //! What happened in the hospital's day, as facts: written down once, applied without any rule.
 
-use crate::day::state::{Cause, Departure, Notice, Scope, Wanted};
+use crate::day::state::{Cause, Charge, Departure, Notice, Scope, Wanted};
 use crate::text;
-use haoyuan_core::ids::{BookingId, PatientKey, PractitionerId, SessionId, SlotRef, TicketId};
+use haoyuan_core::ids::{BookingId, PatientKey, PractitionerId, SessionId, SlotRef, TicketId, VisitId};
 use haoyuan_core::instant::{Day, Instant};
-use haoyuan_core::terms::{Channel, Class};
+use haoyuan_core::terms::{Channel, Class, Outcome, VisitKind};
+use haoyuan_core::{calling, kpi};
 use serde::{Deserialize, Serialize};
 
 /// A fact of the day. In the journal it is JSON, with its gap-free number beside it.
@@ -180,6 +181,64 @@ pub(crate) enum Event {
         cause: Cause,
         at: Instant,
     },
+    /// A visit has a row.
+    Visited { row: Box<kpi::Visit>, at: Instant },
+    /// Something happened in the line of a session.
+    Queued {
+        line: SessionId,
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        /// Of the line; they are in force if it is new.
+        rules: calling::Rules,
+        fact: calling::Fact,
+        at: Instant,
+    },
+    /// What the doctor says of a visit.
+    Marked {
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<VisitKind>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revisit: Option<bool>,
+        at: Instant,
+    },
+    /// What came of a visit.
+    Ended {
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        outcome: Outcome,
+        at: Instant,
+    },
+    /// What came of it is another; what it was counted for is excused, or counts again.
+    Corrected {
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        outcome: Outcome,
+        cause: Cause,
+        at: Instant,
+    },
+    /// A deed counts.
+    Charged {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        charge: Charge,
+        at: Instant,
+    },
+    /// Two keys are one person.
+    Merged {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        into: PatientKey,
+        breach: bool,
+        cause: Cause,
+        at: Instant,
+    },
     /// The host has something to tell a patient.
     Noticed(Notice),
     /// A command of the day was refused; changes nothing.
@@ -215,6 +274,13 @@ impl Event {
             | Self::Widened { at, .. }
             | Self::Opened { at, .. }
             | Self::Extra { at, .. }
+            | Self::Visited { at, .. }
+            | Self::Queued { at, .. }
+            | Self::Marked { at, .. }
+            | Self::Ended { at, .. }
+            | Self::Corrected { at, .. }
+            | Self::Charged { at, .. }
+            | Self::Merged { at, .. }
             | Self::Refused { at, .. }
             | Self::Noticed(Notice { at, .. }) => *at,
         }
@@ -237,7 +303,14 @@ impl Event {
             | Self::Reopened { patient, .. }
             | Self::Ticketed { patient, .. }
             | Self::Extra { patient, .. }
+            | Self::Queued { patient, .. }
+            | Self::Marked { patient, .. }
+            | Self::Ended { patient, .. }
+            | Self::Corrected { patient, .. }
+            | Self::Charged { patient, .. }
+            | Self::Merged { patient, .. }
             | Self::Noticed(Notice { patient, .. }) => Some(*patient),
+            Self::Visited { row, .. } => Some(row.patient),
             Self::Refused { patient, .. } => *patient,
             Self::Stopped { .. }
             | Self::Resumed { .. }

@@ -14,6 +14,7 @@ mod event;
 pub(crate) mod extra;
 mod notices;
 mod stopping;
+mod visits;
 mod waiting;
 pub(crate) mod state;
 
@@ -62,6 +63,14 @@ impl<T: Trace> Desk<'_, T> {
             Command::AddSeats(seats) => (self.add_seats(seats), None),
             Command::ReduceSeats(seats) => (self.reduce_seats(seats), None),
             Command::ExtraSeat(ask) => (self.extra_seat(ask), Some(ask.patient)),
+            Command::CheckIn(ask) => (self.check_in(ask), Some(ask.patient)),
+            Command::CallNext(call) => (self.call_next(call), None),
+            Command::Pass(visit) => (self.pass(visit), None),
+            Command::Enter(visit) => (self.enter(visit), None),
+            Command::Finish(finish) => (self.finish(finish), None),
+            Command::NoShow(close) => (self.no_show(close), None),
+            Command::Correct(correct) => (self.correct(correct), None),
+            Command::MergeIdentities(merge) => (self.merge(merge), Some(merge.patient)),
             Command::Notices(ask) => return self.notices(ask),
             _ => return Err(Malformed::field("command", "this is no command of the day").into()),
         };
@@ -93,6 +102,11 @@ impl<T: Trace> Desk<'_, T> {
         }
         for slot in stopped {
             self.show_stopped(slot);
+        }
+        let patients: Vec<PatientKey> =
+            self.day.charges.keys().chain(&self.day.blocked).map(|patient| patient.0).collect();
+        for patient in patients {
+            self.show_suspension(patient);
         }
         for (session, practitioner) in self.day.substitutes.clone() {
             // The session was there when it was taken over.

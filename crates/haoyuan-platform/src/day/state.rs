@@ -7,14 +7,18 @@ use crate::actor::Actor;
 use crate::command::day::Half;
 use crate::day::event::Event;
 use crate::text::{self, Text};
+use haoyuan_core::calling::{self, Fact};
 use haoyuan_core::day::DayRules;
 use haoyuan_core::ids::{
-    BookingId, PatientKey, PractitionerId, SeatIndex, SessionId, SlotIndex, SlotRef, TicketId,
+    BookingId, InstitutionId, PatientKey, PractitionerId, RoomId, SeatIndex, SessionId, SlotIndex, SlotRef,
+    TicketId, VisitId,
 };
 use haoyuan_core::instant::{Day as Date, Instant};
-use haoyuan_core::terms::{Channel, Class};
+use haoyuan_core::kpi::{self, Recorded};
+use haoyuan_core::ladder::{Deed, Offence};
+use haoyuan_core::terms::{Channel, Class, Outcome};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Everything of the day that is not the engine's.
@@ -23,8 +27,10 @@ use std::sync::Arc;
 pub(crate) struct Day {
     /// The number of the last event; the first is 1.
     pub(crate) number: u32,
-    /// The rules that each session was published with.
-    pub(crate) rules: BTreeMap<SessionId, Arc<DayRules>>,
+    /// The rules that each session was published with, as a place in `kinds`.
+    pub(crate) rules: BTreeMap<SessionId, u32>,
+    /// The different rules, in the order in which they were first published.
+    pub(crate) kinds: Vec<Arc<DayRules>>,
     /// The number of the last waitlist entry.
     pub(crate) last_entry: u32,
     /// Open entries of waitlists.
@@ -43,11 +49,27 @@ pub(crate) struct Day {
     pub(crate) extras: BTreeMap<SessionId, Extras>,
     /// When bookings count from whose seat does not say it, because they began as an offer.
     pub(crate) granted: BTreeMap<Text<BookingId>, Instant>,
+    /// Visits that somebody looked at, by number.
+    pub(crate) visits: BTreeMap<VisitId, kpi::Visit>,
+    /// The lines of those who have arrived, by session.
+    pub(crate) queues: BTreeMap<SessionId, calling::Queue>,
+    /// In which room somebody was called.
+    pub(crate) rooms: BTreeMap<VisitId, RoomId>,
+    /// Deeds that may suspend the right to book online.
+    pub(crate) charges: BTreeMap<Text<PatientKey>, Vec<Charge>>,
+    /// Keys that book no more: given up, or one person's that broke a rule together.
+    pub(crate) blocked: BTreeSet<Text<PatientKey>>,
     /// What the host has to tell patients, in order; the number of a notice is its place, from 1.
     pub(crate) notices: Vec<Notice>,
+    /// Whether the rules of any session count cancellations: derived.
+    #[serde(skip)]
+    pub(crate) counting: bool,
     /// Entries by block: derived.
     #[serde(skip)]
     pub(crate) by_block: BTreeMap<SlotRef, Vec<u32>>,
+    /// Visits by booking: derived.
+    #[serde(skip)]
+    pub(crate) by_booking: BTreeMap<BookingId, VisitId>,
     /// Sessions of extra seats, and whose they are: derived.
     #[serde(skip)]
     pub(crate) extra_of: BTreeMap<SessionId, SessionId>,
@@ -201,6 +223,15 @@ pub(crate) struct Extras {
     pub(crate) opened: u16,
 }
 
+/// A deed, and by whose rules it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charge {
+    pub(crate) offence: Offence,
+    /// The session it was about; of an extra seat the session that has it.
+    pub(crate) session: SessionId,
+    pub(crate) institution: InstitutionId,
+}
+
 macro_rules! news {
     ($($(#[$doc:meta])* $name:ident = $text:literal $en:literal $zh:literal,)+) => {
         /// What a notice is about.
@@ -253,6 +284,8 @@ news! {
     Ticket = "ticket" "there is no other seat now; a ticket gives you precedence" "暂无可改约号源,已发放优先改约凭证",
     /// Another practitioner sees the patient.
     Substituted = "substituted" "another doctor will see you" "您的门诊由其他医生替诊",
+    /// The right to book online is suspended.
+    Suspended = "suspended" "online booking is suspended for you" "您的线上预约已被限制",
     /// A seat over capacity is booked.
     Extra = "extra" "an extra seat is booked for you" "已为您加号",
 }
@@ -416,6 +449,58 @@ impl Day {
                     extras.opened = *seats;
                 }
             }
+            Event::Visited { row, .. } => {
+                if let Some(booking) = row.booking {
+                    self.by_booking.insert(booking, row.id);
+                }
+                self.visits.insert(row.id, kpi::Visit::clone(row));
+            }
+            Event::Queued { line, visit, rules, fact, at, .. } => {
+                self.queues.entry(*line).or_insert_with(|| calling::Queue::new(*rules)).apply(fact);
+                let Some(row) = self.visits.get_mut(visit) else { return };
+                match fact {
+                    Fact::CheckedIn { .. } => row.checked_in_at = row.checked_in_at.or(Some(*at)),
+                    Fact::Called { room, .. } => {
+                        row.called_at = row.called_at.or(Some(*at));
+                        self.rooms.insert(*visit, *room);
+                    }
+                    Fact::Entered { .. } => row.entered_at = row.entered_at.or(Some(*at)),
+                    Fact::Passed { .. } | Fact::Left { .. } | Fact::Freed { .. } => {
+                        self.rooms.remove(visit);
+                    }
+                    Fact::Again { .. } | Fact::Closed { .. } => {}
+                }
+            }
+            Event::Marked { visit, kind, revisit, .. } => {
+                if let Some(row) = self.visits.get_mut(visit) {
+                    row.kind = kind.unwrap_or(row.kind);
+                    row.revisit = revisit.or(row.revisit);
+                }
+            }
+            Event::Ended { visit, outcome, at, .. } => self.record(*visit, *outcome, *at),
+            Event::Corrected { visit, patient, outcome, at, .. } => {
+                self.record(*visit, *outcome, *at);
+                let booking = self.visits.get(visit).and_then(|row| row.booking).map(BookingId::get);
+                let charges = self.charges.get_mut(&Text(*patient)).into_iter().flatten();
+                for charge in charges.filter(|charge| Some(charge.offence.id) == booking) {
+                    charge.offence.excused = !matches!(
+                        (charge.offence.deed, outcome),
+                        (Deed::NoShow, Outcome::NoShow)
+                            | (Deed::Cancel { .. }, Outcome::Cancelled | Outcome::CancelledLate)
+                    );
+                }
+            }
+            Event::Charged { patient, charge, .. } => {
+                self.charges.entry(Text(*patient)).or_default().push(*charge);
+            }
+            Event::Merged { patient, into, breach, .. } => {
+                self.blocked.insert(Text(*patient));
+                if *breach {
+                    self.blocked.insert(Text(*into));
+                }
+                let charges = self.charges.get(&Text(*patient)).cloned().unwrap_or_default();
+                self.charges.entry(Text(*into)).or_default().extend(charges);
+            }
             Event::Noticed(notice) => self.notices.push(*notice),
             Event::Extra { booking, at, .. } => {
                 self.granted.insert(Text(*booking), *at);
@@ -437,6 +522,12 @@ impl Day {
         }
     }
 
+    fn record(&mut self, visit: VisitId, outcome: Outcome, at: Instant) {
+        if let Some(row) = self.visits.get_mut(&visit) {
+            row.history.push(Recorded { at, outcome });
+        }
+    }
+
     fn enlist(&mut self, entry: u32, blocks: &[SlotRef]) {
         for block in blocks {
             self.by_block.entry(*block).or_default().push(entry);
@@ -454,13 +545,28 @@ impl Day {
         }
     }
 
+    /// Enters the rules that a session is published with.
+    pub(crate) fn enter(&mut self, session: SessionId, rules: DayRules) {
+        let known = self.kinds.iter().position(|kind| **kind == rules);
+        let kind = known.unwrap_or_else(|| {
+            self.counting |= counts(&rules);
+            self.kinds.push(Arc::new(rules));
+            self.kinds.len() - 1
+        });
+        // There are fewer kinds than sessions, of which there are at most 2^24.
+        self.rules.insert(session, u32::try_from(kind).unwrap_or(u32::MAX));
+    }
+
     /// Works out again what is derived, after the state was read back.
     pub(crate) fn index(&mut self) {
         self.by_block.clear();
+        self.counting = self.kinds.iter().any(|rules| counts(rules));
         let entries: Vec<_> = self.entries.iter().map(|(id, entry)| (*id, entry.blocks.clone())).collect();
         for (id, blocks) in entries {
             self.enlist(id, &blocks);
         }
+        let bookings = self.visits.values().filter_map(|row| Some((row.booking?, row.id)));
+        self.by_booking = bookings.collect();
         self.extra_of = self.extras.iter().map(|(session, extras)| (extras.extra, *session)).collect();
     }
 
@@ -471,8 +577,16 @@ impl Day {
 
     /// The rules of a session; without any, nothing of the day is allowed in it.
     pub(crate) fn rules(&self, session: SessionId) -> Arc<DayRules> {
-        self.rules.get(&session).cloned().unwrap_or_default()
+        let kind = self.rules.get(&session).and_then(|kind| self.kinds.get(*kind as usize));
+        kind.cloned().unwrap_or_default()
     }
+}
+
+/// Whether cancellations count for anything.
+fn counts(rules: &DayRules) -> bool {
+    let ladders = &rules.ladders;
+    let late = rules.cancel.counted && !ladders.no_show.is_empty();
+    late || !ladders.cancels.is_empty() || !ladders.same_day_returns.is_empty()
 }
 
 /// The sessions that are waited for, each once.

@@ -82,6 +82,10 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Takes one booking or hold back.
     fn displace(&mut self, stop: u32, slot: SlotRef, occupied: &Occupied) {
+        if self.is_over(occupied.booking) {
+            // The patient is with the doctor, or was.
+            return;
+        }
         let Occupied { booking, patient, class, channel, .. } = *occupied;
         let at = self.at;
         let booked_at = self.booked_at(occupied);
@@ -104,6 +108,7 @@ impl<T: Trace> Desk<'_, T> {
                     self.tell(&Event::Undisplaced { stop, patient, booking, at });
                     return;
                 }
+                self.visit_stopped(slot, occupied);
                 let notice = self.notice(News::Stopped, patient, slot);
                 self.tell_notice(super::Notice { booking: Some(booking), ..notice });
             }
@@ -120,6 +125,7 @@ impl<T: Trace> Desk<'_, T> {
                         booked_at,
                         at,
                     });
+                    self.visit_stopped(slot, occupied);
                     let notice = self.notice(News::Stopped, patient, slot);
                     self.tell_notice(super::Notice { booking: Some(booking), ..notice });
                 }

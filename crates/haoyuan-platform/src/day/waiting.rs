@@ -150,7 +150,7 @@ impl<T: Trace> Desk<'_, T> {
             return Err(refused(Code::NoOffer));
         }
         self.give_back(offer.booking);
-        self.pass(decline.entry, false);
+        self.pass_over(decline.entry, false);
         self.serve(block);
         let entry = self.day.entries.contains_key(&decline.entry).then(|| self.told(decline.entry));
         Ok(Answer::Done(Done::WaitlistDecline { dropped: entry.is_none(), entry }))
@@ -337,7 +337,7 @@ impl<T: Trace> Desk<'_, T> {
         match self.standing(offer.slot, offer.booking) {
             Some(Standing::Booked) => self.close(id, Departure::Taken),
             Some(Standing::HeldUntil(_)) => {}
-            None => self.pass(id, self.at >= offer.expires),
+            None => self.pass_over(id, self.at >= offer.expires),
         }
     }
 
@@ -348,7 +348,7 @@ impl<T: Trace> Desk<'_, T> {
     }
 
     /// An offer was not taken: the entry keeps its place this once.
-    fn pass(&mut self, id: u32, lapsed: bool) {
+    fn pass_over(&mut self, id: u32, lapsed: bool) {
         let Some(entry) = self.day.entries.get(&id).cloned() else { return };
         let Some(offer) = entry.offer else { return };
         let block = self.block_of(offer.slot);
