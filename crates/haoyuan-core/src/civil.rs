@@ -53,6 +53,12 @@ pub(crate) fn months_before(day_: Day, months: u16) -> Day {
     day(date(day_).saturating_sub(jiff::Span::new().months(i32::from(months)))).unwrap_or(Day(1))
 }
 
+/// The same day of the month so many months later, or the last of that month; the last of all days at the latest.
+pub(crate) fn months_after(day_: Day, months: u16) -> Day {
+    let later = date(day_).saturating_add(jiff::Span::new().months(i32::from(months)));
+    day(later).unwrap_or(Instant::MAX.day())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +85,8 @@ mod tests {
     fn months_end_where_the_calendar_says() {
         let at = |text| parse_date(text).unwrap();
         assert_eq!(months_before(at("2026-05-31"), 3), at("2026-02-28"));
+        assert_eq!(months_after(at("2026-01-31"), 1), at("2026-02-28"));
+        assert_eq!(months_after(Instant::MAX.day(), 1), Instant::MAX.day());
         assert!(is_weekend(at("2026-02-28")) && !is_weekend(at("2026-03-02")));
     }
 }

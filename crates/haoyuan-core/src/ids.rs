@@ -80,6 +80,15 @@ index! {
     NodeIndex(u8), max 15
 }
 
+index! {
+    /// A visit of the hospital's day: a booking and what came of it, or a walk-in; numbered by the day that records it.
+    VisitId(u32), max u32::MAX
+}
+index! {
+    /// A consulting room (诊室), numbered by the host.
+    RoomId(u16), max u16::MAX
+}
+
 /// The most seats that one block can hold.
 pub const SEATS_MAX: u8 = 63;
 

@@ -10,6 +10,9 @@ pub mod refusal;
 pub mod word;
 pub mod pool;
 pub mod rules;
+pub mod day;
+pub mod waitlist;
+pub mod displaced;
 pub mod plan;
 pub mod request;
 pub mod apportion;
@@ -17,5 +20,8 @@ pub mod locate;
 pub mod directory;
 pub mod policy;
 pub mod roster;
+pub mod calling;
+pub mod ladder;
+pub mod kpi;
 
 mod civil;

@@ -24,6 +24,7 @@
 //! - INVARIANT (all or nothing): a refused session leaves the carry ledger as it was.
 
 use crate::apportion::CarryLedger;
+use crate::day::DayRules;
 use crate::locate::{self, FileError};
 use crate::plan::{Plan, Session};
 use crate::terms::Tier;
@@ -32,6 +33,7 @@ use std::fmt;
 
 mod check;
 mod compile;
+mod day;
 pub mod schema;
 mod show;
 
@@ -195,6 +197,12 @@ impl Policy {
             carry.enter(entry);
         }
         Ok(plan)
+    }
+
+    /// The rules of the hospital's day for a session: what is fixed when it is published, beside its plan.
+    #[must_use]
+    pub fn day_rules(&self, session: &Session) -> DayRules {
+        compile::day_rules(self, session)
     }
 
     /// The value of a key, as in the file; empty if it is not set.

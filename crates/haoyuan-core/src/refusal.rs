@@ -173,6 +173,53 @@ codes! {
     Cancelled = 602, "CANCELLED", false, "this booking was cancelled", "该预约已取消";
     /// The booking can no longer be cancelled.
     TooLate = 603, "TOO_LATE", false, "it is too late to cancel", "已超过可取消时间";
+    /// Something that is waited for is free: one books it instead.
+    NotFull = 701, "NOT_FULL", false, "there is a free seat; book it", "该号源尚有余号,请直接预约";
+    /// Nobody can wait here, or not any more.
+    WaitlistClosed = 702, "WAITLIST_CLOSED", false, "the waitlist is closed", "候补已关闭";
+    /// As many wait as may.
+    WaitlistFull = 703, "WAITLIST_FULL", true, "the waitlist is full", "候补人数已满";
+    /// The patient has all the open entries allowed.
+    WaitlistLimit = 704, "WAITLIST_LIMIT", true,
+        "this patient is already on as many waitlists as allowed", "该患者的候补数量已达上限";
+    /// The patient waits for this session already.
+    AlreadyWaiting = 705, "ALREADY_WAITING", false,
+        "this patient is already on the waitlist of this session", "该患者已在本排班候补中";
+    /// No such open entry of this patient.
+    UnknownEntry = 706, "UNKNOWN_ENTRY", false,
+        "there is no such open waitlist entry of this patient", "该患者没有此候补记录";
+    /// The entry has no open offer.
+    NoOffer = 707, "NO_OFFER", false, "there is no open offer", "没有待确认的候补号源";
+    /// The act is for staff: name a role and who it is.
+    RoleRequired = 711, "ROLE_REQUIRED", false, "only staff can do this", "仅限医院工作人员操作";
+    /// A reason must be given.
+    ReasonRequired = 712, "REASON_REQUIRED", false, "a reason is required", "须填写原因";
+    /// The green channel needs a named contact person.
+    ContactRequired = 713, "CONTACT_REQUIRED", false,
+        "the green channel needs a contact person", "绿色通道须指定联系人";
+    /// The ledger of extra seats is used up.
+    ExtraLimit = 714, "EXTRA_LIMIT", true, "no more extra seats are allowed", "加号已达上限";
+    /// More seats are live than would be left.
+    BelowLive = 715, "BELOW_LIVE", true,
+        "more seats are booked or held than would be left", "已预约或锁定的号源多于调整后的数量";
+    /// There is no such stop.
+    UnknownStop = 721, "UNKNOWN_STOP", false, "there is no such stop", "没有此停诊记录";
+    /// The session is decided as a whole; one slot of it cannot be stopped by itself.
+    NotSeparable = 722, "NOT_SEPARABLE", false,
+        "this session is one whole; stop it, a seat or a booking of it", "该排班不可按时段停诊,请按排班、号源或预约停诊";
+    /// There is no such visit.
+    UnknownVisit = 731, "UNKNOWN_VISIT", false, "there is no such visit", "没有此就诊记录";
+    /// What was asked comes later or came before.
+    NotNow = 732, "NOT_NOW", false, "this cannot be done at this point of the visit", "当前状态不可进行此操作";
+    /// The patient came so late that the number is void.
+    ArrivedTooLate = 733, "ARRIVED_TOO_LATE", false,
+        "the patient is too late and the number is void; staff may let it pass", "迟到超时,号已作废;可由工作人员放行";
+    /// The patient has checked in already.
+    AlreadyThere = 734, "ALREADY_THERE", false, "the patient has checked in already", "该患者已报到";
+    /// Nobody waits whom the room may call.
+    NobodyWaits = 735, "NOBODY_WAITS", true, "nobody waits to be called", "暂无候诊患者";
+    /// The room has a patient, called or inside.
+    RoomBusy = 736, "ROOM_BUSY", true, "the room has a patient", "该诊室有患者";
     /// A limit that the host set when it opened the engine is reached.
     EngineFull = 901, "ENGINE_FULL", true,
         "the engine has reached a limit set at opening", "系统容量已达上限";

@@ -196,7 +196,7 @@ fn sliding<I: Iterator<Item = Day>>(wish: Day, n: u16, counted: impl Fn() -> I) 
 
 impl Window {
     /// A number that two days share exactly if they are in the same calendar period.
-    fn period(self, day: Day) -> i32 {
+    pub(crate) fn period(self, day: Day) -> i32 {
         let (year, month) = day.year_month();
         match self {
             Self::Days(_) => day.0,

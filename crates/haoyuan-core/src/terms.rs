@@ -54,6 +54,8 @@ macro_rules! term {
     };
 }
 
+pub(crate) use term;
+
 term! {
     /// The tier of an institution (医疗机构等级).
     Tier {
@@ -150,5 +152,57 @@ impl Channel {
     #[must_use]
     pub const fn is_online(self) -> bool {
         matches!(self, Self::App | Self::Wechat | Self::Phone | Self::Web | Self::Partner)
+    }
+}
+
+term! {
+    /// What sort of visit it is: which rates count it, and which leave it out.
+    VisitKind {
+        /// An outpatient visit.
+        Outpatient = 0 "outpatient" "门诊",
+        /// A visit in stomatology, whose revisits have a rate of their own.
+        Stomatology = 1 "stomatology" "口腔",
+        /// A prenatal check, whose revisits have a rate of their own.
+        Prenatal = 2 "prenatal" "产前检查",
+        /// An emergency; no rate of booking counts it.
+        Emergency = 3 "emergency" "急诊",
+        /// A health check-up; no rate of booking counts it.
+        Checkup = 4 "checkup" "体检",
+        /// A test of the masses; no rate of booking counts it.
+        MassTest = 5 "mass_test" "大规模检测",
+        /// A refill of medicines without a consultation; no rate of booking counts it.
+        Refill = 6 "refill" "单纯开药",
+        /// An examination of an inpatient, which has a rate of its own.
+        InpatientExam = 7 "inpatient_exam" "住院患者检查",
+        /// An examination of an inpatient at the bedside or urgent; its rate leaves it out.
+        InpatientExamExempt = 8 "inpatient_exam_exempt" "住院患者床旁或急查",
+    }
+}
+
+impl VisitKind {
+    /// Whether the visit is one of the outpatient visits (总诊疗人次, 急诊人次不计入).
+    #[must_use]
+    pub const fn is_outpatient(self) -> bool {
+        matches!(self, Self::Outpatient | Self::Stomatology | Self::Prenatal)
+    }
+}
+
+term! {
+    /// What came of a visit.
+    Outcome {
+        /// The patient was seen (就诊).
+        Attended = 0 "attended" "已就诊",
+        /// Booked, not cancelled, did not come (爽约).
+        NoShow = 1 "no_show" "爽约",
+        /// The patient gave the seat back in time (退号).
+        Cancelled = 2 "cancelled" "已退号",
+        /// The patient gave the seat back after the deadline.
+        CancelledLate = 3 "cancelled_late" "逾期退号",
+        /// The hospital stopped it (停诊).
+        Stopped = 4 "stopped" "停诊",
+        /// The patient did not come, for a reason that excuses it.
+        Excused = 5 "excused" "已免责",
+        /// The visit was taken back after all (退费).
+        Refunded = 6 "refunded" "已退费",
     }
 }

@@ -274,6 +274,13 @@ impl<T: Trace> Engine<T> {
         self.admin.lock().next_session
     }
 
+    /// The rules about patients that a session was published with.
+    #[must_use]
+    pub fn rules(&self, id: SessionId) -> Option<&Rules> {
+        let row = self.sessions.get(id.index())?.read()?;
+        Some(self.rules_of(&row))
+    }
+
     /// The pool tree that decides about a slot.
     #[must_use]
     pub fn tree(&self, slot: haoyuan_core::ids::SlotRef) -> Option<&PoolTree> {

@@ -8,7 +8,7 @@
 use crate::block::{Block, View};
 use crate::engine::Row;
 use crate::sessions::SessionRow;
-use haoyuan_core::ids::{BlockId, NodeIndex};
+use haoyuan_core::ids::{BlockId, NodeIndex, Sequence};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::{Denial, Permit, PoolTree};
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
@@ -34,6 +34,8 @@ pub(crate) enum Queue {
     Behind,
     /// It does not: it is an offer to one of them, or they were served before.
     Passed,
+    /// It does not, as long as this is the block's last transition: they were served at that state of it.
+    Served(Sequence),
 }
 
 /// A slot that was asked for, resolved.
@@ -103,7 +105,12 @@ impl<'a> Target<'a> {
     #[cold]
     #[inline(never)]
     fn admit(&self, view: &View, permit: Permit, at: Instant, queue: Queue) -> Result<Permit, Refusal> {
-        if queue == Queue::Passed || !view.word.has(Flag::Waiting) {
+        let passes = match queue {
+            Queue::Behind => false,
+            Queue::Passed => true,
+            Queue::Served(sequence) => view.word.sequence() == sequence,
+        };
+        if passes || !view.word.has(Flag::Waiting) {
             return Ok(permit);
         }
         // In a whole-session block the slot can be full before the session is; nobody waits for a seat that is not there.

@@ -11,7 +11,7 @@ use crate::claim::Manner;
 use crate::fact::Trace;
 use crate::memory::Operation;
 use crate::target::Queue;
-use haoyuan_core::ids::SlotRef;
+use haoyuan_core::ids::{Sequence, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Grant, Wish};
@@ -74,5 +74,38 @@ impl<T: Trace> Engine<T> {
     /// As [`Engine::book`], but never `WAITLISTED`.
     pub fn book_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
         self.claim_in(wish, at, Manner { operation: Operation::Book, queue: Queue::Passed, offered: None })
+    }
+
+    /// [`Engine::hold_past_waitlist`], as long as `served` is the block's last transition: a seat that came free since the
+    /// waitlist was served is not taken from those who wait.
+    ///
+    /// # Errors
+    /// As [`Engine::hold`]; `WAITLISTED` says that the block has changed while somebody waits: serve, and ask again.
+    pub fn hold_served(&self, wish: &Wish, served: Sequence, at: Instant) -> Result<Grant, Refusal> {
+        let queue = Queue::Served(served);
+        self.claim_in(wish, at, Manner { operation: Operation::Hold, queue, offered: None })
+    }
+
+    /// [`Engine::book`]; otherwise as [`Engine::hold_served`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn book_served(&self, wish: &Wish, served: Sequence, at: Instant) -> Result<Grant, Refusal> {
+        let queue = Queue::Served(served);
+        self.claim_in(wish, at, Manner { operation: Operation::Book, queue, offered: None })
+    }
+
+    /// The last transition of the block of this slot. Lock-free; linearizes at a load of the block's word.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION`, `UNKNOWN_SLOT`.
+    pub fn sequence(&self, slot: SlotRef) -> Result<Sequence, Refusal> {
+        self.resolve(slot).map(|target| target.block.word().sequence()).map_err(Refusal::plain)
+    }
+
+    /// Whether somebody waits for the block of this slot. Progress and linearization as [`Engine::sequence`].
+    #[must_use]
+    pub fn is_waiting(&self, slot: SlotRef) -> bool {
+        self.resolve(slot).is_ok_and(|target| target.block.word().has(Flag::Waiting))
     }
 }

@@ -7,9 +7,11 @@
 
 use crate::answer::Published;
 use crate::command::{self, SessionText};
+use crate::day::{extra, state::Day};
 use crate::malformed::Malformed;
 use crate::platform::Lookup;
 use haoyuan_core::apportion::CarryLedger;
+use haoyuan_core::day::DayRules;
 use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{InstitutionId, Interval, NodeIndex, PractitionerId};
 use haoyuan_core::instant::{Instant, MINUTE};
@@ -18,7 +20,8 @@ use haoyuan_core::policy::Policy;
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::roster::{Duty, Roster};
 use haoyuan_core::terms::Kind;
-use haoyuan_engine::{Engine, Limits, Trace};
+use haoyuan_engine::{Engine, Limits, SessionView, Trace};
+use serde::{Deserialize, Serialize};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
@@ -42,6 +45,30 @@ pub(crate) struct Admin {
 /// The sessions of one practitioner, by start, with their codes. They do not overlap, so only the last one that starts
 /// before another's end can be in its way.
 type Diary = BTreeMap<Instant, (Interval, Arc<str>)>;
+
+/// What publishing a session enters beside its plan: fractions of reserves, and the rules of its day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Books {
+    pub(crate) ledger: CarryLedger,
+    pub(crate) day: DayRules,
+}
+
+impl Books {
+    pub(crate) fn to_json(&self) -> String {
+        // Plain numbers and codes, so that writing JSON cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads what was entered; an earlier version entered the ledger alone, and a host without policies nothing.
+    pub(crate) fn read(json: &str) -> Result<Self, serde_json::Error> {
+        match json.as_bytes().first() {
+            None => Ok(Self::default()),
+            Some(b'[') => Ok(Self { ledger: serde_json::from_str(json)?, ..Self::default() }),
+            Some(_) => serde_json::from_str(json),
+        }
+    }
+}
 
 /// What the engine still has room for, so that a roster is refused before its first session is published. The platform
 /// is the engine's only publisher.
@@ -99,8 +126,39 @@ impl Admin {
     pub(crate) fn adopt(&mut self, plan: &Plan) -> Result<(), &'static str> {
         self.room.take(plan)?;
         let session = &plan.session;
+        if session.code.ends_with(extra::SUFFIX) {
+            // Extra seats are in the time of the session that has them.
+            return Ok(());
+        }
         let entry = (session.time, session.code.as_str().into());
         self.diaries.entry(session.practitioner).or_default().insert(session.time.from, entry);
+        Ok(())
+    }
+
+    /// Another practitioner takes over a session: checked, and entered into the diaries.
+    pub(crate) fn reassign(
+        &mut self,
+        directory: &Directory,
+        view: &SessionView,
+        after: PractitionerId,
+    ) -> Result<(), Malformed> {
+        let session = Session {
+            code: view.code.to_string(),
+            institution: view.institution,
+            department: view.department,
+            practitioner: after,
+            grade: view.grade,
+            kind: view.kind,
+            time: view.time,
+            slot_ms: view.slot_ms,
+            capacity: Vec::new(),
+        };
+        check_practitioner(directory, &session).map_err(|reason| Malformed::field("practitioner", reason))?;
+        enter(self.diaries.entry(after).or_default(), &session).map_err(|other| {
+            let reason = format!("the practitioner is in two places at once: it overlaps session `{other}`");
+            Malformed::field("practitioner", reason)
+        })?;
+        self.diaries.entry(view.practitioner).or_default().remove(&view.time.from);
         Ok(())
     }
 
@@ -142,12 +200,13 @@ impl Admin {
     pub(crate) fn publish<T: Trace>(
         &mut self,
         engine: &Engine<T>,
+        day: &mut Day,
         directory: &Directory,
         session: &SessionText,
         at: Instant,
     ) -> Result<Published, Malformed> {
         let session = resolve(directory, session)?;
-        let plans = self.publish_all(engine, directory, vec![session], From::Object, at)?;
+        let plans = self.publish_all(engine, day, directory, vec![session], From::Object, at)?;
         plans.first().map(summary).ok_or_else(|| Malformed::line("there is nothing to publish"))
     }
 
@@ -155,13 +214,14 @@ impl Admin {
     pub(crate) fn publish_roster<T: Trace>(
         &mut self,
         engine: &Engine<T>,
+        day: &mut Day,
         directory: &Directory,
         csv: &str,
         at: Instant,
     ) -> Result<(usize, u32), Malformed> {
         let sessions =
             Roster::parse(csv.as_bytes(), directory, []).map_err(|rows| Malformed::rows("csv", rows))?;
-        match self.publish_all(engine, directory, sessions, From::Table, at) {
+        match self.publish_all(engine, day, directory, sessions, From::Table, at) {
             Ok(plans) => Ok((plans.len(), plans.iter().map(|plan| plan.session.seats()).sum())),
             Err(error) => {
                 // If it is about what was published before, the table can be told line by line. It is not read against
@@ -181,6 +241,7 @@ impl Admin {
     fn publish_all<T: Trace>(
         &mut self,
         engine: &Engine<T>,
+        day: &mut Day,
         directory: &Directory,
         sessions: Vec<Session>,
         from: From,
@@ -190,8 +251,13 @@ impl Admin {
         let mut room = self.room.clone();
         let mut diaries: HashMap<PractitionerId, Diary> = HashMap::new();
         let mut plans: Vec<Plan> = Vec::with_capacity(sessions.len());
-        let mut books: Vec<String> = Vec::with_capacity(sessions.len());
+        let mut entered: Vec<Books> = Vec::with_capacity(sessions.len());
         for session in sessions {
+            if session.code.ends_with(extra::SUFFIX) {
+                let reason =
+                    "a code that ends with `+` is that of a session of extra seats; give this one another";
+                return Err(from.wrong("code", reason));
+            }
             if engine.find(&session.code).is_some() {
                 let reason =
                     format!("session `{}` is published already; give this one another code", session.code);
@@ -209,6 +275,7 @@ impl Admin {
             let tier = directory.get(session.institution).tier;
             let policy = self.policy_of(session.institution)?;
             let before = ledger.clone();
+            let rules = policy.day_rules(&session);
             let plan = policy.plan(session, tier, &mut ledger).map_err(|refusal| {
                 let rule = if refusal.value.is_empty() {
                     format!("`{}`", refusal.rule)
@@ -225,18 +292,15 @@ impl Admin {
                 )
             })?;
             plans.push(plan);
-            let entries = ledger.since(&before);
-            // The ledger is plain numbers and codes, so that writing JSON cannot fail.
-            let is_empty = entries == CarryLedger::default();
-            books.push(if is_empty {
-                String::new()
-            } else {
-                serde_json::to_string(&entries).unwrap_or_default()
-            });
+            entered.push(Books { ledger: ledger.since(&before), day: rules });
         }
+        let books: Vec<String> = entered.iter().map(Books::to_json).collect();
         let pairs: Vec<(&Plan, &str)> = plans.iter().zip(&books).map(|(p, b)| (p, b.as_str())).collect();
         // All that the engine checks was checked above, so an error is a foreign publisher's doing.
-        engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.to_string()))?;
+        let ids = engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.to_string()))?;
+        for (id, books) in ids.into_iter().zip(entered) {
+            day.enter(id, books.day);
+        }
         self.ledger = ledger;
         self.room = room;
         self.diaries.extend(diaries);

@@ -9,9 +9,12 @@
 //!
 //! Instants are RFC 3339 at +08:00, days `YYYY-MM-DD`, bookings 16 hexadecimal digits.
 
+pub use crate::day::state::News;
+
+use crate::day::state::Fate;
 use crate::malformed::Malformed;
 use crate::text;
-use haoyuan_core::ids::{BookingId, Interval, TicketId};
+use haoyuan_core::ids::{BookingId, Interval, PatientKey, RoomId, TicketId};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::refusal::{Code, Refusal, Retry};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
@@ -51,7 +54,7 @@ impl Answer {
 /// `granted`: what the patient has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Granted {
-    /// `hold` or `book`.
+    /// `hold`, `book` or `extra_seat`.
     pub command: &'static str,
     /// The hold or booking, to confirm or cancel it.
     #[serde(with = "text::required")]
@@ -281,6 +284,112 @@ pub enum Done {
     },
     /// A session.
     Session(Box<Described>),
+    /// The entry, and the offer if there was a seat at once.
+    WaitlistJoin(Waiting),
+    /// The entry is closed.
+    WaitlistLeave {
+        /// Which.
+        entry: u32,
+    },
+    /// The offer goes to the next.
+    WaitlistDecline {
+        /// Whether the entry is closed, because it was the second offer.
+        dropped: bool,
+        /// The entry, if it is still there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        entry: Option<Waiting>,
+    },
+    /// Who waits.
+    Waitlist {
+        /// In the order in which they are served.
+        entries: Vec<Waiting>,
+    },
+    /// The clinic is stopped.
+    Stop {
+        /// The number of the stop, to rebook or resume.
+        stop: u32,
+        /// How many bookings it took from their patients, altogether.
+        displaced: u32,
+        /// How many unpaid holds are void, altogether.
+        voided: u32,
+        /// How many entries of waitlists are closed, altogether.
+        cleared: u32,
+        /// Whether this command did anything; `false` if it was carried out before.
+        changed: bool,
+    },
+    /// It can be booked again.
+    Resume {
+        /// Which stop.
+        stop: u32,
+        /// Whether this command did anything.
+        changed: bool,
+    },
+    /// What became of the displaced.
+    Rebook(Rebooked),
+    /// What became of the displaced.
+    Move(Rebooked),
+    /// Another practitioner has the session.
+    Substitute {
+        /// Its code.
+        session: Arc<str>,
+        /// Whether this command did anything.
+        changed: bool,
+        /// How many patients are to be told.
+        told: u32,
+    },
+    /// The session has more seats.
+    AddSeats(Seats),
+    /// The session has fewer seats.
+    ReduceSeats(Seats),
+    /// The patient stands in the line.
+    CheckIn(Queued),
+    /// Who is called.
+    CallNext(Called),
+    /// Who was called stands in the line again, or not.
+    Pass(Queued),
+    /// The patient is with the doctor.
+    Enter {
+        /// Whose visit.
+        visit: u32,
+    },
+    /// The visit has taken place.
+    Finish {
+        /// Whose visit.
+        visit: u32,
+    },
+    /// The session is over.
+    NoShow {
+        /// Its code.
+        session: Arc<str>,
+        /// How many did not come, of those whom this command found.
+        no_shows: u32,
+    },
+    /// The visit ended otherwise.
+    Correct {
+        /// Whose visit.
+        visit: u32,
+        /// Whether anything changed.
+        changed: bool,
+        /// Until when online booking is suspended now.
+        #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+        until: Option<Instant>,
+    },
+    /// The keys are one person.
+    MergeIdentities {
+        /// Whether their bookings together break a rule.
+        breach: bool,
+        /// How many bookings they have together; all of them stay.
+        bookings: usize,
+    },
+    /// What the host has to tell.
+    Notices {
+        /// By number.
+        notices: Vec<Notice>,
+        /// The number to go on from.
+        last: u32,
+        /// Whether there are more.
+        more: bool,
+    },
     /// The recount.
     Audit {
         /// Whether every count is right.
@@ -401,6 +510,183 @@ pub struct Live {
     /// Through which channel it was granted.
     #[serde(with = "text::required")]
     pub channel: Channel,
+}
+
+/// An entry of a waitlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// Its number.
+    pub entry: u32,
+    /// Whose.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub patient: Option<PatientKey>,
+    /// By what right.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// Since when.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub joined: Option<Instant>,
+    /// The seat that is held for the patient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offered>,
+    /// How many offers were not taken.
+    pub passes: u8,
+    /// Why it could not have the last seat that came free.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Code>,
+}
+
+/// A seat held for somebody who waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offered {
+    /// The hold, to confirm it.
+    #[serde(with = "text::required")]
+    pub booking: BookingId,
+    /// The session's code.
+    pub session: Arc<str>,
+    /// The slot, counted from 0.
+    pub slot: u16,
+    /// When the hold ends.
+    #[serde(with = "text::required")]
+    pub expires: Instant,
+}
+
+/// What became of those whom a stop displaced: the sums over all of them, and those that this command looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rebooked {
+    /// Which stop.
+    pub stop: u32,
+    /// Who has another booking.
+    pub moved: u32,
+    /// Who has to say yes to one.
+    pub offered: u32,
+    /// Who has a ticket.
+    pub tickets: u32,
+    /// Who has nothing yet.
+    pub unplaced: u32,
+    /// In the order in which they were placed.
+    pub placed: Vec<Placed>,
+}
+
+/// What became of one displaced booking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Placed {
+    /// The booking that was lost.
+    #[serde(with = "text::required")]
+    pub from: BookingId,
+    /// Whose.
+    #[serde(with = "text::required")]
+    pub patient: PatientKey,
+    /// `moved`, `offered`, `ticket` or `unplaced`.
+    pub fate: &'static str,
+    /// The new booking, or the hold that waits for a yes.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub to: Option<BookingId>,
+    /// Its session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<Arc<str>>,
+    /// Its slot, counted from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u16>,
+    /// The ticket.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<TicketId>,
+    /// Until when the offer or the ticket is valid.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
+}
+
+impl Placed {
+    pub(crate) fn new(
+        from: BookingId,
+        patient: PatientKey,
+        fate: Fate,
+        place: impl Fn(BookingId) -> Option<(Arc<str>, u16)>,
+    ) -> Self {
+        let (word, to, ticket, until) = match fate {
+            Fate::Open => ("unplaced", None, None, None),
+            Fate::Moved(to) => ("moved", Some(to), None, None),
+            Fate::Offered(to, until) => ("offered", Some(to), None, Some(until)),
+            Fate::Ticket(ticket, until) => ("ticket", None, Some(ticket), Some(until)),
+        };
+        let (session, slot) = to.and_then(place).unzip();
+        Self { from, patient, fate: word, to, session, slot, ticket, until }
+    }
+}
+
+/// Somebody in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Queued {
+    /// The visit, for whatever follows.
+    pub visit: u32,
+    /// How many wait to be called.
+    pub waiting: u32,
+    /// Until the call, estimated; absent for somebody who does not wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<i64>,
+}
+
+/// Somebody who is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Called {
+    /// Whose visit.
+    pub visit: u32,
+    /// Who.
+    #[serde(with = "text::required")]
+    pub patient: PatientKey,
+    /// The booking; a walk-in has none.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub booking: Option<BookingId>,
+    /// Into which room.
+    pub room: RoomId,
+}
+
+/// The seats of a session, those of the green channel beside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seats {
+    /// Its code.
+    pub session: Arc<str>,
+    /// Seats, extra ones included.
+    pub seats: u16,
+    /// Live ones.
+    pub live: u16,
+    /// How many of the seats are extra ones.
+    pub extra: u16,
+    /// Seats of the green channel over and above.
+    pub green: u16,
+}
+
+/// Something to tell a patient.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Its number, for ever the same: counted from 1.
+    pub number: u32,
+    /// What it is about.
+    pub news: News,
+    /// In words.
+    pub message: Message,
+    /// Whom to tell.
+    #[serde(with = "text::required")]
+    pub patient: PatientKey,
+    /// When it happened.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// The session's code.
+    pub session: Arc<str>,
+    /// The slot, counted from 0.
+    pub slot: u16,
+    /// The booking.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub booking: Option<BookingId>,
+    /// The entry of the waitlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<u32>,
+    /// The ticket.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<TicketId>,
+    /// Until when an answer is expected.
+    #[serde(with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub until: Option<Instant>,
 }
 
 /// What an audit counted.

@@ -4,6 +4,8 @@
 //! may stand beside them and says who gives the command ([`Actor`]). Nothing is read from anywhere else: no clock, no file,
 //! no environment.
 
+pub mod day;
+
 use crate::actor::Actor;
 use crate::malformed::Malformed;
 use crate::text::{self, Slot};
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub const LINE_BYTES_MAX: usize = 8 << 20;
 
 macro_rules! commands {
-    ($($(#[$doc:meta])* $variant:ident($body:ident) = $word:literal,)+) => {
+    ($($(#[$doc:meta])* $variant:ident($body:ty) = $word:literal,)+) => {
         /// A command, as a value; `{"command":"hold", …}` in JSON.
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "command")]
@@ -87,6 +89,48 @@ commands! {
     Bookings(Bookings) = "bookings",
     /// Describes a session and its pools.
     Session(Describe) = "session",
+    /// Waits for a seat to come free.
+    WaitlistJoin(day::WaitlistJoin) = "waitlist_join",
+    /// Waits no longer.
+    WaitlistLeave(day::WaitlistEntry) = "waitlist_leave",
+    /// Does not take an offer; keeps the place once.
+    WaitlistDecline(day::WaitlistEntry) = "waitlist_decline",
+    /// Lists who waits for a session, in order.
+    Waitlist(day::Waitlist) = "waitlist",
+    /// Stops a clinic, or part of it.
+    Stop(day::Stop) = "stop",
+    /// Opens again what was stopped.
+    Resume(day::Resume) = "resume",
+    /// Places those whom a stop displaced.
+    Rebook(day::Rebook) = "rebook",
+    /// Stops and rebooks into one other session.
+    Move(day::Move) = "move",
+    /// Another practitioner takes a session over.
+    Substitute(day::Substitute) = "substitute",
+    /// Adds seats over capacity.
+    AddSeats(day::Seats) = "add_seats",
+    /// Leaves a session so many seats.
+    ReduceSeats(day::Seats) = "reduce_seats",
+    /// Books a seat over capacity for one patient.
+    ExtraSeat(day::ExtraSeat) = "extra_seat",
+    /// A patient has arrived.
+    CheckIn(day::CheckIn) = "check_in",
+    /// A room calls the next patient.
+    CallNext(day::CallNext) = "call_next",
+    /// Who was called is not there.
+    Pass(day::Visit) = "pass",
+    /// Who was called has entered.
+    Enter(day::Visit) = "enter",
+    /// A visit has taken place.
+    Finish(day::Finish) = "finish",
+    /// A session is over: who did not come.
+    NoShow(day::Close) = "no_show",
+    /// What came of a visit is another than was recorded.
+    Correct(day::Correct) = "correct",
+    /// Two keys are one person.
+    MergeIdentities(day::Merge) = "merge_identities",
+    /// Lists what the host has to tell patients.
+    Notices(day::Notices) = "notices",
     /// Recounts every seat and compares.
     Audit(Tick) = "audit",
     /// Works out the state hash.

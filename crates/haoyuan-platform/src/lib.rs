@@ -46,6 +46,17 @@
 //! | `load` | `day` (`institution`, `department`) | seats and live seats by time |
 //! | `bookings` | `patient` | live holds and bookings |
 //! | `session` | `session` | the session, its slots and pools |
+//! | `waitlist_join` | `patient`, `class`, `channel`, `wanted` (`ticket`) | the entry, and an offer if there is a seat |
+//! | `waitlist_leave`, `waitlist_decline` | `patient`, `entry` | the entry |
+//! | `waitlist` | `session` | who waits, in order, with offers |
+//! | `stop` | `scope`, `actor` | whom it displaced |
+//! | `resume` | `stop`, `actor` | whether anything changed |
+//! | `rebook` | `stop`, `into`, `actor` (`tickets`) | what became of each |
+//! | `move` | `scope`, `into`, `actor` | what became of each |
+//! | `substitute` | `session`, `practitioner`, `actor` | how many are to be told |
+//! | `add_seats`, `reduce_seats` | `session`, `seats`, `actor` | the seats of the session |
+//! | `extra_seat` | `patient`, `session`, `class`, `channel`, `actor` (`slot`, `ticket`) | `granted` or `refused` |
+//! | `notices` | (`after`, `most`) | what the host has to tell patients |
 //! | `audit` | | whether a recount of every seat agrees |
 //! | `state_hash` | | BLAKE3 over the canonical state: equal live, after replay and after a snapshot |
 //!
@@ -55,7 +66,8 @@
 //! [`answer`], the JSON Schema in the folder `schema/` of this crate; scripts with their answers stand in
 //! `crates/haoyuan-cli/examples/run/`.
 //!
-//! Any command may carry an `actor`: who gives it and why, for the trace ([`Actor`]); nothing is decided by it.
+//! Any command may carry an `actor`: who gives it and why, for the trace ([`Actor`]). Nothing about a patient's claim is
+//! decided by it; what the hospital does (`stop`, `extra_seat`, …) needs one who is not the patient, and a reason.
 //!
 //! # What can be relied on
 //! - **One line in, one line out, never a panic.** A line that is not a command is answered with `"outcome":"error"`, the
@@ -65,11 +77,14 @@
 //! - **The same script, the same answers.** Time comes in with each command; nothing is read from a clock, a file or the
 //!   environment.
 //! - **Decisions are the engine's.** They are exact and lock-free there; see [`Platform`] for what stands in between.
+//! - **Nobody passes those who wait.** A seat that comes free is held for the first who can have it, in the operation that
+//!   freed it; a claim of a slot that somebody waits for is decided after them.
 //!
 //! *Architecture invariant:* no threads, no I/O, no clock, no randomness; no rule of booking is decided here.
 
 pub mod actor;
 mod admin;
+mod day;
 pub mod answer;
 pub mod command;
 mod malformed;

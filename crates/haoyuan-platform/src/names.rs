@@ -2,6 +2,7 @@
 //!
 //! INVARIANT (never the rules): a session that is taken up has the plan it was published with; no policy is asked again.
 
+use crate::admin::Books;
 use crate::answer::Answer;
 use crate::command::{self, Command};
 use crate::malformed::Malformed;
@@ -22,9 +23,9 @@ pub struct Names {
     pub commands: Vec<String>,
     /// The carried fractions of reserves.
     pub ledger: CarryLedger,
-    /// The number of the last event of the hospital's day.
+    /// The hospital's day, as JSON; empty in a snapshot of an earlier version.
     #[serde(default)]
-    pub day: u32,
+    pub day: String,
 }
 
 /// Why names, plans or parts could not be taken up.
@@ -34,21 +35,21 @@ pub enum NamesError {
     Command(Malformed),
     /// The carry ledger cannot be read.
     Ledger(String),
+    /// The hospital's day, or an event of it, cannot be read.
+    Day(String),
     /// A recorded plan cannot be published.
     Publish(PublishError),
     /// A part of a snapshot does not fit.
     Part(ReplayError),
     /// The engine is opened with limits that are too small; the limit to raise is named.
     Full(&'static str),
-    /// An event of the hospital's day does not follow those before it, or is not understood.
-    Day(String),
 }
 
 impl fmt::Display for NamesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(malformed) => write!(f, "a recorded command is not understood: {malformed}"),
-            Self::Day(reason) => f.write_str(reason),
+            Self::Day(reason) => write!(f, "the hospital's day is not understood: {reason}"),
             Self::Ledger(reason) => write!(f, "the carry ledger is not understood: {reason}"),
             Self::Publish(error) => error.fmt(f),
             Self::Part(error) => error.fmt(f),
@@ -88,8 +89,14 @@ impl<T: Trace> Platform<T> {
     /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way.
     #[must_use]
     pub fn names(&self) -> Names {
+        let day = self.day_json();
         let admin = self.admin();
-        Names { commands: admin.history.clone(), ledger: admin.ledger().clone(), day: self.day_number() }
+        Names { commands: admin.history.clone(), ledger: admin.ledger().clone(), day }
+    }
+
+    fn day_json(&self) -> String {
+        // Every key of a map is a string or a number, so that writing JSON cannot fail.
+        serde_json::to_string(&*self.day()).unwrap_or_default()
     }
 
     /// Takes up the names of a snapshot.
@@ -100,9 +107,34 @@ impl<T: Trace> Platform<T> {
         for command in &names.commands {
             self.replay_command(command)?;
         }
+        if !names.day.is_empty() {
+            let day = serde_json::from_str(&names.day);
+            *self.day() = day.map_err(|error| NamesError::Day(error.to_string()))?;
+            self.day().index();
+            self.note_counting(&self.day());
+        }
         self.admin().take_over(names.ledger);
-        *self.day.lock() = names.day;
         Ok(())
+    }
+
+    /// Applies a recorded event of the day; no rule is asked.
+    ///
+    /// # Errors
+    /// [`NamesError::Day`] if it is not understood, or not the next.
+    pub fn replay_day(&self, number: u32, json: &str) -> Result<(), NamesError> {
+        let event = serde_json::from_str(json).map_err(|error| NamesError::Day(error.to_string()))?;
+        let mut day = self.day();
+        if day.number.checked_add(1) != Some(number) {
+            return Err(NamesError::Day(format!("event {number} comes after event {}", day.number)));
+        }
+        day.apply(&event);
+        Ok(())
+    }
+
+    /// Shows the engine what the day says, after everything was read back: who waits, what is stopped, who is suspended, and
+    /// who took a session over.
+    pub fn wake(&self) {
+        self.desk(Instant::MIN).wake();
     }
 
     /// Takes up a part of the engine's snapshot.
@@ -135,26 +167,10 @@ impl<T: Trace> Platform<T> {
         }
     }
 
-    /// Takes up an event of the hospital's day that was recorded as `number`: a fact, which asks no rule.
-    ///
-    /// # Errors
-    /// [`NamesError::Day`] if it is not the next one, or no JSON.
-    pub fn replay_day(&self, number: u32, event: &str) -> Result<(), NamesError> {
-        let mut day = self.day.lock();
-        if day.checked_add(1) != Some(number) {
-            return Err(NamesError::Day(format!("event {number} of the day follows event {day}")));
-        }
-        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(event) {
-            return Err(NamesError::Day(format!("event {number} of the day is no JSON: {error}")));
-        }
-        *day = number;
-        Ok(())
-    }
-
     /// The number of the last event of the hospital's day; 0 before the first.
     #[must_use]
     pub fn day_number(&self) -> u32 {
-        *self.day.lock()
+        self.day().number
     }
 
     /// Publishes a session with the plan that was worked out for it, and enters `books` (of
@@ -163,25 +179,38 @@ impl<T: Trace> Platform<T> {
     /// # Errors
     /// [`NamesError`]; nothing was changed.
     pub fn publish_plan(&self, plan: &Plan, at: Instant, books: &str) -> Result<SessionId, NamesError> {
-        let entries: CarryLedger = if books.is_empty() {
-            CarryLedger::default()
-        } else {
-            serde_json::from_str(books).map_err(|error| NamesError::Ledger(error.to_string()))?
-        };
+        let entries = Books::read(books).map_err(|error| NamesError::Ledger(error.to_string()))?;
         let engine = self.engine();
-        let mut admin = self.admin();
+        let (mut day, mut admin) = (self.day(), self.admin());
         if engine.find(&plan.session.code).is_some() {
             return Err(NamesError::Publish(PublishError::Duplicate(plan.session.code.clone())));
         }
         admin.has_room(plan).map_err(NamesError::Full)?;
         let ids = engine.publish_all(&[(plan, books)], at).map_err(NamesError::Publish)?;
         admin.adopt(plan).map_err(NamesError::Full)?;
-        admin.take_over(entries);
-        Ok(ids.first().copied().unwrap_or_default())
+        admin.take_over(entries.ledger);
+        let id = ids.first().copied().unwrap_or_default();
+        if !books.is_empty() {
+            day.enter(id, entries.day);
+            self.note_counting(&day);
+        }
+        Ok(id)
     }
 
-    /// The state hash: BLAKE3 over [`haoyuan_engine::Engine::canonical`]. The same live, after replay and after a snapshot.
-    /// Expects that no command is under way.
+    /// Publishes a session of extra seats; the day is locked by the caller.
+    pub(crate) fn publish_extra(&self, plan: &Plan, at: Instant) -> Result<SessionId, Malformed> {
+        let mut admin = self.admin();
+        let full = |limit| {
+            Malformed::line(format!("the engine has no room for extra seats; open it with more `{limit}`"))
+        };
+        admin.has_room(plan).map_err(full)?;
+        let id = self.engine().publish(plan, at).map_err(|error| Malformed::line(error.to_string()))?;
+        admin.adopt(plan).map_err(full)?;
+        Ok(id)
+    }
+
+    /// The state hash: BLAKE3 over [`haoyuan_engine::Engine::canonical`] and the hospital's day. The same live, after replay
+    /// and after a snapshot. Expects that no command is under way.
     #[must_use]
     pub fn state_hash(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
@@ -194,6 +223,7 @@ impl<T: Trace> Platform<T> {
                 gathered.clear();
             }
         });
+        gathered.extend_from_slice(self.day_json().as_bytes());
         hasher.update(&gathered);
         *hasher.finalize().as_bytes()
     }

@@ -4,25 +4,29 @@ use crate::actor;
 use crate::admin::Admin;
 use crate::answer::{self, Answer, Binding, Done, Granted, Reason, Refused};
 use crate::command::{self, Command};
+use crate::day::state::Day;
 use crate::malformed::Malformed;
 use crate::text::Slot;
 use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{
     DepartmentId, InstitutionId, NodeIndex, PractitionerId, SessionId, SlotIndex, SlotRef,
 };
-use haoyuan_core::instant::Instant;
+use haoyuan_core::instant::{Day as Date, Instant};
+use haoyuan_core::kpi;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::terms::Class;
-use haoyuan_engine::{Engine, Limits, Trace, Unnamed};
+use haoyuan_engine::{Engine, Limits, Occupied, Trace, Unnamed};
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Institutions, policies and sessions by name, over one engine. All methods take `&self`.
 ///
 /// # Consistency
 /// - A decision (`hold`, `book`, `confirm`, `cancel`, `availability`) is the engine's: lock-free there, linearized by one
-///   compare-and-swap. Here it looks a session up by its code and takes no lock that publishing holds.
+///   compare-and-swap. Here it looks a session up by its code and takes no lock that publishing holds. Only where somebody
+///   waits for the slot does a claim, a confirmation or a cancellation take the lock of the hospital's day.
 /// - Administration (`directory`, `policy`, `publish`, `roster`) is one at a time and all or nothing: a command that is
 ///   answered with an error has changed nothing.
 /// - A command names session and slot before the engine sees it: where the name is unknown, the refusal is given here
@@ -34,9 +38,11 @@ pub struct Platform<T: Trace = ()> {
     ceiling: Limits,
     /// Replaced as a whole, so that readers never wait for a file to be read.
     directory: RwLock<Arc<Directory>>,
+    /// Taken before `admin`.
+    day: Mutex<Day>,
     admin: Mutex<Admin>,
-    /// The number of the last event of the hospital's day.
-    pub(crate) day: Mutex<u32>,
+    /// Whether any session's rules count cancellations: only then does a cancellation look at them.
+    counting: AtomicBool,
 }
 
 impl<T: Trace> std::fmt::Debug for Platform<T> {
@@ -72,8 +78,9 @@ impl<T: Trace> Platform<T> {
             trace: Mutex::new(Some(trace)),
             ceiling,
             directory: RwLock::default(),
-            admin: Mutex::default(),
             day: Mutex::default(),
+            admin: Mutex::default(),
+            counting: AtomicBool::new(false),
         }
     }
 
@@ -106,6 +113,16 @@ impl<T: Trace> Platform<T> {
             }
         });
         (engine, opened)
+    }
+
+    pub(crate) fn day(&self) -> MutexGuard<'_, Day> {
+        self.day.lock()
+    }
+
+    /// Whether cancellations have to be looked at is known without the lock.
+    pub(crate) fn note_counting(&self, day: &Day) {
+        // Relaxed: whoever books in a session that counts them was told of it after this.
+        self.counting.store(day.counting, Ordering::Relaxed);
     }
 
     pub(crate) fn admin(&self) -> MutexGuard<'_, Admin> {
@@ -157,11 +174,32 @@ impl<T: Trace> Platform<T> {
             Command::Roster(roster) => self.publish_roster(roster),
             Command::Ticket(ticket) => self.issue_ticket(ticket),
             Command::Availability(ask) => self.availability(ask),
-            Command::Hold(wish) => self.claim(wish, command.word(), Engine::hold),
-            Command::Book(wish) => self.claim(wish, command.word(), Engine::book),
-            Command::Confirm(settle) => self.settle(settle, Engine::confirm, Done::Confirm),
-            Command::Cancel(settle) => self.settle(settle, Engine::cancel, Done::Cancel),
-            Command::Tick(tick) => Ok(Answer::Done(Done::Tick { swept: self.engine().tick(tick.at) })),
+            Command::Hold(wish) => self.claim(wish, command.word(), Self::hold),
+            Command::Book(wish) => self.claim(wish, command.word(), Self::book),
+            Command::Confirm(settle) => self.settle(settle, Self::confirm, Done::Confirm),
+            Command::Cancel(settle) => self.settle(settle, Self::cancel, Done::Cancel),
+            Command::Tick(tick) => Ok(Answer::Done(Done::Tick { swept: self.tick(tick.at) })),
+            Command::WaitlistJoin(_)
+            | Command::WaitlistLeave(_)
+            | Command::WaitlistDecline(_)
+            | Command::Waitlist(_)
+            | Command::Stop(_)
+            | Command::Resume(_)
+            | Command::Rebook(_)
+            | Command::Move(_)
+            | Command::Substitute(_)
+            | Command::AddSeats(_)
+            | Command::ReduceSeats(_)
+            | Command::ExtraSeat(_)
+            | Command::CheckIn(_)
+            | Command::CallNext(_)
+            | Command::Pass(_)
+            | Command::Enter(_)
+            | Command::Finish(_)
+            | Command::NoShow(_)
+            | Command::Correct(_)
+            | Command::MergeIdentities(_)
+            | Command::Notices(_) => self.desk(command.at()).decide(command),
             Command::Search(search) => self.search(search),
             Command::Load(load) => self.load(load),
             Command::Bookings(bookings) => self.bookings(bookings),
@@ -264,15 +302,18 @@ impl<T: Trace> Platform<T> {
 
     fn publish(&self, publish: &command::Publish) -> Decided {
         let engine = self.engine();
-        let mut admin = self.admin.lock();
-        let published = admin.publish(engine, &self.directory(), &publish.session, publish.at)?;
+        let (mut day, mut admin) = (self.day.lock(), self.admin.lock());
+        let published = admin.publish(engine, &mut day, &self.directory(), &publish.session, publish.at)?;
+        self.note_counting(&day);
         Ok(Answer::Done(Done::Publish(published)))
     }
 
     fn publish_roster(&self, roster: &command::Roster) -> Decided {
         let engine = self.engine();
-        let mut admin = self.admin.lock();
-        let (sessions, seats) = admin.publish_roster(engine, &self.directory(), &roster.csv, roster.at)?;
+        let (mut day, mut admin) = (self.day.lock(), self.admin.lock());
+        let (sessions, seats) =
+            admin.publish_roster(engine, &mut day, &self.directory(), &roster.csv, roster.at)?;
+        self.note_counting(&day);
         Ok(Answer::Done(Done::Roster { sessions, seats }))
     }
 
@@ -312,8 +353,103 @@ impl<T: Trace> Platform<T> {
 
     // ---- decisions ------------------------------------------------------------------------------------------------
 
+    /// Holds a seat for the patient: [`Engine::hold`], and where somebody waits for the slot, after those who wait.
+    ///
+    /// # Errors
+    /// As there; never `WAITLISTED`.
+    pub fn hold(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        match self.engine().hold(wish, at) {
+            Err(refusal) if refusal.code == Code::Waitlisted => self.desk(at).claim(wish, false),
+            decided => decided,
+        }
+    }
+
+    /// Holds and confirms a seat in one step; otherwise as [`Platform::hold`].
+    ///
+    /// # Errors
+    /// As [`Engine::book`]; never `WAITLISTED`.
+    pub fn book(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        match self.engine().book(wish, at) {
+            Err(refusal) if refusal.code == Code::Waitlisted => self.desk(at).claim(wish, true),
+            decided => decided,
+        }
+    }
+
+    /// Makes a booking of a hold: [`Engine::confirm`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn confirm(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        let settled = self.engine().confirm(settle, at)?;
+        self.follow(&settled, at);
+        Ok(settled)
+    }
+
+    /// Gives a hold or booking back: [`Engine::cancel`]. If somebody waits for the seat, it is offered before this returns.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn cancel(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        let engine = self.engine();
+        // Relaxed: set before a session whose rules count cancellations can be booked.
+        let counted = if self.counting.load(Ordering::Relaxed) {
+            engine.slot_of(settle.booking).and_then(|slot| {
+                let occupants = engine.occupants(slot, at).unwrap_or_default();
+                let booked = |occupied: &Occupied| {
+                    occupied.booking == settle.booking && occupied.standing == Standing::Booked
+                };
+                occupants.into_iter().find(booked).map(|occupied| (slot, occupied))
+            })
+        } else {
+            None
+        };
+        let settled = engine.cancel(settle, at)?;
+        if let (true, Some((slot, occupied))) = (settled.changed, counted) {
+            self.desk(at).cancelled(slot, &occupied);
+        }
+        self.follow(&settled, at);
+        Ok(settled)
+    }
+
+    /// The visits of the days from `from` to `to`, inclusive: every booking and walk-in with what came of it. `confirmed_at`
+    /// is no earlier than the instant of booking; the journal has it exactly.
+    #[must_use]
+    pub fn visits(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Visit> {
+        self.desk(Instant::MAX).visits(institution, from, to)
+    }
+
+    /// What the hospital stopped of the sessions of these days.
+    #[must_use]
+    pub fn stops(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Stop> {
+        self.desk(Instant::MAX).stops(institution, from, to)
+    }
+
+    /// What became of those who waited for the sessions of these days.
+    #[must_use]
+    pub fn waits(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Wait> {
+        self.desk(Instant::MAX).waits(institution, from, to)
+    }
+
+    /// Looks after those who wait for the block of a booking that was settled.
+    fn follow(&self, settled: &Settled, at: Instant) {
+        let engine = self.engine();
+        if !settled.changed {
+            return;
+        }
+        if let Some(slot) = engine.slot_of(settled.booking).filter(|slot| engine.is_waiting(*slot)) {
+            self.desk(at).follow(slot);
+        }
+    }
+
+    /// Sweeps the holds that are due, and does what is due for those who wait; how many holds were swept.
+    pub fn tick(&self, at: Instant) -> u64 {
+        let swept = self.engine().tick(at);
+        self.desk(at).tick();
+        swept
+    }
+
     /// The slot that a code and an index or instant mean.
-    fn slot(&self, code: &str, slot: Slot) -> Result<SlotRef, Stop> {
+    pub(crate) fn slot(&self, code: &str, slot: Slot) -> Result<SlotRef, Stop> {
         let refused = |code| Stop::Refusal(Refusal::plain(code), None);
         let session = self.engine().find(code).ok_or_else(|| refused(Code::UnknownSession))?;
         let index = match slot {
@@ -349,7 +485,7 @@ impl<T: Trace> Platform<T> {
         &self,
         wish: &command::Wish,
         command: &'static str,
-        decide: impl Fn(&Engine<T>, &Wish, Instant) -> Result<Grant, Refusal>,
+        decide: impl Fn(&Self, &Wish, Instant) -> Result<Grant, Refusal>,
     ) -> Decided {
         let slot = self.slot(&wish.session, wish.slot).inspect_err(|stop| {
             let Stop::Refusal(Refusal { code, .. }, _) = stop else { return };
@@ -377,14 +513,17 @@ impl<T: Trace> Platform<T> {
             ticket: wish.ticket,
             key: wish.key,
         };
-        let grant =
-            decide(self.engine(), &asked, wish.at).map_err(|refusal| Stop::Refusal(refusal, Some(slot)))?;
+        let grant = decide(self, &asked, wish.at).map_err(|refusal| Stop::Refusal(refusal, Some(slot)))?;
+        Ok(Answer::Granted(self.granted(command, wish.session.as_str().into(), &grant)))
+    }
+
+    pub(crate) fn granted(&self, command: &'static str, session: Arc<str>, grant: &Grant) -> Granted {
         let (standing, expires) = standing(grant.standing);
-        Ok(Answer::Granted(Granted {
+        Granted {
             command,
             booking: grant.booking,
             institution: self.institution_code(grant.institution),
-            session: wish.session.as_str().into(),
+            session,
             slot: grant.slot.slot.get(),
             number: grant.number,
             time: grant.time.into(),
@@ -394,18 +533,17 @@ impl<T: Trace> Platform<T> {
             sequence: grant.booking.sequence().0,
             pool: self.pool_name(grant.slot, grant.node),
             spill: grant.spill,
-        }))
+        }
     }
 
     fn settle(
         &self,
         settle: &command::Settle,
-        decide: impl Fn(&Engine<T>, &Settle, Instant) -> Result<Settled, Refusal>,
+        decide: impl Fn(&Self, &Settle, Instant) -> Result<Settled, Refusal>,
         done: impl Fn(answer::Settled) -> Done,
     ) -> Decided {
         let asked = Settle { patient: settle.patient, booking: settle.booking, key: settle.key };
-        let settled =
-            decide(self.engine(), &asked, settle.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
+        let settled = decide(self, &asked, settle.at).map_err(|refusal| Stop::Refusal(refusal, None))?;
         Ok(Answer::Done(done(answer::Settled {
             booking: settled.booking,
             block: settled.booking.block().get(),
@@ -556,7 +694,7 @@ impl<T: Trace> Platform<T> {
             .into()
     }
 
-    fn session_code(&self, id: SessionId) -> Arc<str> {
+    pub(crate) fn session_code(&self, id: SessionId) -> Arc<str> {
         self.engine().session(id).map_or_else(|| "".into(), |view| view.code)
     }
 
@@ -606,7 +744,7 @@ impl From<Malformed> for Stop {
     }
 }
 
-type Decided = Result<Answer, Stop>;
+pub(crate) type Decided = Result<Answer, Stop>;
 
 const fn standing(standing: Standing) -> (answer::Standing, Option<Instant>) {
     match standing {

@@ -6,7 +6,7 @@
 
 use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, TicketId};
 use haoyuan_core::instant::{Day, Instant, OFFSET};
-use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+use haoyuan_core::terms::{Channel, Class, Grade, Kind, Outcome, VisitKind};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -162,6 +162,8 @@ written_terms! {
     Channel "a channel: `app`, `wechat`, `phone`, `web`, `kiosk`, `window`, `station` or `partner`",
     Grade "a grade: `ordinary`, `expert`, `premium` or `disease`",
     Kind "a kind: `clinic`, `online` or `exam`",
+    VisitKind "a kind of visit: `outpatient`, `stomatology`, `prenatal`, `emergency`, `checkup`, `mass_test`, `refill`, `inpatient_exam` or `inpatient_exam_exempt`",
+    Outcome "an outcome: `attended`, `no_show`, `cancelled`, `cancelled_late`, `stopped`, `excused` or `refunded`",
 }
 
 /// A code that people gave to a thing: 1 to [`CODE_BYTES_MAX`] bytes, no control characters.
@@ -252,6 +254,22 @@ pub(crate) mod optional {
 struct Form<T>(T);
 
 impl<'de, T: Written> Deserialize<'de> for Form<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        required::deserialize(deserializer).map(Self)
+    }
+}
+
+/// A [`Written`] value as a key of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Text<T>(pub(crate) T);
+
+impl<T: Written> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        required::serialize(&self.0, serializer)
+    }
+}
+
+impl<'de, T: Written> Deserialize<'de> for Text<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         required::deserialize(deserializer).map(Self)
     }

@@ -77,7 +77,10 @@ fn the_schema_takes_every_line_that_is_carried_out() {
             // What a program writes with the types is the same language.
             let written = serde_json::to_string(&command).unwrap();
             assert_eq!(Command::parse(&written).unwrap(), command);
-            assert_eq!(serde_json::from_str::<Command>(line).unwrap(), command);
+            // The types alone know nothing of an actor, who stands beside the command.
+            if !line.contains("\"actor\"") {
+                assert_eq!(serde_json::from_str::<Command>(line).unwrap(), command);
+            }
             if !matches!(platform.decide(&command), Answer::Error(_)) {
                 valid(&schema, line, &format!("{name}:{number}"));
                 valid(&schema, &written, &format!("{name}:{number}, written"));

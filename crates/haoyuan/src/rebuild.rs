@@ -83,6 +83,7 @@ pub fn rebuild(
         }
     }
     let looked_past = replay.looked_past;
+    platform.wake();
     let finished = recovery.finish()?;
     Ok(Rebuilt { platform, recorder, finished, kinds, looked_past })
 }

@@ -206,36 +206,36 @@ impl Registry {
         Ok(Decided { answer, ack: Ack::one(self.recorder.journal(), recorder::heard()) })
     }
 
-    /// [`Engine::hold`], recorded.
+    /// [`Platform::hold`], recorded.
     ///
     /// # Errors
     /// [`Error::Undecided`] once the journal has failed.
     pub fn hold(&self, wish: &Wish, at: Instant) -> Result<Decided<Result<Grant, Refusal>>, Error> {
-        self.decide(|| self.engine().hold(wish, at), |grant| Some((wish.patient, grant.booking)), at)
+        self.decide(|| self.platform.hold(wish, at), |grant| Some((wish.patient, grant.booking)), at)
     }
 
-    /// [`Engine::book`], recorded.
+    /// [`Platform::book`], recorded.
     ///
     /// # Errors
     /// As [`Registry::hold`].
     pub fn book(&self, wish: &Wish, at: Instant) -> Result<Decided<Result<Grant, Refusal>>, Error> {
-        self.decide(|| self.engine().book(wish, at), |grant| Some((wish.patient, grant.booking)), at)
+        self.decide(|| self.platform.book(wish, at), |grant| Some((wish.patient, grant.booking)), at)
     }
 
-    /// [`Engine::confirm`], recorded.
+    /// [`Platform::confirm`], recorded.
     ///
     /// # Errors
     /// As [`Registry::hold`].
     pub fn confirm(&self, settle: &Settle, at: Instant) -> Result<Decided<Result<Settled, Refusal>>, Error> {
-        self.decide(|| self.engine().confirm(settle, at), |done| Some((settle.patient, done.booking)), at)
+        self.decide(|| self.platform.confirm(settle, at), |done| Some((settle.patient, done.booking)), at)
     }
 
-    /// [`Engine::cancel`], recorded.
+    /// [`Platform::cancel`], recorded.
     ///
     /// # Errors
     /// As [`Registry::hold`].
     pub fn cancel(&self, settle: &Settle, at: Instant) -> Result<Decided<Result<Settled, Refusal>>, Error> {
-        self.decide(|| self.engine().cancel(settle, at), |done| Some((settle.patient, done.booking)), at)
+        self.decide(|| self.platform.cancel(settle, at), |done| Some((settle.patient, done.booking)), at)
     }
 
     /// [`Engine::issue_ticket`], recorded.
@@ -265,7 +265,7 @@ impl Registry {
     pub fn tick(&self, at: Instant) -> Result<Decided<u64>, Error> {
         self.check()?;
         recorder::listen(true);
-        let answer = self.engine().tick(at);
+        let answer = self.platform.tick(at);
         self.recorder.tick(at);
         let tickets = recorder::heard_every();
         Ok(Decided { answer, ack: Ack::all(self.recorder.journal(), &tickets) })
@@ -307,6 +307,8 @@ impl Registry {
             | Command::Search(_)
             | Command::Load(_)
             | Command::Bookings(_)
+            | Command::Waitlist(_)
+            | Command::Notices(_)
             | Command::Session(_)
             | Command::Audit(_)
             | Command::StateHash(_) => false,
@@ -320,6 +322,25 @@ impl Registry {
             | Command::Book(_)
             | Command::Confirm(_)
             | Command::Cancel(_)
+            | Command::WaitlistJoin(_)
+            | Command::WaitlistLeave(_)
+            | Command::WaitlistDecline(_)
+            | Command::Stop(_)
+            | Command::Resume(_)
+            | Command::Rebook(_)
+            | Command::Move(_)
+            | Command::Substitute(_)
+            | Command::AddSeats(_)
+            | Command::ReduceSeats(_)
+            | Command::ExtraSeat(_)
+            | Command::CheckIn(_)
+            | Command::CallNext(_)
+            | Command::Pass(_)
+            | Command::Enter(_)
+            | Command::Finish(_)
+            | Command::NoShow(_)
+            | Command::Correct(_)
+            | Command::MergeIdentities(_)
             | Command::Tick(_) => true,
         };
         if !changes {

@@ -4,6 +4,7 @@ mod common;
 
 use common::{at, patient, plan, queued, slot, synced, wish};
 use haoyuan::Registry;
+use haoyuan::ids::PatientKey;
 use haoyuan::instant::DAY;
 use haoyuan::journal::sim::SimDisk;
 use haoyuan::journal::{Access, Disk, From, Recovery};
@@ -25,9 +26,15 @@ fn events(disk: &Arc<dyn Disk>) -> Vec<(u32, String)> {
     events
 }
 
-/// An event of about so many bytes, with a character that a part may cut in two.
+/// An event of about so many bytes that changes nothing, with a character that a part may cut in two.
 fn event(number: u32, bytes: usize) -> String {
-    format!(r#"{{"event":"stopped","number":{number},"reason":"{}"}}"#, "停诊".repeat(bytes / 6))
+    format!(r#"{{"refused":{{"command":"{number} {}","code":301,"at":0}}}}"#, "停诊".repeat(bytes / 6))
+}
+
+/// Tells an event as the platform does: applied, and given to the trace.
+fn happens(registry: &Registry, number: u32, event: &str, patient: Option<PatientKey>) {
+    registry.platform().replay_day(number, event).unwrap();
+    registry.engine().trace().day(number, event, patient, at(0));
 }
 
 #[test]
@@ -39,7 +46,7 @@ fn the_events_of_the_day_come_back_in_their_order_and_go_on_after_a_snapshot() {
         [30, 70_000, 30, 200_000].into_iter().zip(1..).map(|(bytes, n)| event(n, bytes)).collect();
     let tell = |registry: &Registry, number: u32, patient| {
         let event = &told[usize::try_from(number).unwrap() - 1];
-        registry.engine().trace().day(number, event, patient, at(0));
+        happens(registry, number, event, patient);
     };
     tell(&registry, 1, None);
     tell(&registry, 2, Some(patient(1)));
@@ -78,7 +85,7 @@ fn the_order_of_the_day_holds_among_decisions_of_other_threads() {
         scope.spawn(move || {
             for number in 1..=400 {
                 let concerned = (number % 2 == 0).then(|| patient(u64::from(number % 40)));
-                registry.engine().trace().day(number, &event(number, 60), concerned, at(0));
+                happens(registry, number, &event(number, 60), concerned);
             }
         });
     });

@@ -109,7 +109,7 @@ pub(super) fn check(document: &Document) -> Result<Graph, Wrong> {
     graph.by_slot = check_moments(document, &graph)?;
     check_sums(&graph)?;
     check_patients(document)?;
-    check_carried(document)?;
+    check_day(document)?;
     Ok(graph)
 }
 
@@ -502,7 +502,7 @@ fn check_patients(document: &Document) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn check_carried(document: &Document) -> Result<(), Wrong> {
+fn check_day(document: &Document) -> Result<(), Wrong> {
     let ladders = [
         ("no_show.ladder", &document.no_show.ladder),
         ("cancel_abuse.cancels", &document.cancel_abuse.cancels),
@@ -517,6 +517,9 @@ fn check_carried(document: &Document) -> Result<(), Wrong> {
                 );
             }
         }
+    }
+    if document.calling.booked_per_walk_in == Some(0) {
+        return wrong("calling.booked_per_walk_in", "0 would call walk-ins only; the least is 1");
     }
     if let Some(
         Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. }

@@ -1,10 +1,14 @@
 //! From a session to a plan: amounts, slots, times.
 
 use super::check::{Graph, node};
-use super::schema::{Amount, Back, BlockScope, LimitScope, Moment, Period, Reference, Span};
+use super::schema::{
+    Amount, Back, BlockScope, LateCancel, Length, LimitScope, Moment, Period, Reference, Span, WaitOrder,
+    Waitlist,
+};
 use super::{Policy, PolicyError, PublishRefusal, blame, locate_in};
 use crate::apportion::{Carry, CarryLedger, CarryScope, Month, Rounding, spread, spread_all};
 use crate::civil;
+use crate::day::{CancelRules, DayRules, ExtraRules, WaitlistRules};
 use crate::ids::{NodeIndex, SlotIndex};
 use crate::instant::{DAY, Day, HOUR, MINUTE};
 use crate::plan::{Blocks, Plan, Session};
@@ -461,7 +465,7 @@ fn rules(policy: &Policy, session: &Session) -> Rules {
             hold_ms[*channel as usize] = ms(length.ms());
         }
     }
-    let cancel = document.cancel.grade.get(&session.grade).or(document.cancel.until.as_ref());
+    let late = document.cancel.late.unwrap_or_default();
     Rules {
         policy: policy.name.clone(),
         hold_ms,
@@ -471,12 +475,62 @@ fn rules(policy: &Policy, session: &Session) -> Rules {
         limits: document.limits.iter().flatten().copied().map(limit).collect(),
         buffer_ms: document.overlap.buffer.map_or(0, |length| ms(length.ms())),
         travel_ms: document.overlap.travel.map_or(0, |length| ms(length.ms())),
-        cancel_until: cancel.map_or(i64::MAX, |moment| frame.offset(moment, None)),
+        // A late cancellation that counts is accepted here; that it is late is decided by the rules of the day.
+        cancel_until: match late {
+            LateCancel::Refuse => cancel_deadline(policy, session, &frame),
+            LateCancel::Count => frame.end,
+        },
         ticket_free: document.tickets.free.iter().flatten().fold(0, |set, class| set | 1 << class.number()),
     }
 }
 
-/// The engine's form of a limit; `None` for one that is carried.
+/// Offset from which a patient's cancellation is late.
+fn cancel_deadline(policy: &Policy, session: &Session, frame: &Frame<'_>) -> i64 {
+    let cancel = &policy.document.cancel;
+    let moment = cancel.grade.get(&session.grade).or(cancel.until.as_ref());
+    moment.map_or(i64::MAX, |moment| frame.offset(moment, None))
+}
+
+/// The rules of the hospital's day for a session.
+pub(super) fn day_rules(policy: &Policy, session: &Session) -> DayRules {
+    let document = &policy.document;
+    let frame = Frame::new(policy, session);
+    let ms = |length: Option<Length>, default: i64| {
+        u32::try_from(length.map_or(default, Length::ms)).unwrap_or(u32::MAX)
+    };
+    let list = &document.waitlist;
+    let waitlist = (*list != Waitlist::default()).then(|| WaitlistRules {
+        only_when_full: list.only_when_full.unwrap_or(true),
+        by_class: list.order.unwrap_or(WaitOrder::ClassThenEntry) == WaitOrder::ClassThenEntry,
+        ageing_ms: list.ageing.map_or(0, |length| length.ms().unsigned_abs()),
+        offer_ms: ms(list.offer, 8 * HOUR),
+        cleared: list.cleared.as_ref().map_or(frame.start, |moment| frame.offset(moment, None)),
+        per_patient: list.per_patient.unwrap_or(u8::MAX),
+        per_session: list.per_session.unwrap_or(u16::MAX),
+    });
+    let extra = &document.extra_seats;
+    DayRules {
+        policy: policy.name.clone(),
+        waitlist,
+        extra: ExtraRules {
+            per_practitioner_day: extra.per_practitioner_day.unwrap_or(0),
+            green_per_session: extra.green_per_session.unwrap_or(0),
+            reason_required: extra.reason_required.unwrap_or(true),
+        },
+        // Until visits of the line were seen: a slot is shared by its seats.
+        calling: policy.calling(
+            i64::from(session.slot_ms) / i64::from(session.capacity.first().copied().unwrap_or(1).max(1)),
+        ),
+        ladders: policy.ladders(),
+        cancel: CancelRules {
+            late_from: cancel_deadline(policy, session, &frame),
+            counted: document.cancel.late == Some(LateCancel::Count),
+            excused: document.cancel.excused.clone().unwrap_or_default(),
+        },
+    }
+}
+
+/// The engine's form of a limit.
 fn limit(entry: super::schema::LimitEntry) -> Limit {
     let scope = match entry.scope {
         LimitScope::Department => Scope::Department,
@@ -484,14 +538,18 @@ fn limit(entry: super::schema::LimitEntry) -> Limit {
         LimitScope::Platform => Scope::Platform,
         LimitScope::Practitioner => Scope::Practitioner,
     };
-    let window = match entry.span {
+    Limit { scope, window: window(entry.span), most: entry.most }
+}
+
+/// The engine's form of a span.
+pub(super) const fn window(span: Span) -> Window {
+    match span {
         Span::Days(days) => Window::Days(days),
         Span::Period(Period::Week) => Window::Week,
         Span::Period(Period::Month) => Window::Month,
         Span::Period(Period::Quarter) => Window::Quarter,
         Span::Period(Period::Year) => Window::Year,
-    };
-    Limit { scope, window, most: entry.most }
+    }
 }
 
 impl Policy {

@@ -4,10 +4,11 @@
 //! are errors. Tables are merged key by key; *moments* (`opens`, `closes`, `until`, …), the `reserve` of one tier, a
 //! `cap` and lists are single values and are replaced whole.
 //!
-//! Sections marked *carried* are read, checked and shown, and decide nothing yet: they belong to the rules of the
-//! hospital's day (waiting, penalties, extra seats, …), whose behaviour the engine does not have.
+//! Sections marked *carried* are read, checked and shown, and decide nothing about a seat: some are for reports, some are not
+//! there yet.
 
 use crate::apportion::{BasisPoints, Rounding};
+use crate::calling::LateTo;
 use crate::civil;
 use crate::instant::{DAY, Day, HOUR, MINUTE, SECOND};
 use crate::pool::Protection;
@@ -611,6 +612,17 @@ impl Hold {
     }
 }
 
+/// What a cancellation after the deadline meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateCancel {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is accepted until the slot ends, and counts as half a no-show unless it is excused.
+    Count,
+}
+
 /// `[cancel]`: until when a patient may cancel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -619,6 +631,10 @@ pub struct Cancel {
     pub until: Option<Moment>,
     /// Other deadlines for sessions of some grades.
     pub grade: BTreeMap<Grade, Moment>,
+    /// What a cancellation after the deadline meets: `refuse` or `count`.
+    pub late: Option<LateCancel>,
+    /// Reason codes of the hospital's own list that excuse a late cancellation or a no-show.
+    pub excused: Option<Vec<u16>>,
 }
 
 /// `[overlap]`: how far apart the visits of one patient must be.
@@ -733,7 +749,7 @@ pub struct Holidays {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "RawStep")]
 pub struct Step {
-    /// From this count on.
+    /// When this count is reached; see [`crate::ladder`].
     pub count: u16,
     /// Counted over which time.
     pub span: Span,
@@ -775,7 +791,7 @@ impl TryFrom<RawStep> for Step {
     }
 }
 
-/// `[no_show]` (爽约). *Carried.*
+/// `[no_show]` (爽约).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoShow {
@@ -783,7 +799,7 @@ pub struct NoShow {
     pub ladder: Option<Vec<Step>>,
 }
 
-/// `[cancel_abuse]`. *Carried.*
+/// `[cancel_abuse]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CancelAbuse {
@@ -793,12 +809,30 @@ pub struct CancelAbuse {
     pub same_day_returns: Option<Vec<Step>>,
 }
 
-/// `[late_arrival]`. *Carried.*
+/// `[late_arrival]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LateArrival {
     /// A number stays valid so long after its slot began; later is a no-show.
     pub valid: Option<Length>,
+}
+
+/// `[calling]` (候诊叫号): the order in which patients who have checked in are called.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Calling {
+    /// So many booked patients to one walk-in.
+    pub booked_per_walk_in: Option<u16>,
+    /// Walk-ins only when no booked patient can be called.
+    pub booked_first: Option<bool>,
+    /// A booked patient can be called so long before the slot begins.
+    pub early: Option<Length>,
+    /// Late by at most so much, a patient keeps the place.
+    pub keep_late: Option<Length>,
+    /// The place of whoever comes later than that, within `late_arrival.valid`: `end_of_next_period` or `end_of_queue`.
+    pub late_to: Option<LateTo>,
+    /// Behind how many goes who was called and not there for the first time.
+    pub places_after_pass: Option<u8>,
 }
 
 /// The order of a waitlist.
@@ -811,7 +845,7 @@ pub enum WaitOrder {
     Entry,
 }
 
-/// `[waitlist]` (候补). *Carried.*
+/// `[waitlist]` (候补).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waitlist {
@@ -819,6 +853,8 @@ pub struct Waitlist {
     pub only_when_full: Option<bool>,
     /// Who comes first.
     pub order: Option<WaitOrder>,
+    /// How long somebody of a routine class waits to rise by one class within the routine ones; never, if absent.
+    pub ageing: Option<Length>,
     /// How long an offer is held.
     pub offer: Option<Length>,
     /// When the list is cleared.
@@ -829,7 +865,7 @@ pub struct Waitlist {
     pub per_session: Option<u16>,
 }
 
-/// `[extra_seats]` (加号). *Carried.*
+/// `[extra_seats]` (加号).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExtraSeats {
@@ -916,7 +952,7 @@ impl TryFrom<u16> for Percent {
     }
 }
 
-/// `[targets]`: rates to be reported each month, percent. *Carried*, for reports.
+/// `[targets]`: rates to be reported each month, percent; what the month's report is held to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Targets {
@@ -930,6 +966,8 @@ pub struct Targets {
     pub prenatal_revisit: Option<Percent>,
     /// Booking rate of inpatient examinations (住院患者检查预约).
     pub inpatient_exam: Option<Percent>,
+    /// A booking confirmed less than this before the arrival is flagged as made on the visit itself.
+    pub same_visit: Option<Length>,
 }
 
 /// A policy file, as written, or a policy with all that it extends.
@@ -964,35 +1002,28 @@ pub struct Document {
     pub tickets: Tickets,
     /// Free days.
     pub holidays: Holidays,
-    /// *Carried.*
+    /// Penalties for not coming.
     pub no_show: NoShow,
-    /// *Carried.*
+    /// Penalties for cancelling too often.
     pub cancel_abuse: CancelAbuse,
-    /// *Carried.*
+    /// Coming late.
     pub late_arrival: LateArrival,
-    /// *Carried.*
+    /// The check-in queue.
+    pub calling: Calling,
+    /// Waiting for a seat.
     pub waitlist: Waitlist,
-    /// *Carried.*
+    /// Seats over capacity.
     pub extra_seats: ExtraSeats,
     /// *Carried.*
     pub anti_scalping: AntiScalping,
     /// *Carried.*
     pub coverage: Coverage,
-    /// *Carried.*
+    /// What the month's report is held to.
     pub targets: Targets,
 }
 
 /// The sections that decide nothing yet.
-pub(crate) const CARRIED: [&str; 8] = [
-    "no_show",
-    "cancel_abuse",
-    "late_arrival",
-    "waitlist",
-    "extra_seats",
-    "anti_scalping",
-    "coverage",
-    "targets",
-];
+pub(crate) const CARRIED: [&str; 2] = ["anti_scalping", "coverage"];
 
 /// Whether the value of this key is replaced whole although it is a table.
 pub(crate) fn is_single_value(parent: &str, key: &str) -> bool {

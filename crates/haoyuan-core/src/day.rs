@@ -1,0 +1,91 @@
+//! The rules of the hospital's day as data: what a session's policy says about waiting, extra seats, late arrivals and
+//! cancelling, fixed when the session is published.
+//!
+//! INVARIANT (fixed at publish): a session keeps the rules it was published with; a later policy changes none of them.
+//! Everything here is administration: no claim of a seat looks at it.
+
+use crate::calling;
+use crate::ladder::Ladders;
+use serde::{Deserialize, Serialize};
+
+/// The rules of one session's day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DayRules {
+    /// Name of the policy, for the trace and the reports.
+    pub policy: String,
+    /// The waitlist (候补); `None` if nobody can wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waitlist: Option<WaitlistRules>,
+    /// Extra seats (加号).
+    pub extra: ExtraRules,
+    /// Arriving and being called.
+    pub calling: calling::Rules,
+    /// What suspends the right to book online.
+    pub ladders: Ladders,
+    /// Cancelling late.
+    pub cancel: CancelRules,
+}
+
+/// The rules of a waitlist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitlistRules {
+    /// Whether one can join only if nothing wanted is free.
+    pub only_when_full: bool,
+    /// Whether classes come before the order of entry.
+    pub by_class: bool,
+    /// How long somebody of a routine class waits to rise by one class within the routine ones, milliseconds; 0: never.
+    pub ageing_ms: u64,
+    /// How long an offer is held, milliseconds; never beyond `cleared`.
+    pub offer_ms: u32,
+    /// Offset from the session's midnight from which nobody waits any more (exclusive end of the list).
+    pub cleared: i64,
+    /// The most open entries of a patient on the platform.
+    pub per_patient: u8,
+    /// The most open entries of the session.
+    pub per_session: u16,
+}
+
+impl WaitlistRules {
+    /// A list that nobody can join any more; who is in it is served in the order of entry.
+    pub const BY_ENTRY: Self = Self {
+        only_when_full: true,
+        by_class: false,
+        ageing_ms: 0,
+        offer_ms: 0,
+        cleared: i64::MIN,
+        per_patient: 0,
+        per_session: 0,
+    };
+}
+
+/// The rules about extra seats. The default allows none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtraRules {
+    /// The most that a practitioner adds on one day.
+    pub per_practitioner_day: u16,
+    /// The most green-channel inserts of a session.
+    pub green_per_session: u16,
+    /// Whether a reason must be given.
+    pub reason_required: bool,
+}
+
+/// What a late cancellation costs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRules {
+    /// Offset from the session's midnight from which a cancellation is late.
+    pub late_from: i64,
+    /// Whether a late cancellation is accepted and counts as half a no-show; otherwise it is refused.
+    pub counted: bool,
+    /// Reason codes of the host's list that excuse a late cancellation or a no-show.
+    pub excused: Vec<u16>,
+}
+
+impl Default for CancelRules {
+    fn default() -> Self {
+        Self { late_from: i64::MAX, counted: false, excused: Vec::new() }
+    }
+}

@@ -1,0 +1,322 @@
+//! What happened in the hospital's day, as facts: written down once, applied without any rule.
+
+use crate::day::state::{Cause, Charge, Departure, Notice, Scope, Wanted};
+use crate::text;
+use haoyuan_core::ids::{BookingId, PatientKey, PractitionerId, SessionId, SlotRef, TicketId, VisitId};
+use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::terms::{Channel, Class, Outcome, VisitKind};
+use haoyuan_core::{calling, kpi};
+use serde::{Deserialize, Serialize};
+
+/// A fact of the day. In the journal it is JSON, with its gap-free number beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Event {
+    /// Somebody waits.
+    Joined {
+        entry: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        class: Class,
+        channel: Channel,
+        #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+        ticket: Option<TicketId>,
+        wanted: Vec<Wanted>,
+        /// The blocks that decide about what is wanted.
+        blocks: Vec<SlotRef>,
+        at: Instant,
+    },
+    /// A seat is held for somebody who waits.
+    Offered {
+        entry: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
+        slot: SlotRef,
+        expires: Instant,
+        at: Instant,
+    },
+    /// An offer was not taken; the entry keeps its place this once, but sits out while the block stays as it is.
+    Passed {
+        entry: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        block: SlotRef,
+        sequence: u32,
+        lapsed: bool,
+        at: Instant,
+    },
+    /// A seat was free, and this entry could not have it: another got it. The refusal's number.
+    Skipped {
+        entry: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        code: u16,
+        at: Instant,
+    },
+    /// The entry waits for these blocks no longer.
+    Narrowed {
+        entry: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        blocks: Vec<SlotRef>,
+        at: Instant,
+    },
+    /// The entry is closed.
+    Closed {
+        entry: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        why: Departure,
+        at: Instant,
+    },
+    /// The hospital stops something; what follows from it is told one by one.
+    Stopped {
+        stop: u32,
+        scope: Scope,
+        slots: Vec<SlotRef>,
+        /// Sessions that are stopped as a whole.
+        sessions: Vec<SessionId>,
+        cause: Cause,
+        at: Instant,
+    },
+    /// What a stop stopped can be booked again.
+    Resumed { stop: u32, cause: Cause, at: Instant },
+    /// A booking is taken from its patient by a stop. Told before the seat goes back, so that nobody is lost.
+    Displaced {
+        stop: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        booked_at: Instant,
+        at: Instant,
+    },
+    /// It was not: the patient had given it back in the same moment.
+    Undisplaced {
+        stop: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
+        at: Instant,
+    },
+    /// An unpaid hold is void by a stop.
+    Voided {
+        stop: u32,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
+        slot: SlotRef,
+        at: Instant,
+    },
+    /// A displaced patient has another booking.
+    Moved {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        from: BookingId,
+        #[serde(with = "text::required")]
+        to: BookingId,
+        slot: SlotRef,
+        at: Instant,
+    },
+    /// A seat is held for a displaced patient, who has to say yes.
+    Proposed {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        from: BookingId,
+        #[serde(with = "text::required")]
+        to: BookingId,
+        slot: SlotRef,
+        expires: Instant,
+        at: Instant,
+    },
+    /// A proposal was not taken in time.
+    Reopened {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        from: BookingId,
+        at: Instant,
+    },
+    /// A displaced patient has a ticket for a booking of their own.
+    Ticketed {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        from: BookingId,
+        #[serde(with = "text::required")]
+        ticket: TicketId,
+        expires: Instant,
+        at: Instant,
+    },
+    /// Another practitioner takes a session over.
+    Substituted {
+        session: SessionId,
+        before: PractitionerId,
+        after: PractitionerId,
+        cause: Cause,
+        at: Instant,
+    },
+    /// A session has a session of extra seats beside it, which no command of a patient can book.
+    Widened { session: SessionId, extra: SessionId, practitioner: PractitionerId, day: Day, at: Instant },
+    /// How many extra seats of a session are open, beside those of the green channel.
+    Opened { session: SessionId, seats: u16, cause: Cause, at: Instant },
+    /// A patient has an extra seat.
+    Extra {
+        session: SessionId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
+        slot: SlotRef,
+        class: Class,
+        cause: Cause,
+        at: Instant,
+    },
+    /// A visit has a row.
+    Visited { row: Box<kpi::Visit>, at: Instant },
+    /// Something happened in the line of a session.
+    Queued {
+        line: SessionId,
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        /// Of the line; they are in force if it is new.
+        rules: calling::Rules,
+        fact: calling::Fact,
+        at: Instant,
+    },
+    /// What the doctor says of a visit.
+    Marked {
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<VisitKind>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revisit: Option<bool>,
+        at: Instant,
+    },
+    /// What came of a visit.
+    Ended {
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        outcome: Outcome,
+        at: Instant,
+    },
+    /// What came of it is another; what it was counted for is excused, or counts again.
+    Corrected {
+        visit: VisitId,
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        outcome: Outcome,
+        cause: Cause,
+        at: Instant,
+    },
+    /// A deed counts.
+    Charged {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        charge: Charge,
+        at: Instant,
+    },
+    /// Two keys are one person.
+    Merged {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        into: PatientKey,
+        breach: bool,
+        cause: Cause,
+        at: Instant,
+    },
+    /// The host has something to tell a patient.
+    Noticed(Notice),
+    /// A command of the day was refused; changes nothing.
+    Refused {
+        command: String,
+        #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+        patient: Option<PatientKey>,
+        code: u16,
+        at: Instant,
+    },
+}
+
+impl Event {
+    /// When it happened.
+    pub(crate) const fn at(&self) -> Instant {
+        match self {
+            Self::Joined { at, .. }
+            | Self::Offered { at, .. }
+            | Self::Passed { at, .. }
+            | Self::Skipped { at, .. }
+            | Self::Narrowed { at, .. }
+            | Self::Closed { at, .. }
+            | Self::Stopped { at, .. }
+            | Self::Resumed { at, .. }
+            | Self::Displaced { at, .. }
+            | Self::Undisplaced { at, .. }
+            | Self::Voided { at, .. }
+            | Self::Moved { at, .. }
+            | Self::Proposed { at, .. }
+            | Self::Reopened { at, .. }
+            | Self::Ticketed { at, .. }
+            | Self::Substituted { at, .. }
+            | Self::Widened { at, .. }
+            | Self::Opened { at, .. }
+            | Self::Extra { at, .. }
+            | Self::Visited { at, .. }
+            | Self::Queued { at, .. }
+            | Self::Marked { at, .. }
+            | Self::Ended { at, .. }
+            | Self::Corrected { at, .. }
+            | Self::Charged { at, .. }
+            | Self::Merged { at, .. }
+            | Self::Refused { at, .. }
+            | Self::Noticed(Notice { at, .. }) => *at,
+        }
+    }
+
+    /// The patient whom it concerns: it follows in the journal what this patient did before.
+    pub(crate) const fn patient(&self) -> Option<PatientKey> {
+        match self {
+            Self::Joined { patient, .. }
+            | Self::Offered { patient, .. }
+            | Self::Passed { patient, .. }
+            | Self::Skipped { patient, .. }
+            | Self::Narrowed { patient, .. }
+            | Self::Closed { patient, .. }
+            | Self::Displaced { patient, .. }
+            | Self::Undisplaced { patient, .. }
+            | Self::Voided { patient, .. }
+            | Self::Moved { patient, .. }
+            | Self::Proposed { patient, .. }
+            | Self::Reopened { patient, .. }
+            | Self::Ticketed { patient, .. }
+            | Self::Extra { patient, .. }
+            | Self::Queued { patient, .. }
+            | Self::Marked { patient, .. }
+            | Self::Ended { patient, .. }
+            | Self::Corrected { patient, .. }
+            | Self::Charged { patient, .. }
+            | Self::Merged { patient, .. }
+            | Self::Noticed(Notice { patient, .. }) => Some(*patient),
+            Self::Visited { row, .. } => Some(row.patient),
+            Self::Refused { patient, .. } => *patient,
+            Self::Stopped { .. }
+            | Self::Resumed { .. }
+            | Self::Substituted { .. }
+            | Self::Widened { .. }
+            | Self::Opened { .. } => None,
+        }
+    }
+}

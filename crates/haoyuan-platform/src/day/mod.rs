@@ -1,0 +1,189 @@
+//! The hospital's day: waiting, stopping and moving, extra seats, arriving and being called.
+//!
+//! INVARIANT (claims are the engine's): nothing here decides about a seat. The day decides *who asks next*: it offers, takes
+//! back and places, each by one call of the engine, and writes down what came of it.
+//!
+//! INVARIANT (one order): the day has one lock; its events are numbered without gaps and told to the trace in that order.
+//! The lock is taken before the one of administration and before any patient's gate. A claim takes it only where somebody
+//! waits.
+//!
+//! After a crash between an event and what should follow it, repeating the command, or a tick, completes it: every command
+//! here looks at what is there before it acts.
+
+mod event;
+pub(crate) mod extra;
+mod notices;
+mod stopping;
+mod visits;
+mod waiting;
+pub(crate) mod state;
+
+use crate::actor::{self, Role};
+use crate::command::Command;
+use crate::malformed::Malformed;
+use crate::platform::{Decided, Platform, Stop};
+use event::Event;
+use haoyuan_core::day::DayRules;
+use haoyuan_core::ids::{PatientKey, SessionId, SlotIndex, SlotRef};
+use haoyuan_core::instant::Instant;
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_engine::{Engine, SessionView, Trace};
+use parking_lot::MutexGuard;
+use state::{Cause, Day, News, Notice};
+use std::sync::Arc;
+
+/// The day, locked, and what it acts on.
+pub(crate) struct Desk<'a, T: Trace> {
+    pub(crate) platform: &'a Platform<T>,
+    pub(crate) engine: &'a Engine<T>,
+    pub(crate) day: MutexGuard<'a, Day>,
+    pub(crate) at: Instant,
+}
+
+impl<T: Trace> Platform<T> {
+    /// Locks the day, for a command of this instant.
+    pub(crate) fn desk(&self, at: Instant) -> Desk<'_, T> {
+        Desk { platform: self, engine: self.engine(), day: self.day(), at }
+    }
+}
+
+impl<T: Trace> Desk<'_, T> {
+    /// Carries out a command of the day. A refusal is written down too: nothing of it is the engine's to tell.
+    pub(crate) fn decide(&mut self, command: &Command) -> Decided {
+        let (decided, patient) = match command {
+            Command::WaitlistJoin(join) => (self.waitlist_join(join), Some(join.patient)),
+            Command::WaitlistLeave(leave) => (self.waitlist_leave(leave), Some(leave.patient)),
+            Command::WaitlistDecline(decline) => (self.waitlist_decline(decline), Some(decline.patient)),
+            Command::Waitlist(ask) => return self.waitlist(ask),
+            Command::Stop(stop) => (self.stop(stop), None),
+            Command::Resume(resume) => (self.resume(resume), None),
+            Command::Rebook(rebook) => (self.rebook(rebook), None),
+            Command::Move(command) => (self.move_to(command), None),
+            Command::Substitute(command) => (self.substitute(command), None),
+            Command::AddSeats(seats) => (self.add_seats(seats), None),
+            Command::ReduceSeats(seats) => (self.reduce_seats(seats), None),
+            Command::ExtraSeat(ask) => (self.extra_seat(ask), Some(ask.patient)),
+            Command::CheckIn(ask) => (self.check_in(ask), Some(ask.patient)),
+            Command::CallNext(call) => (self.call_next(call), None),
+            Command::Pass(visit) => (self.pass(visit), None),
+            Command::Enter(visit) => (self.enter(visit), None),
+            Command::Finish(finish) => (self.finish(finish), None),
+            Command::NoShow(close) => (self.no_show(close), None),
+            Command::Correct(correct) => (self.correct(correct), None),
+            Command::MergeIdentities(merge) => (self.merge(merge), Some(merge.patient)),
+            Command::Notices(ask) => return self.notices(ask),
+            _ => return Err(Malformed::field("command", "this is no command of the day").into()),
+        };
+        if let Err(Stop::Refusal(refusal, _)) = &decided {
+            let (command, code) = (command.word().to_owned(), refusal.code.number());
+            self.tell(&Event::Refused { command, patient, code, at: self.at });
+        }
+        decided
+    }
+
+    /// Shows the engine what the day says.
+    pub(crate) fn wake(&mut self) {
+        let blocks: Vec<SlotRef> = self.day.by_block.keys().copied().collect();
+        let extras: Vec<SessionId> = self.day.extra_of.keys().copied().collect();
+        let stopped: Vec<SlotRef> = self
+            .day
+            .stops
+            .values()
+            .filter(|stop| !stop.resumed)
+            .flat_map(|stop| stop.slots.clone())
+            .collect();
+        for block in blocks {
+            self.show_waiting(block);
+        }
+        for view in extras.into_iter().filter_map(|session| self.engine.session(session)) {
+            for slot in Self::slots(&view) {
+                self.show_waiting(slot);
+            }
+        }
+        for slot in stopped {
+            self.show_stopped(slot);
+        }
+        let patients: Vec<PatientKey> =
+            self.day.charges.keys().chain(&self.day.blocked).map(|patient| patient.0).collect();
+        for patient in patients {
+            self.show_suspension(patient);
+        }
+        for (session, practitioner) in self.day.substitutes.clone() {
+            // The session was there when it was taken over.
+            let _ = self.engine.substitute(session, practitioner);
+        }
+    }
+
+    /// Writes down what happened.
+    fn tell(&mut self, event: &Event) {
+        self.day.apply(event);
+        if T::WANTED {
+            // Every key is a string and every value a plain one, so that writing JSON cannot fail.
+            let json = serde_json::to_string(event).unwrap_or_default();
+            self.engine.trace().day(self.day.number, &json, event.patient(), event.at());
+        }
+    }
+
+    /// Something that the host has to tell the patient.
+    fn notice(&mut self, news: News, patient: PatientKey, slot: SlotRef) -> Notice {
+        Notice { news, patient, at: self.at, slot, booking: None, entry: None, ticket: None, until: None }
+    }
+
+    fn tell_notice(&mut self, notice: Notice) {
+        self.tell(&Event::Noticed(notice));
+    }
+
+    fn session(&self, code: &str) -> Result<SessionView, Stop> {
+        let id = self.engine.find(code).and_then(|id| self.engine.session(id));
+        id.ok_or(Stop::Refusal(Refusal::plain(Code::UnknownSession), None))
+    }
+
+    fn rules(&self, session: SessionId) -> Arc<DayRules> {
+        self.day.rules(session)
+    }
+
+    /// The block of a slot: of a session that is decided as a whole, its first slot.
+    fn block_of(&self, slot: SlotRef) -> SlotRef {
+        match self.engine.session(slot.session) {
+            Some(view) if view.whole => first_slot(slot.session),
+            _ => slot,
+        }
+    }
+
+    /// The slots of a session, in order.
+    fn slots(view: &SessionView) -> impl Iterator<Item = SlotRef> + use<T> {
+        let session = view.id;
+        (0..view.slots).filter_map(SlotIndex::new).map(move |slot| SlotRef { session, slot })
+    }
+
+    /// The blocks of a session.
+    fn blocks(view: &SessionView) -> Vec<SlotRef> {
+        if view.whole { vec![first_slot(view.id)] } else { Self::slots(view).collect() }
+    }
+
+    /// The time of a slot.
+    fn time(view: &SessionView, slot: SlotIndex) -> haoyuan_core::ids::Interval {
+        let from = view.time.from.plus(i64::from(view.slot_ms) * i64::from(slot.get()));
+        haoyuan_core::ids::Interval { from, to: from.plus(i64::from(view.slot_ms)) }
+    }
+}
+
+/// Who gives the command; refused if it is the patient or nobody, or if a needed reason is missing.
+fn staff(reason: bool) -> Result<Cause, Stop> {
+    let actor = actor::current();
+    if matches!(actor.role, Role::Patient | Role::System) || actor.id.is_none() {
+        return Err(refused(Code::RoleRequired));
+    }
+    if reason && actor.reason.is_none() {
+        return Err(refused(Code::ReasonRequired));
+    }
+    Ok(Cause(actor))
+}
+
+fn first_slot(session: SessionId) -> SlotRef {
+    SlotRef { session, slot: SlotIndex::default() }
+}
+
+fn refused(code: Code) -> Stop {
+    Stop::Refusal(Refusal::plain(code), None)
+}

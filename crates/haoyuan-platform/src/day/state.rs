@@ -1,0 +1,598 @@
+//! The state of the hospital's day: what the events have made of it.
+//!
+//! INVARIANT (facts, not rules): [`Day::apply`] asks no rule and no engine; the same events give the same state, live,
+//! replayed, or from a snapshot and the events after it.
+
+use crate::actor::Actor;
+use crate::command::day::Half;
+use crate::day::event::Event;
+use crate::text::{self, Text};
+use haoyuan_core::calling::{self, Fact};
+use haoyuan_core::day::DayRules;
+use haoyuan_core::ids::{
+    BookingId, InstitutionId, PatientKey, PractitionerId, RoomId, SeatIndex, SessionId, SlotIndex, SlotRef,
+    TicketId, VisitId,
+};
+use haoyuan_core::instant::{Day as Date, Instant};
+use haoyuan_core::kpi::{self, Recorded};
+use haoyuan_core::ladder::{Deed, Offence};
+use haoyuan_core::terms::{Channel, Class, Outcome};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything of the day that is not the engine's.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Day {
+    /// The number of the last event; the first is 1.
+    pub(crate) number: u32,
+    /// The rules that each session was published with, as a place in `kinds`.
+    pub(crate) rules: BTreeMap<SessionId, u32>,
+    /// The different rules, in the order in which they were first published.
+    pub(crate) kinds: Vec<Arc<DayRules>>,
+    /// The number of the last waitlist entry.
+    pub(crate) last_entry: u32,
+    /// Open entries of waitlists.
+    pub(crate) entries: BTreeMap<u32, Entry>,
+    /// What became of the entries of each session.
+    pub(crate) waits: BTreeMap<SessionId, Waits>,
+    /// The number of the last stop.
+    pub(crate) last_stop: u32,
+    /// What the hospital stopped.
+    pub(crate) stops: BTreeMap<u32, Stop>,
+    /// Whom it displaced, by the booking that was lost.
+    pub(crate) displaced: BTreeMap<Text<BookingId>, Displaced>,
+    /// Who took a session over.
+    pub(crate) substitutes: BTreeMap<SessionId, PractitionerId>,
+    /// The extra seats of a session.
+    pub(crate) extras: BTreeMap<SessionId, Extras>,
+    /// When bookings count from whose seat does not say it, because they began as an offer.
+    pub(crate) granted: BTreeMap<Text<BookingId>, Instant>,
+    /// Visits that somebody looked at, by number.
+    pub(crate) visits: BTreeMap<VisitId, kpi::Visit>,
+    /// The lines of those who have arrived, by session.
+    pub(crate) queues: BTreeMap<SessionId, calling::Queue>,
+    /// In which room somebody was called.
+    pub(crate) rooms: BTreeMap<VisitId, RoomId>,
+    /// Deeds that may suspend the right to book online.
+    pub(crate) charges: BTreeMap<Text<PatientKey>, Vec<Charge>>,
+    /// Keys that book no more: given up, or one person's that broke a rule together.
+    pub(crate) blocked: BTreeSet<Text<PatientKey>>,
+    /// What the host has to tell patients, in order; the number of a notice is its place, from 1.
+    pub(crate) notices: Vec<Notice>,
+    /// Whether the rules of any session count cancellations: derived.
+    #[serde(skip)]
+    pub(crate) counting: bool,
+    /// Entries by block: derived.
+    #[serde(skip)]
+    pub(crate) by_block: BTreeMap<SlotRef, Vec<u32>>,
+    /// Visits by booking: derived.
+    #[serde(skip)]
+    pub(crate) by_booking: BTreeMap<BookingId, VisitId>,
+    /// Sessions of extra seats, and whose they are: derived.
+    #[serde(skip)]
+    pub(crate) extra_of: BTreeMap<SessionId, SessionId>,
+}
+
+/// Who decided, and why, of an act that needs a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Cause(pub(crate) Actor);
+
+/// A session or slot that an entry waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wanted {
+    pub(crate) session: SessionId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) slot: Option<SlotIndex>,
+}
+
+/// Why an entry of a waitlist was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Departure {
+    /// The patient has confirmed an offer.
+    Taken,
+    /// The patient did not want to wait any more.
+    Left,
+    /// The time of the list was over.
+    Cleared,
+    /// Two offers were not taken.
+    Dropped,
+    /// The hospital stopped everything that was waited for, in this act.
+    Stopped(u32),
+}
+
+/// An open entry of a waitlist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    #[serde(with = "text::required")]
+    pub(crate) patient: PatientKey,
+    pub(crate) class: Class,
+    pub(crate) channel: Channel,
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket: Option<TicketId>,
+    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) blocks: Vec<SlotRef>,
+    pub(crate) joined: Instant,
+    /// The offer that is open.
+    pub(crate) offer: Option<Offer>,
+    /// How many offers were not taken.
+    pub(crate) passes: u8,
+    /// The block, and its last transition, of the offer that was not taken: not eligible while they are the same.
+    pub(crate) sits_out: Option<(SlotRef, u32)>,
+    /// Why it was skipped last: the number of a refusal.
+    pub(crate) skipped: Option<u16>,
+}
+
+/// A seat held for somebody who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Offer {
+    #[serde(with = "text::required")]
+    pub(crate) booking: BookingId,
+    pub(crate) slot: SlotRef,
+    pub(crate) expires: Instant,
+    pub(crate) at: Instant,
+}
+
+/// What became of the entries of one session. An entry that names several sessions counts for each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Waits {
+    pub(crate) joined: u32,
+    pub(crate) offers: u32,
+    pub(crate) taken: u32,
+    pub(crate) lapsed: u32,
+    pub(crate) declined: u32,
+    pub(crate) skipped: u32,
+}
+
+/// What a stop is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Scope {
+    Booking(#[serde(with = "text::required")] BookingId),
+    Seat(SlotRef, SeatIndex),
+    Slot(SlotRef),
+    Session(SessionId),
+    Day {
+        practitioner: PractitionerId,
+        day: Date,
+        #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+        half: Option<Half>,
+    },
+}
+
+impl Scope {
+    /// Whether whole blocks are stopped, and not only seats or bookings.
+    pub(crate) const fn stops_blocks(self) -> bool {
+        matches!(self, Self::Slot(_) | Self::Session(_) | Self::Day { .. })
+    }
+}
+
+/// An act of stopping.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub(crate) scope: Scope,
+    pub(crate) slots: Vec<SlotRef>,
+    pub(crate) sessions: Vec<SessionId>,
+    pub(crate) cause: Cause,
+    pub(crate) at: Instant,
+    pub(crate) resumed: bool,
+    pub(crate) displaced: u32,
+    pub(crate) voided: u32,
+    pub(crate) cleared: u32,
+}
+
+/// Somebody whose booking the hospital took.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Displaced {
+    pub(crate) stop: u32,
+    #[serde(with = "text::required")]
+    pub(crate) patient: PatientKey,
+    pub(crate) slot: SlotRef,
+    pub(crate) class: Class,
+    pub(crate) channel: Channel,
+    pub(crate) booked_at: Instant,
+    pub(crate) fate: Fate,
+}
+
+/// What became of somebody displaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fate {
+    /// Not placed yet.
+    Open,
+    /// Has another booking.
+    Moved(#[serde(with = "text::required")] BookingId),
+    /// Is asked about another booking, which is held until then.
+    Offered(#[serde(with = "text::required")] BookingId, Instant),
+    /// Has a ticket, valid until then.
+    Ticket(#[serde(with = "text::required")] TicketId, Instant),
+}
+
+/// The extra seats of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Extras {
+    /// The session that has them: one seat a slot.
+    pub(crate) extra: SessionId,
+    /// Whose ledger of the day they are in.
+    pub(crate) practitioner: PractitionerId,
+    pub(crate) day: Date,
+    /// How many are open, beside those of the green channel.
+    pub(crate) opened: u16,
+}
+
+/// A deed, and by whose rules it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charge {
+    pub(crate) offence: Offence,
+    /// The session it was about; of an extra seat the session that has it.
+    pub(crate) session: SessionId,
+    pub(crate) institution: InstitutionId,
+}
+
+macro_rules! news {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $en:literal $zh:literal,)+) => {
+        /// What a notice is about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum News {
+            $($(#[$doc])* #[serde(rename = $text)] $name),+
+        }
+
+        impl News {
+            /// Every kind of notice.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The stable word.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+
+            /// What to tell the patient, in English.
+            #[must_use]
+            pub const fn en(self) -> &'static str {
+                match self { $(Self::$name => $en),+ }
+            }
+
+            /// What to tell the patient, in Chinese.
+            #[must_use]
+            pub const fn zh(self) -> &'static str {
+                match self { $(Self::$name => $zh),+ }
+            }
+        }
+    };
+}
+
+news! {
+    /// A seat is held for somebody who waits.
+    Offer = "offer" "a seat you waited for is held for you" "您候补的号源已为您锁定,请在时限内确认",
+    /// An offer was not taken in time.
+    OfferLapsed = "offer_lapsed" "you did not take the seat in time" "候补号源未在时限内确认,已失效",
+    /// An entry of a waitlist is closed because its time is over, two offers were not taken, or the clinic was stopped.
+    WaitlistClosed = "waitlist_closed" "you are no longer on the waitlist" "您的候补已结束",
+    /// The hospital has stopped a clinic that was booked.
+    Stopped = "stopped" "the hospital has stopped this clinic; you need not come" "该门诊已停诊,请勿前往",
+    /// An unpaid hold is void because the hospital has stopped the clinic.
+    HoldVoid = "hold_void" "the hospital has stopped this clinic; your hold is void" "该门诊已停诊,您锁定的号源已作废",
+    /// The hospital has moved a booking.
+    Moved = "moved" "the hospital has moved your booking" "您的预约已改诊",
+    /// The hospital proposes another booking, which is held.
+    Proposed = "proposed" "the hospital proposes another booking; please confirm it" "医院为您安排了改诊号源,请在时限内确认",
+    /// The hospital has not found another seat; a ticket gives precedence for one.
+    Ticket = "ticket" "there is no other seat now; a ticket gives you precedence" "暂无可改约号源,已发放优先改约凭证",
+    /// Another practitioner sees the patient.
+    Substituted = "substituted" "another doctor will see you" "您的门诊由其他医生替诊",
+    /// The right to book online is suspended.
+    Suspended = "suspended" "online booking is suspended for you" "您的线上预约已被限制",
+    /// A seat over capacity is booked.
+    Extra = "extra" "an extra seat is booked for you" "已为您加号",
+}
+
+/// Something that the host has to tell a patient. Its number is stable, so telling it twice can be avoided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Notice {
+    pub(crate) news: News,
+    #[serde(with = "text::required")]
+    pub(crate) patient: PatientKey,
+    pub(crate) at: Instant,
+    /// Where; of a waitlist entry without an offer the first slot waited for.
+    pub(crate) slot: SlotRef,
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub(crate) booking: Option<BookingId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) entry: Option<u32>,
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub(crate) ticket: Option<TicketId>,
+    /// Until when an answer is expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) until: Option<Instant>,
+}
+
+impl Day {
+    /// Applies the next event.
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
+    pub(crate) fn apply(&mut self, event: &Event) {
+        self.number += 1;
+        match event {
+            Event::Joined { entry, patient, class, channel, ticket, wanted, blocks, at } => {
+                self.last_entry = *entry;
+                for session in sessions_of(wanted) {
+                    self.waits.entry(session).or_default().joined += 1;
+                }
+                let joined = Entry {
+                    patient: *patient,
+                    class: *class,
+                    channel: *channel,
+                    ticket: *ticket,
+                    wanted: wanted.clone(),
+                    blocks: blocks.clone(),
+                    joined: *at,
+                    offer: None,
+                    passes: 0,
+                    sits_out: None,
+                    skipped: None,
+                };
+                self.enlist(*entry, blocks);
+                self.entries.insert(*entry, joined);
+            }
+            Event::Offered { entry, booking, slot, expires, at, .. } => {
+                self.waits.entry(slot.session).or_default().offers += 1;
+                if let Some(entry) = self.entries.get_mut(entry) {
+                    entry.offer = Some(Offer { booking: *booking, slot: *slot, expires: *expires, at: *at });
+                    entry.skipped = None;
+                }
+            }
+            Event::Passed { entry, block, sequence, lapsed, .. } => {
+                let waits = self.waits.entry(block.session).or_default();
+                *(if *lapsed { &mut waits.lapsed } else { &mut waits.declined }) += 1;
+                if let Some(entry) = self.entries.get_mut(entry) {
+                    entry.offer = None;
+                    entry.passes += 1;
+                    entry.sits_out = Some((*block, *sequence));
+                }
+            }
+            Event::Skipped { entry, code, .. } => {
+                if let Some(entry) = self.entries.get_mut(entry) {
+                    entry.skipped = Some(*code);
+                    for session in sessions_of(&entry.wanted) {
+                        self.waits.entry(session).or_default().skipped += 1;
+                    }
+                }
+            }
+            Event::Narrowed { entry, blocks, .. } => {
+                self.delist(*entry, blocks);
+                if let Some(entry) = self.entries.get_mut(entry) {
+                    entry.blocks.retain(|block| !blocks.contains(block));
+                    entry.offer = entry.offer.filter(|offer| !blocks.contains(&offer.slot));
+                }
+            }
+            Event::Closed { entry, why, .. } => {
+                if let Some(closed) = self.entries.remove(entry) {
+                    self.delist(*entry, &closed.blocks);
+                    match (why, closed.offer) {
+                        (Departure::Taken, Some(offer)) => {
+                            self.waits.entry(offer.slot.session).or_default().taken += 1;
+                            self.granted.insert(Text(offer.booking), offer.at);
+                        }
+                        (Departure::Stopped(stop), _) => {
+                            if let Some(stop) = self.stops.get_mut(stop) {
+                                stop.cleared += 1;
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Event::Stopped { stop, scope, slots, sessions, cause, at } => {
+                self.last_stop = *stop;
+                let stopped = Stop {
+                    scope: *scope,
+                    slots: slots.clone(),
+                    sessions: sessions.clone(),
+                    cause: *cause,
+                    at: *at,
+                    resumed: false,
+                    displaced: 0,
+                    voided: 0,
+                    cleared: 0,
+                };
+                self.stops.insert(*stop, stopped);
+            }
+            Event::Resumed { stop, .. } => {
+                if let Some(stop) = self.stops.get_mut(stop) {
+                    stop.resumed = true;
+                }
+            }
+            Event::Displaced { stop, patient, booking, slot, class, channel, booked_at, .. } => {
+                let displaced = Displaced {
+                    stop: *stop,
+                    patient: *patient,
+                    slot: *slot,
+                    class: *class,
+                    channel: *channel,
+                    booked_at: *booked_at,
+                    fate: Fate::Open,
+                };
+                self.displaced.insert(Text(*booking), displaced);
+                if let Some(stop) = self.stops.get_mut(stop) {
+                    stop.displaced += 1;
+                }
+            }
+            Event::Undisplaced { stop, booking, .. } => {
+                self.displaced.remove(&Text(*booking));
+                if let Some(stop) = self.stops.get_mut(stop) {
+                    stop.displaced -= 1;
+                }
+            }
+            Event::Voided { stop, .. } => {
+                if let Some(stop) = self.stops.get_mut(stop) {
+                    stop.voided += 1;
+                }
+            }
+            Event::Moved { from, to, .. } => self.settle(*from, Fate::Moved(*to), Some(*to)),
+            Event::Proposed { from, to, expires, .. } => {
+                self.settle(*from, Fate::Offered(*to, *expires), Some(*to));
+            }
+            Event::Reopened { from, .. } => self.settle(*from, Fate::Open, None),
+            Event::Ticketed { from, ticket, expires, .. } => {
+                self.settle(*from, Fate::Ticket(*ticket, *expires), None);
+            }
+            Event::Widened { session, extra, practitioner, day, .. } => {
+                self.extra_of.insert(*extra, *session);
+                let extras = Extras { extra: *extra, practitioner: *practitioner, day: *day, opened: 0 };
+                self.extras.insert(*session, extras);
+            }
+            Event::Opened { session, seats, .. } => {
+                if let Some(extras) = self.extras.get_mut(session) {
+                    extras.opened = *seats;
+                }
+            }
+            Event::Visited { row, .. } => {
+                if let Some(booking) = row.booking {
+                    self.by_booking.insert(booking, row.id);
+                }
+                self.visits.insert(row.id, kpi::Visit::clone(row));
+            }
+            Event::Queued { line, visit, rules, fact, at, .. } => {
+                self.queues.entry(*line).or_insert_with(|| calling::Queue::new(*rules)).apply(fact);
+                let Some(row) = self.visits.get_mut(visit) else { return };
+                match fact {
+                    Fact::CheckedIn { .. } => row.checked_in_at = row.checked_in_at.or(Some(*at)),
+                    Fact::Called { room, .. } => {
+                        row.called_at = row.called_at.or(Some(*at));
+                        self.rooms.insert(*visit, *room);
+                    }
+                    Fact::Entered { .. } => row.entered_at = row.entered_at.or(Some(*at)),
+                    Fact::Passed { .. } | Fact::Left { .. } | Fact::Freed { .. } => {
+                        self.rooms.remove(visit);
+                    }
+                    Fact::Again { .. } | Fact::Closed { .. } => {}
+                }
+            }
+            Event::Marked { visit, kind, revisit, .. } => {
+                if let Some(row) = self.visits.get_mut(visit) {
+                    row.kind = kind.unwrap_or(row.kind);
+                    row.revisit = revisit.or(row.revisit);
+                }
+            }
+            Event::Ended { visit, outcome, at, .. } => self.record(*visit, *outcome, *at),
+            Event::Corrected { visit, patient, outcome, at, .. } => {
+                self.record(*visit, *outcome, *at);
+                let booking = self.visits.get(visit).and_then(|row| row.booking).map(BookingId::get);
+                let charges = self.charges.get_mut(&Text(*patient)).into_iter().flatten();
+                for charge in charges.filter(|charge| Some(charge.offence.id) == booking) {
+                    charge.offence.excused = !matches!(
+                        (charge.offence.deed, outcome),
+                        (Deed::NoShow, Outcome::NoShow)
+                            | (Deed::Cancel { .. }, Outcome::Cancelled | Outcome::CancelledLate)
+                    );
+                }
+            }
+            Event::Charged { patient, charge, .. } => {
+                self.charges.entry(Text(*patient)).or_default().push(*charge);
+            }
+            Event::Merged { patient, into, breach, .. } => {
+                self.blocked.insert(Text(*patient));
+                if *breach {
+                    self.blocked.insert(Text(*into));
+                }
+                let charges = self.charges.get(&Text(*patient)).cloned().unwrap_or_default();
+                self.charges.entry(Text(*into)).or_default().extend(charges);
+            }
+            Event::Noticed(notice) => self.notices.push(*notice),
+            Event::Extra { booking, at, .. } => {
+                self.granted.insert(Text(*booking), *at);
+            }
+            Event::Substituted { session, after, .. } => {
+                self.substitutes.insert(*session, *after);
+            }
+            Event::Refused { .. } => {}
+        }
+    }
+
+    /// A displaced patient is placed; a new booking counts from the instant of the one that was lost.
+    fn settle(&mut self, from: BookingId, fate: Fate, to: Option<BookingId>) {
+        if let Some(displaced) = self.displaced.get_mut(&Text(from)) {
+            displaced.fate = fate;
+            if let Some(to) = to {
+                self.granted.insert(Text(to), displaced.booked_at);
+            }
+        }
+    }
+
+    fn record(&mut self, visit: VisitId, outcome: Outcome, at: Instant) {
+        if let Some(row) = self.visits.get_mut(&visit) {
+            row.history.push(Recorded { at, outcome });
+        }
+    }
+
+    fn enlist(&mut self, entry: u32, blocks: &[SlotRef]) {
+        for block in blocks {
+            self.by_block.entry(*block).or_default().push(entry);
+        }
+    }
+
+    fn delist(&mut self, entry: u32, blocks: &[SlotRef]) {
+        for block in blocks {
+            if let Some(entries) = self.by_block.get_mut(block) {
+                entries.retain(|other| *other != entry);
+                if entries.is_empty() {
+                    self.by_block.remove(block);
+                }
+            }
+        }
+    }
+
+    /// Enters the rules that a session is published with.
+    pub(crate) fn enter(&mut self, session: SessionId, rules: DayRules) {
+        let known = self.kinds.iter().position(|kind| **kind == rules);
+        let kind = known.unwrap_or_else(|| {
+            self.counting |= counts(&rules);
+            self.kinds.push(Arc::new(rules));
+            self.kinds.len() - 1
+        });
+        // There are fewer kinds than sessions, of which there are at most 2^24.
+        self.rules.insert(session, u32::try_from(kind).unwrap_or(u32::MAX));
+    }
+
+    /// Works out again what is derived, after the state was read back.
+    pub(crate) fn index(&mut self) {
+        self.by_block.clear();
+        self.counting = self.kinds.iter().any(|rules| counts(rules));
+        let entries: Vec<_> = self.entries.iter().map(|(id, entry)| (*id, entry.blocks.clone())).collect();
+        for (id, blocks) in entries {
+            self.enlist(id, &blocks);
+        }
+        let bookings = self.visits.values().filter_map(|row| Some((row.booking?, row.id)));
+        self.by_booking = bookings.collect();
+        self.extra_of = self.extras.iter().map(|(session, extras)| (extras.extra, *session)).collect();
+    }
+
+    /// The open entries that wait for a block.
+    pub(crate) fn entries_of(&self, block: SlotRef) -> Vec<u32> {
+        self.by_block.get(&block).cloned().unwrap_or_default()
+    }
+
+    /// The rules of a session; without any, nothing of the day is allowed in it.
+    pub(crate) fn rules(&self, session: SessionId) -> Arc<DayRules> {
+        let kind = self.rules.get(&session).and_then(|kind| self.kinds.get(*kind as usize));
+        kind.cloned().unwrap_or_default()
+    }
+}
+
+/// Whether cancellations count for anything.
+fn counts(rules: &DayRules) -> bool {
+    let ladders = &rules.ladders;
+    let late = rules.cancel.counted && !ladders.no_show.is_empty();
+    late || !ladders.cancels.is_empty() || !ladders.same_day_returns.is_empty()
+}
+
+/// The sessions that are waited for, each once.
+fn sessions_of(wanted: &[Wanted]) -> Vec<SessionId> {
+    let mut sessions: Vec<SessionId> = wanted.iter().map(|wanted| wanted.session).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    sessions
+}

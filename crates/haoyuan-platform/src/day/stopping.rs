@@ -1,0 +1,507 @@
+//! What the hospital does to a clinic that is sold: stop (停诊), move (改诊), substitute (替诊), and place the displaced.
+//!
+//! INVARIANT (nobody lost, nobody doubled): every displaced booking has one record with one fate: open, moved, offered, or a
+//! ticket; it is written down before the seat goes back, and a fate is never changed but from open or from an offer that was
+//! not taken.
+//! INVARIANT (no fault of theirs): what the hospital takes back counts for no limit, no penalty and no ladder.
+//!
+//! A stop is one command. Flags come first, so that nothing is booked any more; then everybody who is there is taken out.
+//! Repeating it finds the same stop and does what is left of it, usually nothing.
+
+use super::event::Event;
+use super::state::{Departure, Displaced, Fate, News, Scope};
+use super::{Desk, first_slot, refused, staff};
+use crate::answer::{Answer, Done, Placed, Rebooked};
+use crate::command::day::{self as command, Half};
+use crate::malformed::Malformed;
+use crate::platform::{Decided, Lookup, Stop};
+use crate::text::Text;
+use haoyuan_core::displaced::{self, Clinic, Nearness};
+use haoyuan_core::ids::{BookingId, SeatIndex, SessionId, SlotRef, TicketId};
+use haoyuan_core::instant::{HOUR, Instant};
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::request::{Settle, Standing, Ticket, Wish};
+use haoyuan_engine::{Occupied, SessionView, Trace};
+
+/// What a scope means: the slots in question, and the sessions that are in it as a whole.
+struct Reach {
+    scope: Scope,
+    slots: Vec<SlotRef>,
+    sessions: Vec<SessionId>,
+}
+
+impl<T: Trace> Desk<'_, T> {
+    pub(crate) fn stop(&mut self, stop: &command::Stop) -> Decided {
+        let cause = staff(true)?;
+        let reach = self.reach(&stop.scope)?;
+        let (number, changed) = self.stop_reach(&reach, cause)?;
+        let stopped = &self.day.stops[&number];
+        Ok(Answer::Done(Done::Stop {
+            stop: number,
+            displaced: stopped.displaced,
+            voided: stopped.voided,
+            cleared: stopped.cleared,
+            changed,
+        }))
+    }
+
+    /// Carries a stop out, or what is left of it; its number, and whether anything was left.
+    fn stop_reach(&mut self, reach: &Reach, cause: super::Cause) -> Result<(u32, bool), Stop> {
+        let known = self.day.stops.iter().rev().find(|(_, stop)| stop.scope == reach.scope && !stop.resumed);
+        let before = self.day.number;
+        let number = if let Some((number, _)) = known {
+            *number
+        } else {
+            let stop = self.day.last_stop + 1;
+            let (scope, slots, sessions) = (reach.scope, reach.slots.clone(), reach.sessions.clone());
+            self.tell(&Event::Stopped { stop, scope, slots, sessions, cause, at: self.at });
+            stop
+        };
+        // From the moment that the flags are there, nothing is booked any more; then nobody can be missed.
+        if reach.scope.stops_blocks() {
+            for slot in &reach.slots {
+                self.engine
+                    .set_stopped(*slot, true)
+                    .map_err(|refusal| Stop::Refusal(refusal, Some(*slot)))?;
+            }
+            self.stop_waiting(number, &reach.slots);
+        }
+        for slot in &reach.slots {
+            let occupants = self.engine.occupants(*slot, self.at).unwrap_or_default();
+            for occupied in occupants.into_iter().filter(|occupied| within(reach.scope, occupied.booking)) {
+                self.displace(number, *slot, &occupied);
+            }
+        }
+        if !reach.scope.stops_blocks() {
+            for slot in reach.slots.clone() {
+                self.follow(slot);
+            }
+        }
+        Ok((number, self.day.number != before))
+    }
+
+    /// Takes one booking or hold back.
+    fn displace(&mut self, stop: u32, slot: SlotRef, occupied: &Occupied) {
+        if self.is_over(occupied.booking) {
+            // The patient is with the doctor, or was.
+            return;
+        }
+        let Occupied { booking, patient, class, channel, .. } = *occupied;
+        let at = self.at;
+        let booked_at = self.booked_at(occupied);
+        match occupied.standing {
+            Standing::Booked => {
+                if !self.day.displaced.contains_key(&Text(booking)) {
+                    self.tell(&Event::Displaced {
+                        stop,
+                        patient,
+                        booking,
+                        slot,
+                        class,
+                        channel,
+                        booked_at,
+                        at,
+                    });
+                }
+                if self.engine.withdraw(booking, at).is_err() {
+                    // The patient has given it back meanwhile, or an earlier attempt of this command did.
+                    self.tell(&Event::Undisplaced { stop, patient, booking, at });
+                    return;
+                }
+                self.visit_stopped(slot, occupied);
+                let notice = self.notice(News::Stopped, patient, slot);
+                self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+            }
+            Standing::HeldUntil(_) => match self.engine.withdraw(booking, at) {
+                Ok(withdrawn) if withdrawn.standing == Standing::Booked => {
+                    // It was confirmed meanwhile. It cannot be lost: the same thread writes it down.
+                    self.tell(&Event::Displaced {
+                        stop,
+                        patient,
+                        booking,
+                        slot,
+                        class,
+                        channel,
+                        booked_at,
+                        at,
+                    });
+                    self.visit_stopped(slot, occupied);
+                    let notice = self.notice(News::Stopped, patient, slot);
+                    self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+                }
+                Ok(_) => {
+                    self.tell(&Event::Voided { stop, patient, booking, slot, at });
+                    let notice = self.notice(News::HoldVoid, patient, slot);
+                    self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+                }
+                Err(_) => {}
+            },
+        }
+    }
+
+    /// When a seat was granted; of one that began as an offer the day knows it.
+    pub(crate) fn booked_at(&self, occupied: &Occupied) -> Instant {
+        let known = self.day.granted.get(&Text(occupied.booking)).copied();
+        let offered = || {
+            let offers = self.day.entries.values().filter_map(|entry| entry.offer);
+            offers.into_iter().find(|offer| offer.booking == occupied.booking).map(|offer| offer.at)
+        };
+        known.or(occupied.granted_at).or_else(offered).unwrap_or(self.at)
+    }
+
+    /// Nobody waits any more for what is stopped.
+    fn stop_waiting(&mut self, stop: u32, slots: &[SlotRef]) {
+        let mut blocks: Vec<SlotRef> = slots.iter().map(|slot| self.block_of(*slot)).collect();
+        blocks.dedup();
+        let mut ids: Vec<u32> = blocks.iter().flat_map(|block| self.day.entries_of(*block)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids {
+            let Some(entry) = self.day.entries.get(&id).cloned() else { continue };
+            let (gone, left): (Vec<_>, Vec<_>) = entry.blocks.iter().partition(|b| blocks.contains(b));
+            self.narrow_to(id, &entry, gone, left.is_empty(), Departure::Stopped(stop));
+        }
+    }
+
+    pub(crate) fn resume(&mut self, resume: &command::Resume) -> Decided {
+        let cause = staff(true)?;
+        let stop = self.day.stops.get(&resume.stop).ok_or(refused(Code::UnknownStop))?.clone();
+        if !stop.resumed {
+            self.tell(&Event::Resumed { stop: resume.stop, cause, at: self.at });
+            for slot in stop.slots {
+                self.show_stopped(slot);
+                self.follow(slot);
+            }
+        }
+        Ok(Answer::Done(Done::Resume { stop: resume.stop, changed: !stop.resumed }))
+    }
+
+    /// Sets the flag of a slot's block as the day has it.
+    pub(crate) fn show_stopped(&self, slot: SlotRef) {
+        let stopped = self
+            .day
+            .stops
+            .values()
+            .any(|stop| !stop.resumed && stop.scope.stops_blocks() && stop.slots.contains(&slot));
+        // The slot was there when it was stopped.
+        let _ = self.engine.set_stopped(slot, stopped);
+    }
+
+    // ---- the displaced --------------------------------------------------------------------------------------------
+
+    pub(crate) fn rebook(&mut self, rebook: &command::Rebook) -> Decided {
+        staff(false)?;
+        let into = rebook.into.iter().map(|code| self.session(code)).collect::<Result<Vec<_>, _>>()?;
+        let rebooked = self.place(rebook.stop, &into, rebook.tickets)?;
+        Ok(Answer::Done(Done::Rebook(rebooked)))
+    }
+
+    /// Places those whom a stop displaced, one after the other.
+    fn place(&mut self, stop: u32, into: &[SessionView], tickets: bool) -> Result<Rebooked, Stop> {
+        if !self.day.stops.contains_key(&stop) {
+            return Err(refused(Code::UnknownStop));
+        }
+        self.settle_proposals(stop);
+        let mut open: Vec<(BookingId, Displaced)> = (self.day.displaced.iter())
+            .filter(|(_, displaced)| displaced.stop == stop && displaced.fate == Fate::Open)
+            .map(|(booking, displaced)| (booking.0, *displaced))
+            .collect();
+        open.sort_unstable_by_key(|(booking, lost)| displaced::turn(lost.class, lost.booked_at, *booking));
+        let mut placed = Vec::new();
+        for (booking, lost) in open {
+            if !self.place_one(booking, &lost, into) && tickets {
+                self.give_ticket(booking, &lost);
+            }
+            let fate = self.day.displaced.get(&Text(booking)).map_or(Fate::Open, |lost| lost.fate);
+            placed.push(Placed::new(booking, lost.patient, fate, |booking| self.where_is(booking)));
+        }
+        let fates = || self.day.displaced.values().filter(|lost| lost.stop == stop).map(|lost| lost.fate);
+        let count = |is: fn(&Fate) -> bool| u32::try_from(fates().filter(is).count()).unwrap_or(u32::MAX);
+        Ok(Rebooked {
+            stop,
+            moved: count(|fate| matches!(fate, Fate::Moved(_))),
+            offered: count(|fate| matches!(fate, Fate::Offered(..))),
+            tickets: count(|fate| matches!(fate, Fate::Ticket(..))),
+            unplaced: count(|fate| matches!(fate, Fate::Open)),
+            placed,
+        })
+    }
+
+    fn where_is(&self, booking: BookingId) -> Option<(std::sync::Arc<str>, u16)> {
+        let slot = self.engine.slot_of(booking)?;
+        Some((self.platform.session_code(slot.session), slot.slot.get()))
+    }
+
+    /// Offers that were answered or ran out: taken ones are moves, the others are open again.
+    fn settle_proposals(&mut self, stop: u32) {
+        let offered: Vec<(BookingId, Displaced)> = (self.day.displaced.iter())
+            .filter(|(_, lost)| lost.stop == stop && matches!(lost.fate, Fate::Offered(..)))
+            .map(|(booking, lost)| (booking.0, *lost))
+            .collect();
+        for (from, lost) in offered {
+            let Fate::Offered(to, _) = lost.fate else { continue };
+            let Some(slot) = self.engine.slot_of(to) else { continue };
+            let (patient, at) = (lost.patient, self.at);
+            match self.standing(slot, to) {
+                Some(Standing::Booked) => self.tell(&Event::Moved { patient, from, to, slot, at }),
+                Some(Standing::HeldUntil(_)) => {}
+                None => self.tell(&Event::Reopened { patient, from, at }),
+            }
+        }
+    }
+
+    /// Finds one displaced patient the best free seat.
+    fn place_one(&mut self, from: BookingId, lost: &Displaced, into: &[SessionView]) -> bool {
+        let Some(view) = self.engine.session(lost.slot.session) else { return false };
+        let clinic = clinic(&view);
+        let lost_time = Self::time(&view, lost.slot.slot);
+        let mut near: Vec<(Nearness, usize)> = (into.iter().enumerate())
+            .filter_map(|(place, to)| Some((displaced::nearness(&clinic, &self::clinic(to))?, place)))
+            .collect();
+        near.sort_unstable();
+        for (nearness, place) in near {
+            let to = &into[place];
+            let mut slots: Vec<SlotRef> = Self::slots(to).collect();
+            // The time of day nearest to the one that was lost; of two the earlier.
+            let clock = |at: Instant| at.ms() - at.day().midnight().ms();
+            slots.sort_by_key(|slot| {
+                let from = Self::time(to, slot.slot).from;
+                ((clock(from) - clock(lost_time.from)).abs(), from)
+            });
+            for slot in slots {
+                if self.place_in(from, lost, to, slot, nearness) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn place_in(
+        &mut self,
+        from: BookingId,
+        lost: &Displaced,
+        view: &SessionView,
+        slot: SlotRef,
+        nearness: Nearness,
+    ) -> bool {
+        let at = self.at;
+        let starts = Self::time(view, slot.slot).from;
+        if starts <= at {
+            return false;
+        }
+        let free = self.engine.availability(slot, lost.class, lost.channel, at);
+        let feasible =
+            free.is_ok_and(|free| free.refusal.is_none_or(|refusal| refusal.code == Code::Waitlisted));
+        if !feasible {
+            return false;
+        }
+        let patient = lost.patient;
+        let ticket = lost.class.needs_ticket().then(|| rebooking_ticket(from)).flatten();
+        if let Some(id) = ticket {
+            let (class, institution, department) = (lost.class, view.institution, Some(view.department));
+            let expires = at.plus(displaced::TICKET_MS);
+            let ticket = Ticket { id, patient, class, institution, department, expires };
+            // The right was shown for the booking that was lost; the hospital vouches for it.
+            if self.engine.issue_ticket(&ticket, at).is_err() {
+                return false;
+            }
+        }
+        let wish = Wish { patient, slot, class: lost.class, channel: lost.channel, ticket, key: None };
+        let expires = at.plus(displaced::OFFER_MS).min(starts);
+        let Ok(grant) = self.engine.offer(&wish, expires, at) else { return false };
+        let to = grant.booking;
+        if nearness.is_consented() {
+            let settle = Settle { patient, booking: to, key: None };
+            if self.confirm(&settle).is_ok() {
+                self.tell(&Event::Moved { patient, from, to, slot, at });
+                let notice = self.notice(News::Moved, patient, slot);
+                self.tell_notice(super::Notice { booking: Some(to), ..notice });
+                return true;
+            }
+        }
+        self.tell(&Event::Proposed { patient, from, to, slot, expires, at });
+        let notice = self.notice(News::Proposed, patient, slot);
+        self.tell_notice(super::Notice { booking: Some(to), until: Some(expires), ..notice });
+        true
+    }
+
+    /// Confirms for the patient; waits for a command of theirs.
+    pub(crate) fn confirm(&self, settle: &Settle) -> Result<(), Refusal> {
+        loop {
+            match self.engine.confirm(settle, self.at) {
+                Err(refusal) if refusal.code == Code::ConcurrentRequest => std::hint::spin_loop(),
+                other => return other.map(drop),
+            }
+        }
+    }
+
+    /// A ticket with which a displaced patient books before the public.
+    fn give_ticket(&mut self, from: BookingId, lost: &Displaced) {
+        let Some(view) = self.engine.session(lost.slot.session) else { return };
+        let Some(id) = rebooking_ticket(from) else { return };
+        let expires = self.at.plus(displaced::TICKET_MS);
+        // Who had a right keeps it; everybody else books where the next visits are booked.
+        let class = if lost.class.needs_ticket() { lost.class } else { haoyuan_core::terms::Class::Revisit };
+        let ticket = Ticket {
+            id,
+            patient: lost.patient,
+            class,
+            institution: view.institution,
+            department: Some(view.department),
+            expires,
+        };
+        if self.engine.issue_ticket(&ticket, self.at).is_ok() {
+            let (patient, ticket, at) = (lost.patient, id, self.at);
+            self.tell(&Event::Ticketed { patient, from, ticket, expires, at });
+            let notice = self.notice(News::Ticket, patient, lost.slot);
+            let (ticket, until) = (Some(ticket), Some(expires));
+            self.tell_notice(super::Notice { booking: Some(from), ticket, until, ..notice });
+        }
+    }
+
+    pub(crate) fn move_to(&mut self, command: &command::Move) -> Decided {
+        let cause = staff(true)?;
+        let into = self.session(&command.into)?;
+        let reach = self.reach(&command.scope)?;
+        if reach.slots.iter().any(|slot| slot.session == into.id) {
+            return Err(Malformed::field("into", "this session is what is moved; name another").into());
+        }
+        let (stop, _) = self.stop_reach(&reach, cause)?;
+        let rebooked = self.place(stop, &[into], false)?;
+        Ok(Answer::Done(Done::Move(rebooked)))
+    }
+
+    pub(crate) fn substitute(&mut self, command: &command::Substitute) -> Decided {
+        let cause = staff(true)?;
+        let view = self.session(&command.session)?;
+        let directory = self.platform.directory();
+        let after = directory.need_practitioner(&command.practitioner)?;
+        let before = view.practitioner;
+        if before == after {
+            return Ok(Answer::Done(Done::Substitute { session: view.code, changed: false, told: 0 }));
+        }
+        self.platform.admin().reassign(&directory, &view, after)?;
+        self.engine.substitute(view.id, after).map_err(|refusal| Stop::Refusal(refusal, None))?;
+        self.tell(&Event::Substituted { session: view.id, before, after, cause, at: self.at });
+        let mut told = 0;
+        for slot in Self::slots(&view) {
+            for occupied in self.engine.occupants(slot, self.at).unwrap_or_default() {
+                let notice = self.notice(News::Substituted, occupied.patient, slot);
+                self.tell_notice(super::Notice { booking: Some(occupied.booking), ..notice });
+                told += 1;
+            }
+        }
+        Ok(Answer::Done(Done::Substitute { session: view.code, changed: true, told }))
+    }
+
+    // ---- scopes ---------------------------------------------------------------------------------------------------
+
+    fn reach(&self, scope: &command::Scope) -> Result<Reach, Stop> {
+        let command::Scope { booking, session, slot, number, practitioner, day, half } = scope;
+        match (booking, session, practitioner) {
+            (Some(booking), None, None)
+                if slot.is_none() && number.is_none() && day.is_none() && half.is_none() =>
+            {
+                let slot = self.engine.slot_of(*booking).ok_or(refused(Code::UnknownBooking))?;
+                Ok(Reach { scope: Scope::Booking(*booking), slots: vec![slot], sessions: Vec::new() })
+            }
+            (None, Some(code), None) if day.is_none() && half.is_none() => {
+                let view = self.session(code)?;
+                match (slot, number) {
+                    (None, None) => Ok(Reach {
+                        scope: Scope::Session(view.id),
+                        slots: Self::slots(&view).collect(),
+                        sessions: vec![view.id],
+                    }),
+                    (Some(slot), None) => {
+                        let slot = self.platform.slot(code, *slot)?;
+                        if view.whole && view.slots > 1 {
+                            return Err(refused(Code::NotSeparable));
+                        }
+                        Ok(Reach { scope: Scope::Slot(slot), slots: vec![slot], sessions: Vec::new() })
+                    }
+                    (None, Some(number)) => self.seat(&view, *number),
+                    (Some(_), Some(_)) => Err(scope_error().into()),
+                }
+            }
+            (None, None, Some(code)) if slot.is_none() && number.is_none() => {
+                let practitioner = self.platform.directory().need_practitioner(code)?;
+                let day = day.ok_or_else(scope_error)?;
+                let scope = Scope::Day { practitioner, day, half: *half };
+                let mut reach = Reach { scope, slots: Vec::new(), sessions: Vec::new() };
+                for id in (0..self.engine.session_count()).filter_map(SessionId::new) {
+                    let Some(view) = self.engine.session(id) else { continue };
+                    let noon = day.midnight().plus(12 * HOUR);
+                    let in_half = match half {
+                        None => true,
+                        Some(Half::Morning) => view.time.from < noon,
+                        Some(Half::Afternoon) => view.time.from >= noon,
+                    };
+                    if view.practitioner == practitioner && view.time.from.day() == day && in_half {
+                        reach.slots.extend(Self::slots(&view));
+                        reach.sessions.push(id);
+                    }
+                }
+                if reach.sessions.is_empty() { Err(refused(Code::UnknownSession)) } else { Ok(reach) }
+            }
+            _ => Err(scope_error().into()),
+        }
+    }
+
+    /// The seat with this number, which is taken out of the session.
+    fn seat(&self, view: &SessionView, number: u16) -> Result<Reach, Stop> {
+        let slots: Vec<SlotRef> = Self::slots(view).collect();
+        let mut before = 0;
+        for slot in slots {
+            let Some(tree) = self.engine.tree(slot) else { continue };
+            let seats =
+                if view.whole { u16::from(tree.capacity()) / view.slots } else { u16::from(tree.capacity()) };
+            if (before + 1..=before + seats).contains(&number) {
+                let base = if view.whole { before } else { 0 };
+                let seat = u8::try_from(number - before - 1 + base).ok().and_then(SeatIndex::new);
+                let seat = seat.ok_or(refused(Code::UnknownBooking))?;
+                let block = if view.whole { first_slot(view.id) } else { slot };
+                return Ok(Reach {
+                    scope: Scope::Seat(block, seat),
+                    slots: vec![slot],
+                    sessions: Vec::new(),
+                });
+            }
+            before += seats;
+        }
+        Err(refused(Code::UnknownBooking))
+    }
+}
+
+/// Whether a booking of one of the slots is within the scope.
+fn within(scope: Scope, booking: BookingId) -> bool {
+    match scope {
+        Scope::Booking(one) => booking == one,
+        Scope::Seat(_, seat) => booking.seat() == seat,
+        Scope::Slot(_) | Scope::Session(_) | Scope::Day { .. } => true,
+    }
+}
+
+fn scope_error() -> Malformed {
+    let reason = "name a `booking`, or a `session` with at most one of `slot` and `number`, or a `practitioner` with a \
+                  `day` and perhaps a `half`";
+    Malformed::field("scope", reason)
+}
+
+/// The ticket that the hospital issues to somebody whose booking it took: numbered like the booking, so that issuing it
+/// twice gives one ticket.
+fn rebooking_ticket(from: BookingId) -> Option<TicketId> {
+    // Above everything that issuers number in 64 bits.
+    TicketId::new(1 << 127 | u128::from(from.get()))
+}
+
+fn clinic(view: &SessionView) -> Clinic {
+    Clinic {
+        institution: view.institution,
+        department: view.department,
+        practitioner: view.practitioner,
+        grade: view.grade,
+        from: view.time.from,
+    }
+}

@@ -1,0 +1,595 @@
+//! The hospital's day as its callers see it: the worked scenarios, and what each command promises.
+
+use haoyuan_platform::Platform;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const EARLY: &str = "2026-02-01T09:00:00+08:00";
+const DAY: &str = "2026-03-10";
+
+#[expect(clippy::needless_pass_by_value, reason = "commands are written in place")]
+fn tell(platform: &Platform, command: Value) -> Value {
+    serde_json::from_str(&platform.execute(&command.to_string())).unwrap()
+}
+
+#[track_caller]
+fn done(platform: &Platform, command: Value) -> Value {
+    let answer = tell(platform, command);
+    assert!(answer["outcome"] == "done" || answer["outcome"] == "granted", "{answer}");
+    answer
+}
+
+#[track_caller]
+fn refused(platform: &Platform, command: Value, code: &str) -> Value {
+    let answer = tell(platform, command);
+    assert_eq!(answer["code"], code, "{answer}");
+    answer
+}
+
+fn key(patient: u32) -> String {
+    format!("{patient:032x}")
+}
+
+fn on(time: &str) -> String {
+    format!("{DAY}T{time}+08:00")
+}
+
+/// Staff, for a reason.
+fn staff() -> Value {
+    json!({"role": "operator", "id": "00000000000000aa", "reason": 7})
+}
+
+fn session(code: &str, practitioner: &str, grade: &str, day: &str, seats: u8) -> Value {
+    json!({"code": code, "institution": "T1", "department": "CARD", "practitioner": practitioner, "grade": grade,
+           "from": format!("{day}T08:00:00+08:00"), "to": format!("{day}T12:00:00+08:00"), "slot_minutes": 30,
+           "seats": seats})
+}
+
+fn publish(platform: &Platform, session: Value) {
+    done(platform, json!({"command": "publish", "at": EARLY, "session": session}));
+}
+
+/// One hospital under the policy of Jilin with one expert session `AM` of eight slots of five seats.
+fn house() -> Platform {
+    let platform = Platform::new();
+    let directory = json!({
+        "institution": [{"code": "T1", "name": "甲", "tier": "tertiary"}, {"code": "S1", "name": "乙", "tier": "secondary"}],
+        "department": [{"institution": "T1", "code": "CARD", "name": "心内科"}],
+        "practitioner": [{"code": "D1", "name": "丙", "sites": ["T1"]}, {"code": "D2", "name": "丁", "sites": ["T1"]},
+                         {"code": "D3", "name": "戊", "sites": ["T1"]}],
+        "alliance": [{"code": "A", "name": "联", "members": ["T1", "S1"]}],
+    });
+    done(&platform, json!({"command": "open", "at": EARLY, "for_seats": 4000}));
+    done(&platform, json!({"command": "directory", "at": EARLY, "entries": directory}));
+    done(&platform, json!({"command": "policy", "at": EARLY, "preset": "jilin-2018"}));
+    publish(&platform, session("AM", "D1", "expert", DAY, 5));
+    platform
+}
+
+fn book_at(platform: &Platform, patient: u32, slot: u32, class: &str, at: &str) -> Value {
+    let mut wish = json!({"command": "book", "at": at, "patient": key(patient), "session": "AM", "slot": slot,
+                          "class": class, "channel": "app"});
+    if class != "public" {
+        wish["ticket"] = json!("1");
+        done(
+            platform,
+            json!({"command": "ticket", "at": at, "patient": key(patient), "ticket": "1", "class": class,
+                              "institution": "T1", "issuer": "S1", "expires": "2026-03-20T00:00:00+08:00"}),
+        );
+    }
+    tell(platform, wish)
+}
+
+/// Books every seat of `AM`: 12 by referral (patients from 100), 28 by the public (patients from 200), in an order that
+/// mixes them. Gives back the patients with their bookings.
+fn fill(platform: &Platform) -> Vec<(u32, String)> {
+    let view = done(platform, json!({"command": "session", "at": EARLY, "session": "AM"}));
+    let reserved = |slot: &Value| {
+        let pool = slot["pools"].as_array().unwrap().iter().find(|pool| pool["pool"] == "L2_TO_L3").unwrap();
+        usize::try_from(pool["guarantee"].as_u64().unwrap()).unwrap()
+    };
+    let (mut referral, mut public) = (Vec::new(), Vec::new());
+    for (slot, number) in view["slots"].as_array().unwrap().iter().zip(0..) {
+        referral.extend(std::iter::repeat_n(number, reserved(slot)));
+        public.extend(std::iter::repeat_n(number, 5 - reserved(slot)));
+    }
+    assert_eq!((referral.len(), public.len()), (12, 28));
+    let (mut referral, mut public) = ((100..).zip(referral), (200..).zip(public));
+    let mut booked = Vec::new();
+    for minute in 0..40 {
+        let turn =
+            if minute % 3 == 2 { referral.next().map(|seat| (seat, "referral_secondary")) } else { None };
+        let next = turn.or_else(|| public.next().map(|seat| (seat, "public")));
+        let ((patient, slot), class) =
+            next.unwrap_or_else(|| (referral.next().unwrap(), "referral_secondary"));
+        let answer = book_at(platform, patient, slot, class, &format!("2026-03-03T08:{minute:02}:00+08:00"));
+        assert_eq!(answer["outcome"], "granted", "{answer}");
+        booked.push((patient, answer["booking"].as_str().unwrap().to_owned()));
+    }
+    booked
+}
+
+fn join(patient: u32, at: &str) -> Value {
+    json!({"command": "waitlist_join", "at": at, "patient": key(patient), "class": "public", "channel": "app",
+           "wanted": [{"session": "AM"}]})
+}
+
+fn notices(platform: &Platform, after: u64) -> Vec<Value> {
+    let answer = done(platform, json!({"command": "notices", "at": EARLY, "after": after, "most": 10_000}));
+    answer["notices"].as_array().unwrap().clone()
+}
+
+fn live(platform: &Platform, patient: u32, at: &str) -> usize {
+    let answer = done(platform, json!({"command": "bookings", "at": at, "patient": key(patient)}));
+    answer["bookings"].as_array().unwrap().len()
+}
+
+#[track_caller]
+fn sound(platform: &Platform) {
+    assert_eq!(done(platform, json!({"command": "audit", "at": EARLY}))["sound"], true);
+}
+
+#[test]
+fn scenario_1_stopped_clinic() {
+    let platform = house();
+    publish(&platform, session("OTHER", "D2", "expert", DAY, 5));
+    let booked = fill(&platform);
+    for patient in 300..306 {
+        done(&platform, join(patient, "2026-03-04T09:00:00+08:00"));
+    }
+    // Fifteen of the other doctor's forty seats are taken: 25 are free.
+    for patient in 400..415 {
+        let slot = (patient - 400) % 8;
+        done(
+            &platform,
+            json!({"command": "book", "at": "2026-03-04T10:00:00+08:00", "patient": key(patient),
+            "session": "OTHER", "slot": slot, "class": "public", "channel": "app"}),
+        );
+    }
+    let before = notices(&platform, 0).len();
+    assert_eq!(before, 0);
+
+    let stop = json!({"command": "stop", "at": on("06:00:00"), "scope": {"session": "AM"}, "actor": staff()});
+    refused(
+        &platform,
+        json!({"command": "stop", "at": on("06:00:00"), "scope": {"session": "AM"}}),
+        "ROLE_REQUIRED",
+    );
+    let stopped = done(&platform, stop.clone());
+    assert_eq!(
+        (&stopped["displaced"], &stopped["voided"], &stopped["cleared"], &stopped["changed"]),
+        (&json!(40), &json!(0), &json!(6), &json!(true))
+    );
+    let told = notices(&platform, 0);
+    assert_eq!(told.len(), 46);
+    let patients: BTreeSet<&str> = told.iter().map(|notice| notice["patient"].as_str().unwrap()).collect();
+    assert_eq!(patients.len(), 46);
+    let of = |news: &str| told.iter().filter(|notice| notice["news"] == news).count();
+    assert_eq!((of("stopped"), of("waitlist_closed")), (40, 6));
+
+    // Repeating it changes nothing.
+    let hash = |at: &str| done(&platform, json!({"command": "state_hash", "at": at}))["hash"].clone();
+    let state = hash(&on("06:00:00"));
+    let again = done(&platform, stop);
+    assert_eq!((&again["displaced"], &again["changed"]), (&json!(40), &json!(false)));
+    assert_eq!((hash(&on("06:00:01")), notices(&platform, 0).len()), (state, 46));
+
+    // Nothing is left of the bookings, so the limits are given back: the same patient books the same department that day.
+    assert!(booked.iter().all(|(patient, _)| live(&platform, *patient, &on("06:00:00")) == 0));
+    refused(
+        &platform,
+        json!({"command": "hold", "at": on("06:01:00"), "patient": key(999), "session": "AM", "slot": 7,
+        "class": "public", "channel": "app"}),
+        "STOPPED",
+    );
+
+    // 25 free: the 12 referrals first, then 13 of the public in the order in which they had booked; 15 are left.
+    let rebook = json!({"command": "rebook", "at": on("06:10:00"), "stop": stopped["stop"], "into": ["OTHER"], "actor": staff()});
+    let rebooked = done(&platform, rebook.clone());
+    assert_eq!((&rebooked["moved"], &rebooked["unplaced"]), (&json!(25), &json!(15)), "{rebooked}");
+    let moved: Vec<u32> = (rebooked["placed"].as_array().unwrap().iter())
+        .filter(|placed| placed["fate"] == "moved")
+        .map(|placed| u32::from_str_radix(placed["patient"].as_str().unwrap(), 16).unwrap())
+        .collect();
+    let expected: Vec<u32> = (100..112).chain(200..213).collect();
+    assert_eq!(moved, expected);
+    assert_eq!(notices(&platform, 46).len(), 25);
+
+    // Those who are left get a ticket; each of the forty has exactly one fate.
+    let mut last = rebook;
+    last["tickets"] = json!(true);
+    let rebooked = done(&platform, last);
+    assert_eq!(
+        (&rebooked["moved"], &rebooked["tickets"], &rebooked["offered"], &rebooked["unplaced"]),
+        (&json!(25), &json!(15), &json!(0), &json!(0))
+    );
+    let lives = booked.iter().filter(|(patient, _)| live(&platform, *patient, &on("06:20:00")) == 1).count();
+    assert_eq!(lives, 25);
+    sound(&platform);
+}
+
+#[test]
+fn scenario_7_extra_and_fewer_seats() {
+    let platform = house();
+    fill(&platform);
+    let seats = |command: &str, seats: u32| json!({"command": command, "at": on("07:00:00"), "session": "AM", "seats": seats, "actor": staff()});
+    let mut nobody = seats("add_seats", 1);
+    nobody["actor"] = json!({"role": "doctor", "id": "00000000000000bb"});
+    refused(&platform, nobody, "REASON_REQUIRED");
+    let added = done(&platform, seats("add_seats", 5));
+    assert_eq!((&added["seats"], &added["live"], &added["extra"]), (&json!(45), &json!(40), &json!(5)));
+    let sixth = refused(&platform, seats("add_seats", 1), "EXTRA_LIMIT");
+    assert_eq!(sixth["binding"]["limit"], 5);
+    // No command of a patient reaches an extra seat.
+    refused(
+        &platform,
+        json!({"command": "book", "at": on("07:05:00"), "patient": key(500), "session": "AM+", "slot": 0,
+        "class": "public", "channel": "window"}),
+        "NOT_ADMITTED",
+    );
+    let extra = |patient: u32| {
+        json!({"command": "extra_seat", "at": on("07:10:00"), "patient": key(patient), "session": "AM", "class": "public",
+               "channel": "window", "actor": staff()})
+    };
+    for patient in 500..504 {
+        let granted = done(&platform, extra(patient));
+        assert_eq!((&granted["standing"], &granted["slot"]), (&json!("booked"), &json!(patient - 500)));
+    }
+    // 44 of 45 are booked.
+    assert_eq!(done(&platform, seats("reduce_seats", 44))["seats"], 44);
+    let below = refused(&platform, seats("reduce_seats", 42), "BELOW_LIVE");
+    assert_eq!(below["binding"]["limit"], 44);
+    assert_eq!(done(&platform, seats("reduce_seats", 44))["live"], 44);
+    sound(&platform);
+}
+
+#[test]
+fn scenario_8_waitlist_chain() {
+    let platform = house();
+    let booked = fill(&platform);
+    for patient in 300..320 {
+        let at = format!("2026-03-04T09:{:02}:00+08:00", patient - 300);
+        assert!(done(&platform, join(patient, &at))["offer"].is_null());
+    }
+    let full = refused(&platform, join(320, "2026-03-04T10:00:00+08:00"), "WAITLIST_FULL");
+    assert_eq!(full["binding"]["limit"], 20);
+    // Nobody passes those who wait: not even when a seat of the public comes free, within the same second.
+    let public: Vec<&(u32, String)> = booked.iter().filter(|(patient, _)| *patient >= 200).collect();
+    let cancel = |place: usize, second: u32| {
+        let (patient, booking) = public[place];
+        done(
+            &platform,
+            json!({"command": "cancel", "at": format!("2026-03-05T09:00:{second:02}+08:00"),
+            "patient": key(*patient), "booking": booking}),
+        );
+    };
+    let list = |at: &str| {
+        done(&platform, json!({"command": "waitlist", "at": at, "session": "AM"}))["entries"].clone()
+    };
+    let offered = |at: &str| -> Vec<u32> {
+        list(at)
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|entry| !entry["offer"].is_null())
+            .map(|entry| u32::from_str_radix(entry["patient"].as_str().unwrap(), 16).unwrap())
+            .collect()
+    };
+    // The third cannot have it: a booking of the same patient in the same department on the same day.
+    publish(&platform, session("OTHER", "D2", "expert", DAY, 5));
+    done(
+        &platform,
+        json!({"command": "book", "at": "2026-03-04T12:00:00+08:00", "patient": key(302), "session": "OTHER",
+        "slot": 7, "class": "public", "channel": "app"}),
+    );
+    cancel(0, 1);
+    cancel(1, 3);
+    cancel(2, 5);
+    let at = "2026-03-05T09:00:06+08:00";
+    assert_eq!(offered(at), [300, 301, 303]);
+    assert!(["OVERLAP", "DEPARTMENT_DAY_LIMIT"].contains(&list(at)[2]["skipped"].as_str().unwrap()));
+    // Three offers for three freed seats, and nobody else gets in.
+    refused(
+        &platform,
+        json!({"command": "hold", "at": at, "patient": key(900), "session": "AM", "slot": 0,
+        "class": "public", "channel": "app"}),
+        "SLOT_FULL",
+    );
+    let offer = |patient: u32| {
+        list(at).as_array().unwrap().iter().find(|entry| entry["patient"] == key(patient)).unwrap()["offer"]
+            .clone()
+    };
+    assert_eq!(offer(300)["expires"], "2026-03-05T17:00:01+08:00");
+    // The second declines: the next gets it at once; the one who declined keeps the place for another seat.
+    let declined = done(
+        &platform,
+        json!({"command": "waitlist_decline", "at": "2026-03-05T09:10:00+08:00",
+        "patient": key(301), "entry": 2}),
+    );
+    assert_eq!(declined["dropped"], false);
+    assert_eq!(offered("2026-03-05T09:10:00+08:00"), [300, 303, 304]);
+    // The fourth takes the offer and is gone from the list.
+    let taken = offer(303);
+    done(
+        &platform,
+        json!({"command": "confirm", "at": "2026-03-05T09:20:00+08:00", "patient": key(303),
+        "booking": taken["booking"]}),
+    );
+    assert_eq!(list("2026-03-05T09:20:00+08:00").as_array().unwrap().len(), 19);
+    // The first lets it lapse. The second, who declined another seat, is first again.
+    let lapsed = "2026-03-05T17:00:01+08:00";
+    done(&platform, json!({"command": "tick", "at": lapsed}));
+    assert_eq!(offered(lapsed), [301, 304]);
+    let told: Vec<Value> = notices(&platform, 0);
+    let of = |news: &str| told.iter().filter(|notice| notice["news"] == news).count();
+    assert_eq!((of("offer"), of("offer_lapsed")), (5, 1));
+    // At 23:00 on the day before it is over.
+    done(&platform, json!({"command": "tick", "at": "2026-03-09T23:00:00+08:00"}));
+    assert_eq!(list("2026-03-09T23:00:00+08:00"), json!([]));
+    refused(&platform, join(321, "2026-03-09T23:00:00+08:00"), "WAITLIST_CLOSED");
+    sound(&platform);
+}
+
+#[test]
+fn scenario_10_green_channel() {
+    let platform = house();
+    let booked = fill(&platform);
+    let green = |patient: u32, at: &str| {
+        done(
+            &platform,
+            json!({"command": "ticket", "at": at, "patient": key(patient), "ticket": "9", "class": "green",
+            "institution": "T1", "expires": "2026-03-20T00:00:00+08:00"}),
+        );
+        json!({"command": "extra_seat", "at": at, "patient": key(patient), "session": "AM", "class": "green",
+               "channel": "station", "ticket": "9",
+               "actor": {"role": "doctor", "id": "00000000000000bb", "reason": 3, "contact": "00000000000000cc"}})
+    };
+    let at = on("08:40:00");
+    // Right, reason and named contact are needed.
+    for (missing, code) in [
+        ("ticket", "TICKET_REQUIRED"),
+        ("reason", "REASON_REQUIRED"),
+        ("contact", "CONTACT_REQUIRED"),
+        ("id", "ROLE_REQUIRED"),
+    ] {
+        let mut command = green(600, &at);
+        command.as_object_mut().unwrap().remove(missing);
+        command["actor"].as_object_mut().unwrap().remove(missing);
+        refused(&platform, command, code);
+    }
+    let first = done(&platform, green(600, &at));
+    // The first slot is over at 08:30; an insert is at most one a slot.
+    assert_eq!((&first["slot"], &first["standing"]), (&json!(1), &json!("booked")));
+    assert_eq!(done(&platform, green(601, &at))["slot"], 2);
+    let third = refused(&platform, green(602, &at), "EXTRA_LIMIT");
+    assert_eq!(third["binding"]["limit"], 2);
+    // Nobody was cancelled.
+    assert!(booked.iter().all(|(patient, _)| live(&platform, *patient, &at) == 1));
+    sound(&platform);
+}
+
+#[test]
+fn a_stop_at_each_of_five_scopes() {
+    let platform = house();
+    let booked = fill(&platform);
+    publish(&platform, session("PM", "D1", "expert", "2026-03-11", 5));
+    let stop = |scope: Value| {
+        let at = on("06:00:00");
+        done(&platform, json!({"command": "stop", "at": at, "scope": scope, "actor": staff()}))["displaced"]
+            .clone()
+    };
+    assert_eq!(stop(json!({"booking": booked[39].1})), 1);
+    assert_eq!(stop(json!({"booking": booked[39].1})), 1);
+    assert_eq!(stop(json!({"session": "AM", "slot": 0})), 5);
+    // The rest of the morning, without the slot and the booking that were stopped before.
+    let rest = stop(json!({"practitioner": "D1", "day": DAY, "half": "morning"}));
+    assert_eq!(rest, 34);
+    let at = on("06:00:00");
+    refused(
+        &platform,
+        json!({"command": "stop", "at": at, "scope": {"practitioner": "D1", "day": DAY, "half": "afternoon"},
+        "actor": staff()}),
+        "UNKNOWN_SESSION",
+    );
+    assert_eq!(stop(json!({"session": "PM"})), 0);
+    sound(&platform);
+}
+
+/// A house whose policy adds this text to that of Jilin, with an expert session on each of five days.
+fn week(policy: &str) -> Platform {
+    let platform = house();
+    let toml = format!("name = \"own\"\nextends = \"jilin-2018\"\n{policy}");
+    done(&platform, json!({"command": "policy", "at": EARLY, "toml": toml}));
+    for day in 16..21 {
+        publish(&platform, session(&format!("S{day}"), "D1", "expert", &format!("2026-03-{day}"), 5));
+    }
+    platform
+}
+
+fn book_in(platform: &Platform, patient: u32, session: &str, at: &str) -> Value {
+    tell(
+        platform,
+        json!({"command": "book", "at": at, "patient": key(patient), "session": session, "slot": 7,
+                          "class": "public", "channel": "app"}),
+    )
+}
+
+#[test]
+fn no_shows_suspend_online_booking_and_a_correction_lifts_it() {
+    let platform = week("[no_show]\nladder = [{ count = 2, period = \"year\", suspend = \"90d\" }]\n");
+    let at = "2026-03-14T09:00:00+08:00";
+    for session in ["S16", "S17"] {
+        assert_eq!(book_in(&platform, 1, session, at)["outcome"], "granted");
+    }
+    let close = |day: u32, hour: u32| {
+        json!({"command": "no_show", "at": format!("2026-03-{day}T{hour}:00:00+08:00"),
+        "session": format!("S{day}"), "actor": staff()})
+    };
+    refused(&platform, close(16, 11), "NOT_NOW");
+    assert_eq!(done(&platform, close(16, 12))["no_shows"], 1);
+    assert_eq!(done(&platform, close(16, 12))["no_shows"], 0);
+    let after = "2026-03-17T13:00:00+08:00";
+    assert_eq!(book_in(&platform, 1, "S18", after)["outcome"], "granted");
+    assert_eq!(done(&platform, close(17, 12))["no_shows"], 1);
+    // Suspended online, from the second deed: the end of its validity, 30 minutes into the slot at 11:30. What is booked
+    // stays, and the window stays open.
+    let no = book_in(&platform, 1, "S19", after);
+    assert_eq!(
+        (&no["code"], &no["retry"]["from"]),
+        (&json!("SUSPENDED"), &json!("2026-06-15T12:00:00+08:00")),
+        "{no}"
+    );
+    assert_eq!(live(&platform, 1, after), 3);
+    let window = json!({"command": "book", "at": after, "patient": key(1), "session": "S19", "slot": 7, "class": "public",
+        "channel": "window"});
+    assert_eq!(tell(&platform, window)["outcome"], "granted");
+    assert_eq!(notices(&platform, 0).last().unwrap()["news"], "suspended");
+    // The clinic had been stopped: as if it had always been so.
+    let correct = |outcome: &str| json!({"command": "correct", "at": after, "visit": 1, "outcome": outcome, "actor": staff()});
+    let corrected = done(&platform, correct("stopped"));
+    assert_eq!((&corrected["changed"], &corrected["until"]), (&json!(true), &Value::Null));
+    assert_eq!(book_in(&platform, 1, "S20", after)["outcome"], "granted");
+    assert_eq!(done(&platform, correct("no_show"))["until"], "2026-06-15T12:00:00+08:00");
+    assert_eq!(done(&platform, correct("no_show"))["changed"], false);
+    // The trail shows every outcome.
+    let rows = platform.visits(None, haoyuan_core::instant::Day(0), haoyuan_core::instant::Day(40_000));
+    let words: Vec<&str> = rows[0].history.iter().map(|recorded| recorded.outcome.text()).collect();
+    assert_eq!(words, ["no_show", "stopped", "no_show"]);
+    assert_eq!(rows.len(), 5);
+    sound(&platform);
+}
+
+#[test]
+fn late_cancellations_count_half_unless_they_are_excused() {
+    let text = "[cancel]\nlate = \"count\"\nexcused = [31]\n\
+                [no_show]\nladder = [{ count = 1, days = 30, suspend = \"10d\" }]\n";
+    let platform = week(text);
+    let cancel = |session: &str, at: &str, reason: u16| {
+        let granted = book_in(&platform, 1, session, "2026-03-14T09:00:00+08:00");
+        done(
+            &platform,
+            json!({"command": "cancel", "at": at, "patient": key(1), "booking": granted["booking"],
+            "actor": {"role": "patient", "reason": reason}}),
+        )
+    };
+    let free = |at: &str| book_in(&platform, 1, "S20", at)["code"] != "SUSPENDED";
+    // In time; late but excused; late; late again.
+    cancel("S16", "2026-03-15T19:59:59+08:00", 1);
+    cancel("S17", "2026-03-17T07:00:00+08:00", 31);
+    cancel("S18", "2026-03-18T07:00:00+08:00", 1);
+    assert!(free("2026-03-18T07:00:01+08:00"));
+    cancel("S19", "2026-03-19T07:00:00+08:00", 1);
+    assert!(!free("2026-03-19T07:00:01+08:00"));
+    assert!(free("2026-03-29T07:00:00+08:00"));
+}
+
+#[test]
+fn the_line_calls_booked_and_walk_in_patients_in_turn() {
+    let platform = house();
+    let booked = fill(&platform);
+    let mut visits = Vec::new();
+    for (patient, booking) in &booked[..7] {
+        let answer = done(
+            &platform,
+            json!({"command": "check_in", "at": on("07:50:00"), "patient": key(*patient),
+            "booking": booking}),
+        );
+        visits.push(answer["visit"].as_u64().unwrap());
+    }
+    let (patient, booking) = &booked[0];
+    refused(
+        &platform,
+        json!({"command": "check_in", "at": on("07:51:00"), "patient": key(*patient), "booking": booking}),
+        "ALREADY_THERE",
+    );
+    refused(
+        &platform,
+        json!({"command": "check_in", "at": on("07:51:00"), "patient": key(999), "booking": booking}),
+        "UNKNOWN_BOOKING",
+    );
+    for patient in 700..703 {
+        done(
+            &platform,
+            json!({"command": "check_in", "at": on("07:55:00"), "patient": key(patient), "session": "AM"}),
+        );
+    }
+    let mut calls = String::new();
+    for minute in 0..10 {
+        let at = on(&format!("08:{:02}:00", 5 * minute));
+        let called = done(&platform, json!({"command": "call_next", "at": at, "session": "AM", "room": 1}));
+        calls.push(if called["booking"].is_null() { 'W' } else { 'B' });
+        refused(
+            &platform,
+            json!({"command": "call_next", "at": at, "session": "AM", "room": 1}),
+            "ROOM_BUSY",
+        );
+        done(&platform, json!({"command": "enter", "at": at, "visit": called["visit"]}));
+        done(&platform, json!({"command": "finish", "at": at, "visit": called["visit"], "revisit": true}));
+        refused(&platform, json!({"command": "finish", "at": at, "visit": called["visit"]}), "NOT_NOW");
+    }
+    assert_eq!(calls, "BBWBBWBBWB");
+    refused(
+        &platform,
+        json!({"command": "call_next", "at": on("09:00:00"), "session": "AM", "room": 1}),
+        "NOBODY_WAITS",
+    );
+    // Who is with the doctor, or was, is not displaced.
+    let stopped = done(
+        &platform,
+        json!({"command": "stop", "at": on("09:00:00"), "scope": {"session": "AM"}, "actor": staff()}),
+    );
+    assert_eq!(stopped["displaced"], 33);
+    let rows = platform.visits(None, haoyuan_core::instant::Day(0), haoyuan_core::instant::Day(40_000));
+    let of = |word: &str| {
+        rows.iter().filter(|row| row.history.last().is_some_and(|last| last.outcome.text() == word)).count()
+    };
+    assert_eq!((of("attended"), of("stopped"), rows.len()), (10, 33, 43));
+    sound(&platform);
+}
+
+#[test]
+fn two_keys_of_one_person_keep_their_bookings_and_book_no_more_if_they_broke_a_rule() {
+    let platform = week("");
+    let at = "2026-03-14T09:00:00+08:00";
+    // Together one booking too many in this department on this day.
+    for patient in [1, 2] {
+        assert_eq!(book_in(&platform, patient, "S16", at)["outcome"], "granted");
+    }
+    assert_eq!(book_in(&platform, 3, "S17", at)["outcome"], "granted");
+    let merge = |from: u32, into: u32| {
+        done(
+            &platform,
+            json!({"command": "merge_identities", "at": at, "patient": key(from),
+        "into": key(into), "actor": staff()}),
+        )
+    };
+    let merged = merge(3, 4);
+    assert_eq!((&merged["breach"], &merged["bookings"]), (&json!(false), &json!(1)));
+    assert_eq!(book_in(&platform, 3, "S18", at)["code"], "IDENTITY_MERGED");
+    assert_eq!(book_in(&platform, 4, "S18", at)["outcome"], "granted");
+    assert_eq!(merge(1, 2)["breach"], true);
+    assert_eq!((live(&platform, 1, at), live(&platform, 2, at)), (1, 1));
+    for patient in [1, 2] {
+        assert_eq!(book_in(&platform, patient, "S18", at)["code"], "IDENTITY_MERGED");
+    }
+}
+
+#[test]
+fn a_substitute_takes_a_session_over_and_every_booking_stays() {
+    let platform = house();
+    let booked = fill(&platform);
+    let substitute = json!({"command": "substitute", "at": on("06:00:00"), "session": "AM", "practitioner": "D2",
+        "actor": staff()});
+    let answer = done(&platform, substitute.clone());
+    assert_eq!((&answer["changed"], &answer["told"]), (&json!(true), &json!(40)));
+    assert_eq!(done(&platform, substitute)["changed"], false);
+    assert!(booked.iter().all(|(patient, _)| live(&platform, *patient, &on("06:00:00")) == 1));
+    let view = done(&platform, json!({"command": "session", "at": on("06:00:00"), "session": "AM"}));
+    assert_eq!(view["practitioner"], "D2");
+    // The one has no time for another session then, and the other has.
+    let there = |practitioner: &str, code: &str| {
+        tell(&platform,
+        json!({"command": "publish", "at": EARLY, "session": session(code, practitioner, "expert", DAY, 1)}))["outcome"].clone()
+    };
+    assert_eq!((there("D2", "X"), there("D1", "Y")), (json!("error"), json!("done")));
+}
