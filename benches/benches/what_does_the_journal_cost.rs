@@ -103,6 +103,14 @@ fn asynchronous() -> Options {
     Options { mode, queue: 1 << 16, ..Options::default() }
 }
 
+/// How long this process has been on the processors, all its threads together, in seconds. The kernel counts in hundredths.
+fn on_processors() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = text.rsplit(") ").next().unwrap_or_default();
+    let ticks = fields.split(' ').skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
 fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -251,9 +259,9 @@ fn callers(bench: &Bench, hash: HashKind, threads: u32, flight: usize) {
     let name = format!("callers-{hash:?}-{threads}-{flight}");
     let journal = bench.journal(&name, Options { hash, ..Options::default() });
     let mut shares = Vec::new();
-    let mut last = (0.0, 0.0, 0);
+    let (mut rates, mut bares, mut sizes, mut worked) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     for round in 0..u32::try_from(rounds()).expect("a few") {
-        let before = journal.stats();
+        let (before, worked_before) = (journal.stats(), on_processors());
         let mut hands: Vec<u32> = (0..threads).collect();
         let spent = together(&mut hands, |thread| {
             let mut flying = VecDeque::with_capacity(flight);
@@ -273,21 +281,28 @@ fn callers(bench: &Bench, hash: HashKind, threads: u32, flight: usize) {
             }
             flying.into_iter().for_each(|receipt| receipt.wait().expect("the disk works"));
         });
+        worked += on_processors() - worked_before;
         let after = journal.stats();
         let groups = after.groups - before.groups;
         let size = usize::try_from((after.bytes - before.bytes) / groups).expect("a group fits into memory");
         let bare = Bare::new(bench, size, groups).time(groups).as_secs_f64();
         let (ours, records) = (spent.wall.as_secs_f64(), f64::from(each * threads));
         shares.push(bare / ours);
-        last = (records / ours / 1e6, records / bare / 1e6, size);
+        rates.push(records / ours / 1e6);
+        bares.push(records / bare / 1e6);
+        sizes.push(size as f64);
     }
     journal.close().expect("the disk works");
-    let (ours, bare, size) = last;
+    let each = worked * 1e9 / (f64::from(each * threads) * shares.len() as f64);
     let least = shares.iter().copied().fold(f64::INFINITY, f64::min);
     let most = shares.iter().copied().fold(0.0, f64::max);
     let median = middle(shares);
     println!(
-        "{hash:?}, {threads} thread(s), {flight:5} in flight: {ours:.2} M/s in groups of {size} bytes, bare {bare:.2} M/s; median {:.0} % of the bare disk ({:.0} to {:.0}); at least 50: {}",
+        "{hash:?}, {threads} thread(s), {flight:5} in flight: {:.2} M/s in groups of {:.0} bytes, bare {:.2} M/s, \
+         {each:.0} ns a record on the processors; {:.0} % of the bare disk ({:.0} to {:.0}); at least 50: {}",
+        middle(rates),
+        middle(sizes),
+        middle(bares),
         100.0 * median,
         100.0 * least,
         100.0 * most,

@@ -105,8 +105,8 @@ Environment
     "help.haoyuan.rush:print_scenario": "Print the embedded scenario, to copy from, and stop",
         "打印内置场景以供参考,然后结束";
     "help.haoyuan.rush:journal": "Keep a journal in this new folder", "在此新目录中记录日志";
-    "help.haoyuan.rush:sync": "A decision counts only when it is on disk; a thread has up to 4,096 on their way",
-        "裁决落盘后才算数;每个线程最多有 4,096 个裁决同时在途";
+    "help.haoyuan.rush:sync": "A decision counts when it is on disk; a thread has at most 4,096 on the way",
+        "裁决落盘后才算数;每个线程最多 4,096 个同时在途";
     "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00
 the last of them opens, and everybody asks at once: the public, referred patients
 and contract residents with their tickets, revisits, the window, the green

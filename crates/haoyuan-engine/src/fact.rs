@@ -131,6 +131,9 @@ pub trait Trace: Send + Sync {
     /// A ticket was registered. Called behind the patient's gate.
     fn ticket(&self, _ticket: &Ticket, _at: Instant) {}
 
+    /// A ticket was not registered. Called for every refusal but `CONCURRENT_REQUEST`; nothing was changed or remembered.
+    fn ticket_refused(&self, _ticket: &Ticket, _code: Code, _at: Instant) {}
+
     /// Sessions are published, all or none. Called once for all of them under the administration lock, before the first can
     /// be asked for: nobody can have a fact of any of them that comes before this.
     fn published(&self, _sessions: &[Publication<'_>], _at: Instant) {}
@@ -180,6 +183,10 @@ impl<T: Trace> Trace for &T {
         (**self).ticket(ticket, at);
     }
 
+    fn ticket_refused(&self, ticket: &Ticket, code: Code, at: Instant) {
+        (**self).ticket_refused(ticket, code, at);
+    }
+
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         (**self).published(sessions, at);
     }
@@ -218,6 +225,10 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
 
     fn ticket(&self, ticket: &Ticket, at: Instant) {
         (**self).ticket(ticket, at);
+    }
+
+    fn ticket_refused(&self, ticket: &Ticket, code: Code, at: Instant) {
+        (**self).ticket_refused(ticket, code, at);
     }
 
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {

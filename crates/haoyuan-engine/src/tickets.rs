@@ -24,6 +24,14 @@ impl<T: Trace> Engine<T> {
     /// # Errors
     /// `CONCURRENT_REQUEST`, `TICKET_MISMATCH` (the class needs no ticket), `TICKET_EXPIRED`, `ENGINE_FULL`.
     pub fn issue_ticket(&self, ticket: &Ticket, at: Instant) -> Result<(), Refusal> {
+        self.register(ticket, at).inspect_err(|refusal| {
+            if T::WANTED && refusal.code != Code::ConcurrentRequest {
+                self.trace.ticket_refused(ticket, refusal.code, at);
+            }
+        })
+    }
+
+    fn register(&self, ticket: &Ticket, at: Instant) -> Result<(), Refusal> {
         if !ticket.class.needs_ticket() {
             return Err(Refusal::plain(Code::TicketMismatch));
         }

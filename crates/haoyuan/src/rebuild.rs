@@ -128,7 +128,10 @@ impl Replay<'_> {
                 self.recorder.passed(session, node, at);
                 Ok(())
             }
-            Record::Unnamed { .. } | Record::RefusedCount { .. } | Record::Again { .. } => Ok(()),
+            Record::TicketRefused { .. }
+            | Record::Unnamed { .. }
+            | Record::RefusedCount { .. }
+            | Record::Again { .. } => Ok(()),
             Record::Published(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
                 let Some(bytes) = whole else { return Ok(()) };

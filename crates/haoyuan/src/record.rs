@@ -287,6 +287,17 @@ pub enum Record<'a> {
         /// Who registered it.
         actor: Actor,
     },
+    /// A ticket was not registered.
+    TicketRefused {
+        /// The ticket.
+        ticket: Ticket,
+        /// Why.
+        code: Code,
+        /// When.
+        at: Instant,
+        /// Who wanted to register it.
+        actor: Actor,
+    },
     /// An answer was given that had been given before: nothing changed.
     Again {
         /// To whom.
@@ -371,6 +382,7 @@ const KEY: u8 = 1 << 5;
 const OWN_GRANT: u8 = 1 << 6;
 const ACTOR: u8 = 1 << 7;
 const REFUSED_KEY: u8 = 1 << 6;
+const TICKET_REFUSED: u8 = 1 << 3;
 const ACTOR_ID: u8 = 1 << 5;
 const ACTOR_CONTACT: u8 = 1 << 6;
 const ACTOR_REASON: u8 = 1 << 7;
@@ -434,9 +446,12 @@ impl Record<'_> {
                 w.actor_unless_patient(actor);
                 (None, Some(settle.patient), kind::REPEATED)
             }
-            Self::Ticket { ticket, at, actor } => {
+            Self::Ticket { ticket, at, actor } | Self::TicketRefused { ticket, at, actor, .. } => {
+                let refused =
+                    if let Self::TicketRefused { code, .. } = self { Some(code.number()) } else { None };
                 w.byte(
                     ticket.class.number()
+                        | if refused.is_some() { TICKET_REFUSED } else { 0 }
                         | if ticket.department.is_some() { KEY } else { 0 }
                         | if actor.is_patient() { 0 } else { ACTOR },
                 );
@@ -447,6 +462,9 @@ impl Record<'_> {
                     w.put(&department.get().to_le_bytes()[..3]);
                 }
                 w.put(&ticket.id.get().to_le_bytes());
+                if let Some(code) = refused {
+                    w.put(&code.to_le_bytes());
+                }
                 w.actor_unless_patient(actor);
                 (None, Some(ticket.patient), kind::TICKET)
             }
@@ -704,7 +722,7 @@ impl<'a> Record<'a> {
                 Self::Repeated { settle: Settle { patient, booking, key }, settled, at, actor }
             }
             (kind::TICKET, Some(patient)) => {
-                let flags = r.flags(7 | KEY | ACTOR)?;
+                let flags = r.flags(7 | TICKET_REFUSED | KEY | ACTOR)?;
                 let class = r.class(flags & 7)?;
                 let (at, expires) = (r.instant()?, r.instant()?);
                 let institution =
@@ -716,9 +734,13 @@ impl<'a> Record<'a> {
                     None
                 };
                 let id = TicketId::new(r.u128()?).ok_or(r.error("a ticket's number is not zero"))?;
+                let code = if flags & TICKET_REFUSED == 0 { None } else { Some(r.code()?) };
                 let actor = r.actor_if(flags & ACTOR != 0)?;
                 let ticket = Ticket { id, patient, class, institution, department, expires };
-                Self::Ticket { ticket, at, actor }
+                match code {
+                    None => Self::Ticket { ticket, at, actor },
+                    Some(code) => Self::TicketRefused { ticket, code, at, actor },
+                }
             }
             (kind::AGAIN, Some(patient)) => {
                 let flags = r.flags(ACTOR)?;

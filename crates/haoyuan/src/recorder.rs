@@ -315,6 +315,12 @@ impl Trace for Recorder {
         self.write(&Record::Ticket { ticket: *ticket, at, actor: actor::current() });
     }
 
+    fn ticket_refused(&self, ticket: &Ticket, code: Code, at: Instant) {
+        if self.journal.get().is_some() && self.wants(code, None, at) {
+            self.write(&Record::TicketRefused { ticket: *ticket, code, at, actor: actor::current() });
+        }
+    }
+
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         let mut fences = self.fences.lock();
         for session in sessions {

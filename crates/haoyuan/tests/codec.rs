@@ -211,7 +211,10 @@ fn records() -> impl Strategy<Value = Record<'static>> + Clone {
             .prop_map(|(patient, key, settled, at, actor)| Record::Repeated {
                 settle: Settle { patient, booking: settled.booking, key }, settled, at, actor,
             }),
-        1 => (registered, instants(), actors()).prop_map(|(ticket, at, actor)| Record::Ticket { ticket, at, actor }),
+        1 => (registered.clone(), instants(), actors())
+            .prop_map(|(ticket, at, actor)| Record::Ticket { ticket, at, actor }),
+        1 => (registered, prop::sample::select(Code::ALL), instants(), actors())
+            .prop_map(|(ticket, code, at, actor)| Record::TicketRefused { ticket, code, at, actor }),
         1 => (unnamed(), instants(), actors())
             .prop_map(|(claim, at, actor)| Record::Unnamed { claim, at, actor }),
         1 => (patients(), bookings(), instants(), actors())

@@ -209,10 +209,14 @@ impl Reader {
                 row.set("sequence", settled.sequence.0);
                 self.booking(&mut row, settled.booking);
             }
-            Record::Ticket { ticket, at, actor } => {
+            Record::Ticket { ticket, at, actor } | Record::TicketRefused { ticket, at, actor, .. } => {
                 row.instant(at);
                 row.by(&actor);
                 row.set("what", "ticket");
+                if let Record::TicketRefused { code, .. } = record {
+                    row.set("what", "ticket refused");
+                    Self::code(&mut row, code);
+                }
                 row.of(ticket.patient);
                 row.set("class", ticket.class.text());
                 row.with(Some(ticket.id), None);
