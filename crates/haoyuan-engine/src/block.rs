@@ -170,6 +170,21 @@ impl<'a> Block<'a> {
         self.core.hint.store(hint.pack(), Ordering::Release);
     }
 
+    /// Asks for a seat to be brought into the cache while other work is done: a load whose value nobody needs.
+    #[inline]
+    pub(crate) fn expect(&self, seat: u8) {
+        if let Some(record) = self.seats.get(usize::from(seat)) {
+            // Relaxed: nothing is concluded from it.
+            let _ = record.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Asks for the seat that a claim over this view would take.
+    #[inline]
+    pub(crate) fn expect_lowest(&self, view: &View) {
+        self.expect(view.hint.lowest);
+    }
+
     /// Brings the seats up to `word`: applies the transition that it names, if nobody has.
     #[inline]
     fn complete(&self, word: Word) {

@@ -111,6 +111,7 @@ impl<T: Trace> Engine<T> {
             Some(first) => first,
             None => target.probe(wish.class, wish.channel, at)?,
         };
+        target.block.expect_lowest(&probe.0);
         let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, operation, print: 0 })
