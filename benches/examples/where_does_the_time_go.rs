@@ -75,7 +75,9 @@ fn run(workload: &str, requests: usize) -> Taken {
                 let wish = Request { class, ..*request }.wish();
                 hospital.engine.book(&wish, release()).expect("the slot is not full yet");
             }
-            trace.iter_mut().for_each(|request| request.class = Class::Public);
+            for request in &mut trace {
+                request.class = Class::Public;
+            }
             let mut rest = trace.chunks_exact(PART).cycle();
             measured_part(parts, &mut || {
                 let part = rest.next().expect("a cycle");
@@ -190,7 +192,7 @@ fn step(file: &str, function: &str) -> &'static str {
         | ("haoyuan-core/src/word.rs", "from_bits" | "live" | "sequence" | "has_flags") => {
             "look: load word and hint"
         }
-        ("haoyuan-engine/src/block.rs", _) | ("haoyuan-core/src/word.rs", _) => {
+        ("haoyuan-engine/src/block.rs" | "haoyuan-core/src/word.rs", _) => {
             "swap: choose the seat, replace the word, hint"
         }
         ("haoyuan-engine/src/seat.rs", _) => "seat: its record, packed and unpacked",
@@ -205,8 +207,12 @@ fn step(file: &str, function: &str) -> &'static str {
         ("haoyuan-engine/src/patients.rs", "allocate" | "allocate_from" | "free" | "push" | "reserve") => {
             "entry: cells of the pool"
         }
-        ("haoyuan-engine/src/portfolio.rs" | "haoyuan-engine/src/patients.rs", _)
-        | ("haoyuan-core/src/rules.rs", _)
+        (
+            "haoyuan-engine/src/portfolio.rs"
+            | "haoyuan-engine/src/patients.rs"
+            | "haoyuan-core/src/rules.rs",
+            _,
+        )
         | ("haoyuan-engine/src/claim.rs", "check_patient") => "portfolio: gather, overlap, limits",
         ("haoyuan-engine/src/tickets.rs", _) => "ticket",
         _ => "answer: put together and returned",
@@ -441,11 +447,10 @@ fn print_counts(name: &str, counts: Counts, decisions: u64) {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [inside, workload, requests] = arguments.as_slice() {
-        if inside == "--inside" {
-            println!("{}", run(workload, requests.parse().expect("a number of requests")).decisions);
-            return ExitCode::SUCCESS;
-        }
+    if arguments.first().is_some_and(|first| first == "--inside") {
+        let [_, workload, requests] = arguments.as_slice() else { return ExitCode::from(2) };
+        println!("{}", run(workload, requests.parse().expect("a number of requests")).decisions);
+        return ExitCode::SUCCESS;
     }
     let by_function = arguments.iter().any(|argument| argument == "--by-function");
     let named: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| !a.starts_with("--")).collect();

@@ -13,6 +13,7 @@ pub mod rules;
 pub mod plan;
 pub mod request;
 pub mod apportion;
+pub mod reason;
 pub mod locate;
 pub mod directory;
 pub mod policy;

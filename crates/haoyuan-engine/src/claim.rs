@@ -36,7 +36,7 @@ struct Claim<'a> {
     at: Instant,
     operation: Operation,
     /// Fingerprint of the command, for its idempotency key.
-    print: u32,
+    print: u64,
 }
 
 impl<T: Trace> Engine<T> {
