@@ -16,6 +16,7 @@ pub mod displaced;
 pub mod plan;
 pub mod request;
 pub mod apportion;
+pub mod reason;
 pub mod locate;
 pub mod directory;
 pub mod policy;

@@ -104,7 +104,7 @@ codes! {
     UnknownSession = 201, "UNKNOWN_SESSION", false, "this session does not exist", "该排班不存在";
     /// The session has no such slot.
     UnknownSlot = 202, "UNKNOWN_SLOT", false, "this session has no such slot", "该排班没有此时段";
-    /// No such hold or booking, or it belongs to somebody else.
+    /// No such hold or booking, it belongs to somebody else, or it ended so long ago that its fate is forgotten.
     UnknownBooking = 203, "UNKNOWN_BOOKING", false, "there is no such booking of this patient", "该患者没有此预约";
     /// The session was stopped by the hospital (停诊).
     Stopped = 301, "STOPPED", false, "the hospital has stopped this session", "该排班已停诊";

@@ -19,7 +19,8 @@
 //! # The hint
 //! One 64-bit value `{sequence, earliest expiry, lowest possibly free seat}`, true for the word of that sequence and
 //! ignored for any other. It spares a refusal the walk over the seats: the walk is needed only if a hold may be due or
-//! the hint is behind.
+//! the hint is behind. It is stored only after its transition was applied to the seat, so a hint that is level with the
+//! word also says that the seats are.
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of a packed hint are narrower than their types")]
 #![expect(
@@ -88,7 +89,7 @@ impl Core {
         // Acquire: pairs with `store_hint`.
         let hint = Hint::unpack(self.hint.load(Ordering::Acquire));
         let fresh = hint.sequence == word.sequence() && units(now) < hint.earliest;
-        fresh.then(|| View { word, live: word.live(), due: None, hint, known: true })
+        fresh.then(|| View { word, live: word.live(), due: None, hint, known: true, level: true })
     }
 
     const fn first_hint() -> u64 {
@@ -114,6 +115,8 @@ pub(crate) struct View {
     hint: Hint,
     /// Whether the hint may be stored: every hold's expiry was seen.
     known: bool,
+    /// Whether the seats were seen level with the word.
+    level: bool,
 }
 
 /// A hold or booking that ended.
@@ -228,6 +231,21 @@ impl<'a> Block<'a> {
         self.replace(word, next).then(|| next.sequence())
     }
 
+    /// Asks for a seat to be brought into the cache while other work is done: a load whose value nobody needs.
+    #[inline]
+    pub(crate) fn expect(&self, seat: u8) {
+        if let Some(record) = self.seats.get(usize::from(seat)) {
+            // Relaxed: nothing is concluded from it.
+            let _ = record.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Asks for the seat that a claim over this view would take.
+    #[inline]
+    pub(crate) fn expect_lowest(&self, view: &View) {
+        self.expect(view.hint.lowest);
+    }
+
     /// Brings the seats up to `word`: applies the transition that it names, if nobody has.
     #[inline]
     fn complete(&self, word: Word) {
@@ -266,19 +284,21 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// The block as of one word whose hint is one transition behind: what the word names is all that the hint lacks. This
-    /// is what a thread sees that comes between another's compare-and-swap and its hint.
+    /// The block as of one word whose hint is at most one transition behind: what the word names is all that the hint lacks.
+    /// This is what a thread sees that comes between another's compare-and-swap and its hint.
     #[inline(never)]
     fn catch_up(&self, now: Instant) -> Option<View> {
         let word = self.word();
         // Acquire: pairs with `store_hint`.
         let mut hint = Hint::unpack(self.core.hint.load(Ordering::Acquire));
-        if hint.sequence.0.checked_add(1) != Some(word.sequence().0) {
+        let level = hint.sequence == word.sequence();
+        if !level && hint.sequence.0.checked_add(1) != Some(word.sequence().0) {
             return None;
         }
         hint.sequence = word.sequence();
         let seat = word.seat();
         match word.operation() {
+            _ if level => {}
             Operation::Claim => {
                 let record = self.load_seat(seat);
                 // Where the owner has not written yet, the expiry is not known.
@@ -296,7 +316,8 @@ impl<'a> Block<'a> {
             Operation::Confirm | Operation::None => {}
             Operation::Release => hint.lowest = hint.lowest.min(seat),
         }
-        (units(now) < hint.earliest).then(|| View { word, live: word.live(), due: None, hint, known: true })
+        let fresh = units(now) < hint.earliest;
+        fresh.then(|| View { word, live: word.live(), due: None, hint, known: true, level })
     }
 
     #[cold]
@@ -333,7 +354,7 @@ impl<'a> Block<'a> {
             if known && due.is_none() {
                 self.store_hint(hint);
             }
-            return View { word, live, due, hint, known };
+            return View { word, live, due, hint, known, level: true };
         }
     }
 
@@ -405,7 +426,9 @@ impl<'a> Block<'a> {
             if !word.can_claim() {
                 return Err(refuse(Code::SequenceExhausted));
             }
-            self.complete(word);
+            if !view.level {
+                self.complete(word);
+            }
             let Some(seat) = self.lowest_free(&view, range, None) else {
                 if self.word() == word {
                     return Err(refuse(Code::SlotFull));
@@ -492,7 +515,9 @@ impl<'a> Block<'a> {
         loop {
             let view = self.view(now);
             let word = view.word;
-            self.complete(word);
+            if !view.level {
+                self.complete(word);
+            }
             let record = self.load_seat(seat);
             let live = matches!(record.state(), State::Held | State::Booked);
             if !live || record.sequence() != grant {
@@ -570,12 +595,15 @@ impl<'a> Block<'a> {
         self.core.word.store(word.bits(), Ordering::Release);
     }
 
-    /// The record of `seat`, with the last transition applied.
+    /// The record of `seat`, with the last transition applied if it was one of this seat.
     pub(crate) fn record(&self, seat: u8) -> Option<Seat> {
         if usize::from(seat) >= self.seats.len() {
             return None;
         }
-        self.complete(self.word());
+        let word = self.word();
+        if word.seat() == seat {
+            self.complete(word);
+        }
         Some(self.load_seat(seat))
     }
 

@@ -37,7 +37,7 @@ struct Claim<'a> {
     at: Instant,
     manner: Manner,
     /// Fingerprint of the command, for its idempotency key.
-    print: u32,
+    print: u64,
 }
 
 /// How a seat is asked for.
@@ -128,6 +128,7 @@ impl<T: Trace> Engine<T> {
             Some(first) => first,
             None => target.probe(wish.class, wish.channel, at, Queue::Behind)?,
         };
+        target.block.expect_lowest(&probe.0);
         let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         let manner = Manner::asked(operation);

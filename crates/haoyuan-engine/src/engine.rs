@@ -64,6 +64,9 @@ impl Row {
     }
 }
 
+/// Where a booking is: its session, its block and the tree that decides about it.
+pub(crate) type Placed<'a> = (SessionId, SessionRow, Block<'a>, &'a PoolTree);
+
 /// The engine: every published seat of a platform, in memory.
 ///
 /// All methods take `&self` and may be called from any thread. `availability`, `hold`, `book`, `confirm`, `cancel` and
@@ -206,7 +209,8 @@ impl<T: Trace> Engine<T> {
     }
 
     /// The session row and block of a booking.
-    pub(crate) fn place(&self, block: BlockId) -> Option<(SessionId, SessionRow, Block<'_>, &PoolTree)> {
+    #[inline]
+    pub(crate) fn place(&self, block: BlockId) -> Option<Placed<'_>> {
         let cell = self.rows.get(block.index())?;
         let session = SessionId::new(cell.meta.load(Ordering::Relaxed) as u32 & SessionId::MAX)?;
         let row = self.sessions[session.index()].read()?;
@@ -218,6 +222,7 @@ impl<T: Trace> Engine<T> {
         Some((session, row, block, tree))
     }
 
+    #[inline]
     pub(crate) fn rules_of(&self, row: &SessionRow) -> &Rules {
         // Set before the session was published; the index comes from the session's words.
         self.rules[row.rules() as usize].get_or_init(Rules::default)

@@ -10,8 +10,9 @@
 //!        bits 32..64 suspended until, seconds since 1970 (0 not, all ones: blocked)
 //! first  a booking without idempotency key, kept in the record itself; 0 = none
 //! entry  w0 booking id · w1 fingerprint (of the key, or of the ticket's number)
-//!        w2 bits 0..28 next (index + 1) · bits 28..32 kind · bits 32..64 fingerprint of the command, or ticket details
-//!        w3 details by kind
+//!        w2 bits 0..28 next (index + 1) · bits 28..32 kind · bits 32..64 fingerprint of the command, low 32 bits
+//!        w3 bits 0..56 details by kind · bits 56..64 fingerprint of the command, high 8 bits
+//!        of a ticket: w2 bits 32..64 and all of w3 are its terms
 //! ```
 //!
 //! # Invariants
@@ -88,9 +89,16 @@ pub(crate) struct Entry {
     pub(crate) kind: EntryKind,
     pub(crate) booking: u64,
     pub(crate) fingerprint: u64,
-    pub(crate) command: u32,
+    /// [`COMMAND_BITS`] wide; of a ticket 32 bits.
+    pub(crate) command: u64,
+    /// 56 bits wide; of a ticket 64 bits.
     pub(crate) details: u64,
 }
+
+/// The width of a command's fingerprint.
+pub(crate) const COMMAND_BITS: u32 = 40;
+const DETAIL_BITS: u32 = 56;
+const _: () = assert!(COMMAND_BITS - 32 == 64 - DETAIL_BITS);
 
 #[repr(align(32))]
 struct Cell([AtomicU64; 4]);
@@ -384,12 +392,18 @@ impl<'a> Gate<'a> {
     }
 
     fn unpack(&self, at: EntryRef, w2: u64) -> Entry {
+        let kind = EntryKind::from_number(w2 >> 28 & 15);
+        let w3 = self.word(at, 3).load(Ordering::Relaxed);
+        let (command, details) = match kind {
+            EntryKind::Ticket => (w2 >> 32, w3),
+            _ => (w2 >> 32 | w3 >> DETAIL_BITS << 32, w3 & ((1 << DETAIL_BITS) - 1)),
+        };
         Entry {
-            kind: EntryKind::from_number(w2 >> 28 & 15),
+            kind,
             booking: self.word(at, 0).load(Ordering::Relaxed),
             fingerprint: self.word(at, 1).load(Ordering::Relaxed),
-            command: (w2 >> 32) as u32,
-            details: self.word(at, 3).load(Ordering::Relaxed),
+            command,
+            details,
         }
     }
 
@@ -426,9 +440,13 @@ impl<'a> Gate<'a> {
     fn write(&self, at: EntryRef, entry: &Entry, next: u64) {
         self.word(at, 0).store(entry.booking, Ordering::Relaxed);
         self.word(at, 1).store(entry.fingerprint, Ordering::Relaxed);
-        let w2 = next | (entry.kind as u64) << 28 | u64::from(entry.command) << 32;
+        let w2 = next | (entry.kind as u64) << 28 | entry.command << 32;
+        let w3 = match entry.kind {
+            EntryKind::Ticket => entry.details,
+            _ => entry.details & ((1 << DETAIL_BITS) - 1) | entry.command >> 32 << DETAIL_BITS,
+        };
         self.word(at, 2).store(w2, Ordering::Relaxed);
-        self.word(at, 3).store(entry.details, Ordering::Relaxed);
+        self.word(at, 3).store(w3, Ordering::Relaxed);
     }
 
     /// Takes a cell from the pool without linking it; it is given back when dropped.

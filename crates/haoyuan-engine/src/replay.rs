@@ -104,7 +104,7 @@ pub enum Part {
         /// The booking in the record, with its mark.
         first: u64,
         /// Kind, booking, fingerprint, command, details.
-        entries: Vec<(u8, u64, u64, u32, u64)>,
+        entries: Vec<(u8, u64, u64, u64, u64)>,
     },
 }
 
@@ -453,14 +453,16 @@ impl<T: Trace> Engine<T> {
         let mut tickets = Vec::new();
         self.patients.visit(|key, _, entries| {
             for entry in entries.iter().filter(|e| e.kind == EntryKind::Ticket) {
-                tickets.push((key.get(), entry.fingerprint, entry.command, entry.details, entry.booking));
+                // The terms of a ticket in the command's place are 32 bits.
+                let terms = u32::try_from(entry.command).unwrap_or(u32::MAX);
+                tickets.push((key.get(), entry.fingerprint, terms, entry.details, entry.booking));
             }
         });
         tickets.sort_unstable();
-        for (key, fingerprint, command, details, booking) in tickets {
+        for (key, fingerprint, terms, details, booking) in tickets {
             sink(&key.to_le_bytes());
             sink(&fingerprint.to_le_bytes());
-            sink(&command.to_le_bytes());
+            sink(&terms.to_le_bytes());
             sink(&details.to_le_bytes());
             sink(&booking.to_le_bytes());
         }

@@ -5,6 +5,7 @@
 
 use crate::Engine;
 use crate::block::View;
+use crate::engine::Placed;
 use crate::fact::{Change, Command, Trace};
 use crate::memory::{CANCELLED, Operation, Remembered, pack_refusal, settle_fingerprint};
 use crate::patients::{EntryKind, Gate};
@@ -56,13 +57,20 @@ impl<T: Trace> Engine<T> {
 
     fn settle_once(&self, settle: &Settle, at: Instant, operation: Operation) -> Result<Settled, Refusal> {
         let unknown = Refusal::plain(Code::UnknownBooking);
+        // The seat is fetched while the patient is looked for.
+        let placed = self.place(settle.booking.block());
+        if let Some((_, _, block, _)) = &placed {
+            block.expect(settle.booking.seat().get());
+        }
         let number = if settle.key.is_some() {
             self.patients.enter(settle.patient).ok_or(Refusal::plain(Code::EngineFull))?
         } else {
             self.patients.find(settle.patient).ok_or(unknown)?
         };
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
-        let Some(key) = settle.key else { return self.settle_gated(&mut gate, settle, at, operation) };
+        let Some(key) = settle.key else {
+            return self.settle_gated(&mut gate, placed.as_ref(), settle, at, operation);
+        };
         let command = settle_fingerprint(settle, operation);
         let before = self.remembered(&gate, key, command);
         match before.inspect_err(|conflict| self.tell_settle_refusal(settle, operation, conflict, at))? {
@@ -71,7 +79,7 @@ impl<T: Trace> Engine<T> {
             Some(Remembered::Grant(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
             None => {}
         }
-        let decided = self.settle_gated(&mut gate, settle, at, operation);
+        let decided = self.settle_gated(&mut gate, placed.as_ref(), settle, at, operation);
         match decided {
             Ok(settled) => {
                 Self::remember_settled(&mut gate, settle.patient, settle.key, operation, &settled);
@@ -92,21 +100,28 @@ impl<T: Trace> Engine<T> {
     fn settle_gated(
         &self,
         gate: &mut Gate<'_>,
+        placed: Option<&Placed<'_>>,
         settle: &Settle,
         at: Instant,
         operation: Operation,
     ) -> Result<Settled, Refusal> {
+        let placed = placed.ok_or_else(|| Self::gone(gate, settle.booking, Code::UnknownBooking))?;
         match operation {
-            Operation::Confirm => self.confirm_gated(gate, settle, at),
-            _ => self.cancel_gated(gate, settle, at),
+            Operation::Confirm => self.confirm_gated(gate, placed, settle, at),
+            _ => self.cancel_gated(gate, placed, settle, at),
         }
     }
 
-    fn confirm_gated(&self, gate: &Gate<'_>, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+    fn confirm_gated(
+        &self,
+        gate: &Gate<'_>,
+        (_, row, block, tree): &Placed<'_>,
+        settle: &Settle,
+        at: Instant,
+    ) -> Result<Settled, Refusal> {
         let booking = settle.booking;
         let gone = |code| Self::gone(gate, booking, code);
-        let (_, row, block, tree) = self.place(booking.block()).ok_or_else(|| gone(Code::UnknownBooking))?;
-        let retest = self.rules_of(&row).late_confirm == LateConfirm::Retest;
+        let retest = self.rules_of(row).late_confirm == LateConfirm::Retest;
         let check = |view: &View, record: Seat| {
             if record.patient() != gate.number() {
                 return Err(Refusal::plain(Code::UnknownBooking));
@@ -130,11 +145,16 @@ impl<T: Trace> Engine<T> {
         Ok(Settled { booking, sequence: ended.sequence, changed: true })
     }
 
-    fn cancel_gated(&self, gate: &mut Gate<'_>, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+    #[inline]
+    fn cancel_gated(
+        &self,
+        gate: &mut Gate<'_>,
+        (_, row, block, _): &Placed<'_>,
+        settle: &Settle,
+        at: Instant,
+    ) -> Result<Settled, Refusal> {
         let booking = settle.booking;
-        let (_, row, block, _) =
-            self.place(booking.block()).ok_or_else(|| Self::gone(gate, booking, Code::UnknownBooking))?;
-        let until = self.rules_of(&row).cancel_until;
+        let until = self.rules_of(row).cancel_until;
         let check = |record: Seat| {
             if record.patient() != gate.number() {
                 Err(Refusal::plain(Code::UnknownBooking))

@@ -194,15 +194,16 @@ pub(crate) fn refuse_by_block(code: Code) -> Refusal {
 #[inline(always)]
 pub(crate) fn refuse(tree: &PoolTree, row: &SessionRow, denial: Denial, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
-    let offset = row.offset(at);
-    let loosens = match denial.code {
-        Code::NotOpen | Code::Protected => tree.loosens(denial, offset),
-        _ => None,
+    // By itself rather than by `Code::is_transient`, so that the commonest refusals are told apart by one comparison.
+    let retry = match denial.code {
+        Code::SlotFull | Code::CapReached => Retry::WhenReturned,
+        Code::NotOpen | Code::Protected => {
+            let offset = row.offset(at);
+            let loosens = tree.loosens(denial, offset);
+            loosens.map_or(Retry::WhenReturned, |later| Retry::From(at.plus(later - offset)))
+        }
+        _ => Retry::Never,
     };
-    let retry = match loosens {
-        Some(later) => Retry::From(at.plus(later - offset)),
-        None if denial.code.is_transient() => Retry::WhenReturned,
-        None => Retry::Never,
-    };
+    debug_assert_eq!(retry != Retry::Never, denial.code.is_transient(), "{denial:?}");
     Refusal { code: denial.code, binding, retry }
 }

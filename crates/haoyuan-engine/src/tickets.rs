@@ -101,10 +101,10 @@ impl<T: Trace> Engine<T> {
 }
 
 /// (class 0..3 · has department 3 · department 4..24, expires 0..42 · institution 42..58)
-fn pack_ticket(ticket: &Ticket) -> (u32, u64) {
+fn pack_ticket(ticket: &Ticket) -> (u64, u64) {
     let department = ticket.department.map_or(0, |d| 1 << 3 | d.get() << 4);
     let details = ticket.expires.bits() | u64::from(ticket.institution.get()) << 42;
-    (u32::from(ticket.class.number()) | department, details)
+    (u64::from(ticket.class.number()) | u64::from(department), details)
 }
 
 const fn ticket_expires(entry: &Entry) -> Instant {
@@ -112,8 +112,8 @@ const fn ticket_expires(entry: &Entry) -> Instant {
 }
 
 fn ticket_fits(entry: &Entry, class: Class, row: &SessionRow) -> bool {
-    let class_fits = entry.command & 7 == u32::from(class.number());
+    let class_fits = entry.command & 7 == u64::from(class.number());
     let any_department = entry.command >> 3 & 1 == 0;
-    let department_fits = any_department || entry.command >> 4 == row.department().get();
+    let department_fits = any_department || entry.command >> 4 == u64::from(row.department().get());
     class_fits && department_fits && (entry.details >> 42 & 0xffff) == u64::from(row.institution().get())
 }

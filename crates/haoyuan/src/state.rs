@@ -202,7 +202,7 @@ struct PackedBlock {
 struct PackedPatient {
     key: u128,
     first: u64,
-    entries: Vec<(u8, u64, u64, u32, u64)>,
+    entries: Vec<(u8, u64, u64, u64, u64)>,
 }
 
 /// What stands beside engine and names in a snapshot.
