@@ -164,13 +164,13 @@ fn the_constants_of_go_are_those_of_the_tables() {
     check(
         "examples/go/constants.go",
         &render(
-            &format!("// {NOTE}\n\npackage main\n\nconst (\n"),
-            |group| format!("\t// {}.\n", group.about),
+            &format!("// {NOTE}\n\npackage main\n"),
+            |group| format!("\n// {}.\n", group.about),
             |group, constant| {
                 let kind = if group.signed { "int32" } else { "uint32" };
-                format!("\t{} {kind} = {} // {}\n", go_name(&constant.name), constant.value, about(constant))
+                format!("\n// {}\nconst {} {kind} = {}\n", about(constant), go_name(&constant.name), constant.value)
             },
-            ")\n",
+            "",
         ),
     );
 }

@@ -24,7 +24,8 @@ mkdir -p "$work"
 export PKG_CONFIG_PATH=$tree/lib/pkgconfig LD_LIBRARY_PATH=$tree/lib
 read -ra flags <<<"$(pkg-config --cflags haoyuan)"
 read -ra libs <<<"$(pkg-config --libs haoyuan)"
-read -ra static <<<"$(pkg-config --static --libs haoyuan)"
+# The archive by its name, and what it needs beside it.
+read -ra static <<<"$(pkg-config --static --libs haoyuan | sed 's/-lhaoyuan/-l:libhaoyuan.a/')"
 strict=(-Wall -Wextra -Wpedantic -Werror -g -O1 -pthread)
 
 # Symbols: exported = frozen; that the header declares the same is a test in generated.rs.
@@ -64,8 +65,7 @@ run "${valgrind[@]}" "$work/misuse" "$work/folder-misuse"
 run "${valgrind[@]}" --fair-sched=yes "$work/threads" "$work/folder-threads" 200
 
 # The static library, by pkg-config alone.
-gcc -std=gnu11 "${strict[@]}" "${flags[@]}" "$here/c/misuse.c" -o "$work/misuse-static" \
-    "$tree/lib/libhaoyuan.a" "${static[@]/-lhaoyuan/}"
+gcc -std=gnu11 "${strict[@]}" "${flags[@]}" "$here/c/misuse.c" -o "$work/misuse-static" "${static[@]}"
 ! readelf -d "$work/misuse-static" | grep -q libhaoyuan || {
     say "the static program needs the shared library" >&2
     exit 1

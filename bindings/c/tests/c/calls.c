@@ -355,9 +355,11 @@ static void what_is_acknowledged_is_there_after_a_restart(const char *folder) {
   CHECK(log_lines >= 4 && log_worst == HAOYUAN_LOG_INFO);
 
   /* Smaller than what is recorded does not open, and breaks nothing. */
-  o.for_seats = 10;
-  IS(haoyuan_open(&o, &registry), HAOYUAN_JOURNAL_MISFIT);
-  o.for_seats = 2000;
+  haoyuan_options_t small = o;
+  small.directory = small.policy = small.roster = NULL;
+  small.directory_length = small.policy_length = small.roster_length = 0;
+  small.for_seats = 10;
+  IS(haoyuan_open(&small, &registry), HAOYUAN_JOURNAL_MISFIT);
   o.durability = HAOYUAN_ASYNC;
   o.window_ms = 5;
   IS(haoyuan_open(&o, &registry), HAOYUAN_OK);

@@ -173,7 +173,8 @@ static void texts_that_are_no_utf8(void) {
   o.directory = BAD_UTF8;
   o.directory_length = sizeof BAD_UTF8;
   IS(haoyuan_open(&o, &other), HAOYUAN_INVALID_UTF8);
-  o = options(BAD_UTF8);
+  o = options("x");
+  o.folder = BAD_UTF8;
   o.folder_length = sizeof BAD_UTF8;
   IS(haoyuan_open(&o, &other), HAOYUAN_INVALID_UTF8);
 }
@@ -303,7 +304,9 @@ static void values_out_of_range(void) {
       IS(haoyuan_search(registry, &q, &f, 1, &needed), HAOYUAN_INVALID_ARGUMENT);
     }
     IS(haoyuan_status_text(0, wild[i], buffer, sizeof buffer, &needed), HAOYUAN_INVALID_ARGUMENT);
-    IS(haoyuan_status_text((int32_t)wild[i], 0, buffer, sizeof buffer, &needed), HAOYUAN_INVALID_ARGUMENT);
+    /* -1 is a status. */
+    IS(haoyuan_status_text((int32_t)wild[i], 0, buffer, sizeof buffer, &needed),
+       wild[i] == UINT32_MAX ? HAOYUAN_OK : HAOYUAN_INVALID_ARGUMENT);
     IS(haoyuan_status_name((int32_t)wild[i], buffer, sizeof buffer, &needed),
        wild[i] == UINT32_MAX ? HAOYUAN_OK : HAOYUAN_INVALID_ARGUMENT);
   }
