@@ -1117,6 +1117,13 @@ impl Journal {
         Receipt { shared: &self.shared, ticket }
     }
 
+    /// The last ticket that was given out; 0 before the first.
+    #[must_use]
+    pub fn last_ticket(&self) -> u64 {
+        // Relaxed: whoever asks about a ticket was handed it, and that ordered the two.
+        self.shared.tickets.load(Ordering::Relaxed)
+    }
+
     /// Waits until everything appended before is durable.
     ///
     /// # Errors

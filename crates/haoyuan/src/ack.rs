@@ -46,6 +46,16 @@ impl Ack {
         }
     }
 
+    /// A number by which [`Registry::ack`](crate::Registry::ack) gives the acknowledgement back, for callers that cannot
+    /// keep a value. `None` if there is nothing to wait for, or more than one record: then keep the value.
+    #[must_use]
+    pub const fn ticket(&self) -> Option<u64> {
+        match self.tickets {
+            Tickets::One(ticket) => Some(ticket),
+            Tickets::None | Tickets::All(_) => None,
+        }
+    }
+
     fn tickets(&self) -> &[u64] {
         match &self.tickets {
             Tickets::None => &[],

@@ -193,6 +193,9 @@ impl Registry {
         again: impl FnOnce(&A) -> Option<(PatientKey, BookingId)>,
         at: Instant,
     ) -> Result<Decided<Result<A, Refusal>>, Error> {
+        if self.recorder.journal().is_none() {
+            return Ok(Decided { answer: decide(), ack: Ack::NOTHING });
+        }
         self.check()?;
         recorder::listen(false);
         let answer = decide();
@@ -269,6 +272,15 @@ impl Registry {
         self.recorder.tick(at);
         let tickets = recorder::heard_every();
         Ok(Decided { answer, ack: Ack::all(self.recorder.journal(), &tickets) })
+    }
+
+    /// The acknowledgement with this [`Ack::ticket`]; `None` if none was given out that has it.
+    #[must_use]
+    pub fn ack(&self, ticket: u64) -> Option<Ack> {
+        let journal = self.recorder.journal()?;
+        // The last one stands for an entry that a journal which failed meanwhile did not take.
+        let is_known = (1..=journal.last_ticket()).contains(&ticket) || ticket == u64::MAX;
+        is_known.then(|| Ack::one(Some(journal), Some(ticket)))
     }
 
     // ---- the command language

@@ -1,0 +1,3 @@
+module haoyuan
+
+go 1.19

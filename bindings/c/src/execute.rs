@@ -1,0 +1,71 @@
+//! Everything else: one command of the JSON language in, one answer out. What `haoyuan run` can do is all here.
+
+use crate::boundary;
+use crate::here;
+use crate::memory::{Buffer, text};
+use crate::status::Status;
+use crate::types::haoyuan_t;
+use std::ffi::c_char;
+
+/// Carries out one command of the JSON language, `length` bytes of UTF-8 on one line, and writes its answer into `buffer`, `needed` bytes
+/// long. With `HAOYUAN_SYNCED` the answer comes when it is durable.
+///
+/// If the buffer is too small the command has been carried out all the same: fetch its answer with `haoyuan_last_answer`, and do not repeat it.
+///
+/// Any thread, also at once with every other function; not from a callback. Returns `HAOYUAN_OK` if there is an answer, whatever its outcome,
+/// `HAOYUAN_BUFFER_TOO_SMALL`, or what is wrong with the arguments; then nothing was done.
+///
+/// # Safety
+/// `json` points to `length` bytes; `buffer` is null with capacity 0, or `capacity` writable bytes; `needed` is a writable number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haoyuan_execute(
+    registry: haoyuan_t,
+    json: *const c_char,
+    length: usize,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> i32 {
+    // SAFETY: the caller's duty, passed on.
+    let buffer = match unsafe { Buffer::new(buffer, capacity, needed) } {
+        Ok(buffer) => buffer,
+        Err(status) => return status.number(),
+    };
+    boundary::number(boundary::call(registry, |registry| {
+        if json.is_null() {
+            return Err(Status::NullPointer);
+        }
+        // SAFETY: the caller's duty.
+        let line = unsafe { text(json, length) }?;
+        here::keep_answer(None);
+        let answer = registry.execute(line);
+        let written = buffer.write(&answer);
+        if written.is_err() {
+            here::keep_answer(Some(answer));
+        }
+        written
+    }))
+}
+
+/// The answer to this thread's last `haoyuan_execute`, if that had too small a buffer; it can be fetched until the next one.
+///
+/// Any thread, any time. Returns `HAOYUAN_OK`, `HAOYUAN_BUFFER_TOO_SMALL`, `HAOYUAN_INVALID_ARGUMENT` if no answer is kept, or what is wrong
+/// with the buffer.
+///
+/// # Safety
+/// `buffer` null with capacity 0, or `capacity` writable bytes; `needed` a writable number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haoyuan_last_answer(
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> i32 {
+    boundary::free(|| {
+        // SAFETY: the caller's duty, passed on.
+        let buffer = unsafe { Buffer::new(buffer, capacity, needed) }?;
+        match here::answer() {
+            Some(answer) => buffer.write(&answer),
+            None => Err(crate::memory::wrong("answer", "of no command is kept for this thread")),
+        }
+    })
+}
