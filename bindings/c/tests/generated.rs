@@ -168,7 +168,12 @@ fn the_constants_of_go_are_those_of_the_tables() {
             |group| format!("\n// {}.\n", group.about),
             |group, constant| {
                 let kind = if group.signed { "int32" } else { "uint32" };
-                format!("\n// {}\nconst {} {kind} = {}\n", about(constant), go_name(&constant.name), constant.value)
+                format!(
+                    "\n// {}\nconst {} {kind} = {}\n",
+                    about(constant),
+                    go_name(&constant.name),
+                    constant.value
+                )
             },
             "",
         ),

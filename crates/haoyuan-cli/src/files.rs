@@ -43,5 +43,5 @@ pub(crate) fn policy(name: &str, lang: Lang) -> Result<Policy, Failure> {
         return Err(Failure::input(say!(lang, "policy.unknown", name = name, presets = presets)));
     }
     let text = read(path, lang)?;
-    Policy::parse(name, &text).map_err(|error| Failure::input(lang.choose(error.to_string(), error.zh())))
+    Policy::parse(name, &text).map_err(|error| Failure::input(error.to_string()))
 }

@@ -16,16 +16,6 @@ pub(crate) enum Lang {
     Zh,
 }
 
-impl Lang {
-    /// One of two texts that say the same.
-    pub(crate) fn choose<T>(self, en: T, zh: T) -> T {
-        match self {
-            Self::En => en,
-            Self::Zh => zh,
-        }
-    }
-}
-
 /// One row of the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {

@@ -10,7 +10,6 @@ use crate::civil;
 use crate::ids::{DepartmentId, InstitutionId, PractitionerId};
 use crate::instant::Day;
 use crate::locate::FileError;
-use crate::reason::{Reason, reason};
 use crate::terms::{Class, Tier};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -170,7 +169,7 @@ pub struct EntryError {
     /// The entry and field: `institution[3].parent`.
     pub key: String,
     /// What is wrong and what to do.
-    pub reason: Reason,
+    pub reason: String,
 }
 
 impl fmt::Display for EntryError {
@@ -263,23 +262,12 @@ impl Directory {
         check_code(key, &entry.code)?;
         check_name(key, &entry.name)?;
         if self.institution_codes.contains_key(&entry.code) {
-            return Err(error(
-                key,
-                "code",
-                reason!("institution `{}` is registered twice", "机构 `{}` 登记了两次", entry.code),
-            ));
+            return Err(error(key, "code", format!("institution `{}` is registered twice", entry.code)));
         }
-        let id =
-            u16::try_from(self.institutions.len()).ok().and_then(InstitutionId::new).ok_or_else(|| {
-                error(
-                    key,
-                    "code",
-                    reason!(
-                        "there are as many institutions as the platform can number",
-                        "机构数已达平台可编号的上限"
-                    ),
-                )
-            })?;
+        let id = u16::try_from(self.institutions.len())
+            .ok()
+            .and_then(InstitutionId::new)
+            .ok_or_else(|| error(key, "code", "there are as many institutions as the platform can number"))?;
         self.institution_codes.insert(entry.code.clone(), id);
         self.institutions.push(Institution {
             code: entry.code.clone(),
@@ -298,18 +286,14 @@ impl Directory {
         entry: &InstitutionEntry,
     ) -> Result<(), EntryError> {
         let Some(code) = &entry.parent else { return Ok(()) };
-        let plain = |reason: Reason| EntryError { key: key.to_owned(), reason };
+        let plain = |reason: String| EntryError { key: key.to_owned(), reason };
         let parent = self.institution(code).ok_or_else(|| {
-            plain(reason!(
-                "there is no institution `{code}`; register it or correct the code",
-                "没有机构 `{code}`;请登记,或改正代码"
-            ))
+            plain(format!("there is no institution `{code}`; register it or correct the code"))
         })?;
         if let (Some(above), Some(below)) = (self.get(parent).level, entry.level) {
             if above >= below {
-                return Err(plain(reason!(
+                return Err(plain(format!(
                     "institution `{code}` does not stand above `{}`: levels are province, city, county, township",
-                    "机构 `{code}` 不是 `{}` 的上级:级别依次为省、市、县、乡镇",
                     entry.code
                 )));
             }
@@ -317,11 +301,7 @@ impl Directory {
         let mut above = Some(parent);
         while let Some(id) = above {
             if id.index() == child {
-                return Err(plain(reason!(
-                    "institution `{}` is above itself; break the cycle",
-                    "机构 `{}` 是它自己的上级;请断开循环",
-                    entry.code
-                )));
+                return Err(plain(format!("institution `{}` is above itself; break the cycle", entry.code)));
             }
             above = self.get(id).parent;
         }
@@ -335,24 +315,16 @@ impl Directory {
         let institution = self.need(&format!("{key}.institution"), &entry.institution)?;
         let code = (institution, entry.code.clone());
         if self.department_codes.contains_key(&code) {
-            let reason = reason!(
+            let reason = format!(
                 "department `{}` of institution `{}` is registered twice",
-                "科室 `{}`(机构 `{}`)登记了两次",
-                entry.code,
-                entry.institution
+                entry.code, entry.institution
             );
             return Err(error(key, "code", reason));
         }
-        let id = u32::try_from(self.departments.len()).ok().and_then(DepartmentId::new).ok_or_else(|| {
-            error(
-                key,
-                "code",
-                reason!(
-                    "there are as many departments as the platform can number",
-                    "科室数已达平台可编号的上限"
-                ),
-            )
-        })?;
+        let id = u32::try_from(self.departments.len())
+            .ok()
+            .and_then(DepartmentId::new)
+            .ok_or_else(|| error(key, "code", "there are as many departments as the platform can number"))?;
         self.department_codes.insert(code, id);
         self.departments.push(Department { institution, code: entry.code.clone(), name: entry.name.clone() });
         Ok(())
@@ -362,48 +334,26 @@ impl Directory {
         check_code(key, &entry.code)?;
         check_name(key, &entry.name)?;
         if self.practitioner_codes.contains_key(&entry.code) {
-            return Err(error(
-                key,
-                "code",
-                reason!("practitioner `{}` is registered twice", "医生 `{}` 登记了两次", entry.code),
-            ));
+            return Err(error(key, "code", format!("practitioner `{}` is registered twice", entry.code)));
         }
         if entry.sites.is_empty() {
-            return Err(error(
-                key,
-                "sites",
-                reason!("a practitioner needs at least one institution", "医生至少要有一个执业机构"),
-            ));
+            return Err(error(key, "sites", "a practitioner needs at least one institution"));
         }
         let mut sites = BTreeSet::new();
         for (place, site) in entry.sites.iter().enumerate() {
             let key = format!("{key}.sites[{place}]");
             if !sites.insert(self.need(&key, site)?) {
-                return Err(EntryError {
-                    key,
-                    reason: reason!("institution `{site}` is named twice", "机构 `{site}` 写了两次"),
-                });
+                return Err(EntryError { key, reason: format!("institution `{site}` is named twice") });
             }
         }
         let valid_from = check_date(&format!("{key}.valid_from"), entry.valid_from.as_deref())?;
         let valid_to = check_date(&format!("{key}.valid_to"), entry.valid_to.as_deref())?;
         if valid_from.zip(valid_to).is_some_and(|(from, to)| to < from) {
-            return Err(error(
-                key,
-                "valid_to",
-                reason!("the credential ends before it begins", "资格的终止早于起始"),
-            ));
+            return Err(error(key, "valid_to", "the credential ends before it begins"));
         }
         let id =
             u32::try_from(self.practitioners.len()).ok().and_then(PractitionerId::new).ok_or_else(|| {
-                error(
-                    key,
-                    "code",
-                    reason!(
-                        "there are as many practitioners as the platform can number",
-                        "医生数已达平台可编号的上限"
-                    ),
-                )
+                error(key, "code", "there are as many practitioners as the platform can number")
             })?;
         self.practitioner_codes.insert(entry.code.clone(), id);
         self.practitioners.push(Practitioner {
@@ -420,20 +370,13 @@ impl Directory {
         check_code(key, &entry.code)?;
         check_name(key, &entry.name)?;
         if self.alliance_codes.contains_key(&entry.code) {
-            return Err(error(
-                key,
-                "code",
-                reason!("alliance `{}` is registered twice", "医联体 `{}` 登记了两次", entry.code),
-            ));
+            return Err(error(key, "code", format!("alliance `{}` is registered twice", entry.code)));
         }
         let mut members = BTreeSet::new();
         for (place, member) in entry.members.iter().enumerate() {
             let key = format!("{key}.members[{place}]");
             if !members.insert(self.need(&key, member)?) {
-                return Err(EntryError {
-                    key,
-                    reason: reason!("institution `{member}` is named twice", "机构 `{member}` 写了两次"),
-                });
+                return Err(EntryError { key, reason: format!("institution `{member}` is named twice") });
             }
         }
         self.alliance_codes.insert(entry.code.clone(), self.alliances.len());
@@ -444,10 +387,7 @@ impl Directory {
     fn need(&self, key: &str, code: &str) -> Result<InstitutionId, EntryError> {
         self.institution(code).ok_or_else(|| EntryError {
             key: key.to_owned(),
-            reason: reason!(
-                "there is no institution `{code}`; register it or correct the code",
-                "没有机构 `{code}`;请登记,或改正代码"
-            ),
+            reason: format!("there is no institution `{code}`; register it or correct the code"),
         })
     }
 
@@ -530,8 +470,8 @@ impl Directory {
     }
 }
 
-fn error(key: &str, field: &str, reason: Reason) -> EntryError {
-    EntryError { key: format!("{key}.{field}"), reason }
+fn error(key: &str, field: &str, reason: impl Into<String>) -> EntryError {
+    EntryError { key: format!("{key}.{field}"), reason: reason.into() }
 }
 
 fn check_code(key: &str, code: &str) -> Result<(), EntryError> {
@@ -539,10 +479,7 @@ fn check_code(key: &str, code: &str) -> Result<(), EntryError> {
         return Err(error(
             key,
             "code",
-            reason!(
-                "a code has 1 to 64 bytes, no control characters and no space at its ends",
-                "代码为 1 至 64 字节,不含控制字符,首尾没有空格"
-            ),
+            "a code has 1 to 64 bytes, no control characters and no space at its ends",
         ));
     }
     Ok(())
@@ -550,14 +487,7 @@ fn check_code(key: &str, code: &str) -> Result<(), EntryError> {
 
 fn check_name(key: &str, name: &str) -> Result<(), EntryError> {
     if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-        return Err(error(
-            key,
-            "name",
-            reason!(
-                "a name has 1 to 256 bytes and no control characters",
-                "名称为 1 至 256 字节,不含控制字符"
-            ),
-        ));
+        return Err(error(key, "name", "a name has 1 to 256 bytes and no control characters"));
     }
     Ok(())
 }
@@ -566,10 +496,7 @@ fn check_date(key: &str, text: Option<&str>) -> Result<Option<Day>, EntryError> 
     let Some(text) = text else { return Ok(None) };
     civil::parse_date(text).map(Some).ok_or_else(|| EntryError {
         key: key.to_owned(),
-        reason: reason!(
-            "`{text}` is not a date; write it as 2026-03-02",
-            "`{text}` 不是日期;请写成 2026-03-02"
-        ),
+        reason: format!("`{text}` is not a date; write it as 2026-03-02"),
     })
 }
 
@@ -655,7 +582,6 @@ valid_to = "2026-12-31"
         let error = Directory::parse("house.toml", &text).unwrap_err();
         assert_eq!((error.line, error.key.as_str()), (line, key), "{error}");
         assert!(error.reason.contains(reason), "{error}");
-        assert!(!error.reason.zh().is_ascii(), "{}", error.zh());
     }
 
     #[test]

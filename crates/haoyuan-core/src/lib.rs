@@ -16,7 +16,6 @@ pub mod displaced;
 pub mod plan;
 pub mod request;
 pub mod apportion;
-pub mod reason;
 pub mod locate;
 pub mod directory;
 pub mod policy;

@@ -1,6 +1,5 @@
 //! Where in a text an error is: every file of the platform is refused by file, line, column, key and reason.
 
-use crate::reason::Reason;
 use std::fmt;
 use toml::de::{DeTable, DeValue};
 
@@ -16,31 +15,25 @@ pub struct FileError {
     /// The key, dotted: `pools.REFERRAL.opens`, `institution[3].parent`; empty if there is none.
     pub key: String,
     /// What is wrong and what to do.
-    pub reason: Reason,
+    pub reason: String,
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place(), self.reason)
+        f.write_str(&self.file)?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": `{}`", self.key)?;
+        }
+        write!(f, ": {}", self.reason)
     }
 }
 
 impl std::error::Error for FileError {}
 
 impl FileError {
-    /// The error in Chinese: as it is displayed, with the Chinese reason.
-    #[must_use]
-    pub fn zh(&self) -> String {
-        format!("{}: {}", self.place(), self.reason.zh())
-    }
-
-    /// File, line, column and key, as far as they are known.
-    fn place(&self) -> String {
-        let line = if self.line > 0 { format!(":{}:{}", self.line, self.column) } else { String::new() };
-        let key = if self.key.is_empty() { String::new() } else { format!(": `{}`", self.key) };
-        format!("{}{line}{key}", self.file)
-    }
-
     /// The error of the TOML reader, with the key it stopped at.
     pub(crate) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let (line, column, key) = match error.span() {
@@ -50,19 +43,13 @@ impl FileError {
             }
             None => (0, 0, String::new()),
         };
-        Self {
-            file: file.to_owned(),
-            line,
-            column,
-            key,
-            reason: Reason::foreign("此处读不懂", error.message()),
-        }
+        Self { file: file.to_owned(), line, column, key, reason: error.message().trim().replace('\n', ", ") }
     }
 
     /// An error about a key; found in the text as exactly as the text allows.
-    pub(crate) fn at_key(file: &str, text: &str, key: &str, reason: Reason) -> Self {
+    pub(crate) fn at_key(file: &str, text: &str, key: &str, reason: impl Into<String>) -> Self {
         let (line, column) = find(text, key).map_or((0, 0), |place| line_column(text, place.key));
-        Self { file: file.to_owned(), line, column, key: key.to_owned(), reason }
+        Self { file: file.to_owned(), line, column, key: key.to_owned(), reason: reason.into() }
     }
 }
 

@@ -27,7 +27,6 @@ use crate::apportion::CarryLedger;
 use crate::day::DayRules;
 use crate::locate::{self, FileError};
 use crate::plan::{Plan, Session};
-use crate::reason::{Reason, reason};
 use crate::terms::Tier;
 use serde::Deserialize;
 use std::fmt;
@@ -83,26 +82,16 @@ pub struct PublishRefusal {
     /// The rule's value, as in the file; empty if no single value decides.
     pub value: String,
     /// What is wrong and what to do.
-    pub reason: Reason,
+    pub reason: String,
 }
 
 impl fmt::Display for PublishRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.decided_by(), self.reason)
-    }
-}
-
-impl PublishRefusal {
-    /// The refusal in Chinese.
-    #[must_use]
-    pub fn zh(&self) -> String {
-        format!("{}: {}", self.decided_by(), self.reason.zh())
-    }
-
-    /// Policy, rule and, if there is one, value.
-    fn decided_by(&self) -> String {
-        let value = if self.value.is_empty() { String::new() } else { format!(" = {}", self.value) };
-        format!("{}: {}{value}", self.policy, self.rule)
+        write!(f, "{}: {}", self.policy, self.rule)?;
+        if !self.value.is_empty() {
+            write!(f, " = {}", self.value)?;
+        }
+        write!(f, ": {}", self.reason)
     }
 }
 
@@ -148,10 +137,7 @@ impl Policy {
             let known = PRESETS.iter().find(|(name, _)| **name == base);
             let Some((name, preset)) = known.filter(|_| layers.len() <= PRESETS.len()) else {
                 let presets = Self::presets().collect::<Vec<_>>().join("`, `");
-                let reason = reason!(
-                    "there is no preset `{base}`; the presets are `{presets}`",
-                    "没有预置策略 `{base}`;预置策略有 `{presets}`"
-                );
+                let reason = format!("there is no preset `{base}`; the presets are `{presets}`");
                 return Err(FileError::at_key(file, text, "extends", reason));
             };
             layers.push(Layer { file: preset_file(name), text: (*preset).to_owned() });
@@ -162,28 +148,18 @@ impl Policy {
             merge(&mut merged, table, "");
         }
         merged.remove("extends");
-        let document = Document::deserialize(merged.clone()).map_err(|error| {
-            FileError::at_key(file, text, "", Reason::foreign("策略读不懂", error.message()))
-        })?;
-        let fail = |key: &str, reason: Reason| locate_in(&layers, key, reason);
+        let document = Document::deserialize(merged.clone())
+            .map_err(|error| FileError::at_key(file, text, "", error.message().to_owned()))?;
+        let fail = |key: &str, reason: String| locate_in(&layers, key, reason);
         let name = document.name.clone().unwrap_or_default();
         if !own_name {
             return Err(fail(
                 "name",
-                reason!(
-                    "a policy needs a name: refusals and the trace are signed with it",
-                    "策略需要名称:拒绝和留痕都以它署名"
-                ),
+                "a policy needs a name: refusals and the trace are signed with it".to_owned(),
             ));
         }
         if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
-            return Err(fail(
-                "name",
-                reason!(
-                    "a name has 1 to 64 bytes and no control characters",
-                    "名称为 1 至 64 字节,不含控制字符"
-                ),
-            ));
+            return Err(fail("name", "a name has 1 to 64 bytes and no control characters".to_owned()));
         }
         let graph =
             check::check(&document).map_err(|wrong| blame(&layers, &wrong.key, &wrong.also, wrong.reason))?;
@@ -243,9 +219,9 @@ impl Policy {
         String::new()
     }
 
-    fn refuse(&self, rule: impl Into<String>, reason: Reason) -> PublishRefusal {
+    fn refuse(&self, rule: impl Into<String>, reason: impl Into<String>) -> PublishRefusal {
         let rule = rule.into();
-        PublishRefusal { policy: self.name.clone(), value: self.value(&rule), rule, reason }
+        PublishRefusal { policy: self.name.clone(), value: self.value(&rule), rule, reason: reason.into() }
     }
 }
 
@@ -269,7 +245,7 @@ fn merge(base: &mut toml::Table, over: toml::Table, parent: &str) {
 }
 
 /// The error at a key, placed in the first file that has it, or has most of it.
-fn locate_in(layers: &[Layer], key: &str, reason: Reason) -> PolicyError {
+fn locate_in(layers: &[Layer], key: &str, reason: String) -> PolicyError {
     let depth = |layer: &&Layer| locate::find(&layer.text, key).map_or(0, |place| place.depth);
     // `max_by_key` takes the last of equals; the file itself comes first, so look from behind.
     match layers.iter().rev().max_by_key(depth) {
@@ -279,7 +255,7 @@ fn locate_in(layers: &[Layer], key: &str, reason: Reason) -> PolicyError {
 }
 
 /// The error of a contradiction between several keys, placed at the first that the policy's own file sets.
-fn blame(layers: &[Layer], key: &str, also: &[String], reason: Reason) -> PolicyError {
+fn blame(layers: &[Layer], key: &str, also: &[String], reason: String) -> PolicyError {
     let set_here = |key: &&str| {
         let place = layers.first().and_then(|layer| locate::find(&layer.text, key));
         place.is_some_and(|place| place.depth == locate::segments(key).count())

@@ -199,9 +199,6 @@ codes! {
         "the green channel needs a contact person", "绿色通道须指定联系人";
     /// The ledger of extra seats is used up.
     ExtraLimit = 714, "EXTRA_LIMIT", true, "no more extra seats are allowed", "加号已达上限";
-    /// More seats are live than would be left.
-    BelowLive = 715, "BELOW_LIVE", true,
-        "more seats are booked or held than would be left", "已预约或锁定的号源多于调整后的数量";
     /// There is no such stop.
     UnknownStop = 721, "UNKNOWN_STOP", false, "there is no such stop", "没有此停诊记录";
     /// The session is decided as a whole; one slot of it cannot be stopped by itself.

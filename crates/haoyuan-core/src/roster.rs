@@ -23,7 +23,6 @@ use crate::directory::Directory;
 use crate::ids::{InstitutionId, Interval, PractitionerId, SEATS_MAX, SlotIndex};
 use crate::instant::{DAY, Day, MINUTE};
 use crate::plan::Session;
-use crate::reason::{Reason, reason};
 use crate::terms::{Grade, Kind};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -36,7 +35,7 @@ pub struct RowError {
     /// The column, by its header in the file; empty if the error is about the row as a whole.
     pub column: String,
     /// What is wrong and what to do.
-    pub reason: Reason,
+    pub reason: String,
 }
 
 impl fmt::Display for RowError {
@@ -50,15 +49,6 @@ impl fmt::Display for RowError {
 }
 
 impl std::error::Error for RowError {}
-
-impl RowError {
-    /// The error in Chinese.
-    #[must_use]
-    pub fn zh(&self) -> String {
-        let column = if self.column.is_empty() { String::new() } else { format!("「{}」列", self.column) };
-        format!("第 {} 行{column}:{}", self.line, self.reason.zh())
-    }
-}
 
 /// A session that is already published, as far as a roster must respect it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,16 +132,7 @@ impl Roster {
         let headers = match records.next() {
             Some(Ok(record)) => Headers::parse(&record)?,
             Some(Err(error)) => return Err(vec![broken(&error)]),
-            None => {
-                return Err(vec![row(
-                    1,
-                    "",
-                    reason!(
-                        "the table is empty; its first line names the columns",
-                        "表是空的;第一行应写列名"
-                    ),
-                )]);
-            }
+            None => return Err(vec![row(1, "", "the table is empty; its first line names the columns")]),
         };
         let mut duties = Duties::new(published);
         let mut sessions = Vec::new();
@@ -185,44 +166,32 @@ impl Roster {
     }
 }
 
-fn row(line: u64, column: &str, reason: Reason) -> RowError {
-    RowError { line, column: column.to_owned(), reason }
+fn row(line: u64, column: &str, reason: impl Into<String>) -> RowError {
+    RowError { line, column: column.to_owned(), reason: reason.into() }
 }
 
 fn broken(error: &csv::Error) -> RowError {
     let line = error.position().map_or(0, csv::Position::line);
-    row(line, "", reason!("this is no CSV: {error}", "这不是 CSV:{error}"))
+    row(line, "", format!("this is no CSV: {error}"))
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, RowError> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(row(
-            1,
-            "",
-            reason!("the file is UTF-16; save it as CSV in UTF-8", "文件是 UTF-16 编码;请另存为 CSV UTF-8"),
-        ));
+        return Err(row(1, "", "the file is UTF-16; save it as CSV in UTF-8"));
     }
     let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
     let lines_in = |part: &[u8]| part.split(|b| *b == b'\n').count() as u64;
     match std::str::from_utf8(bytes) {
         Ok(text) => match text.find('\0') {
-            Some(at) => Err(row(
-                lines_in(&bytes[..at]),
-                "",
-                reason!(
-                    "the file has a zero byte; save it as CSV in UTF-8",
-                    "文件里有零字节;请另存为 CSV UTF-8"
-                ),
-            )),
+            Some(at) => {
+                Err(row(lines_in(&bytes[..at]), "", "the file has a zero byte; save it as CSV in UTF-8"))
+            }
             None => Ok(text),
         },
         Err(error) => Err(row(
             lines_in(&bytes[..error.valid_up_to()]),
             "",
-            reason!(
-                "the file is not UTF-8, perhaps GBK; save it as CSV in UTF-8 (另存为 CSV UTF-8)",
-                "文件不是 UTF-8 编码,可能是 GBK;请另存为 CSV UTF-8"
-            ),
+            "the file is not UTF-8, perhaps GBK; save it as CSV in UTF-8 (另存为 CSV UTF-8)",
         )),
     }
 }
@@ -241,27 +210,19 @@ impl Headers {
         for (place, header) in record.iter().enumerate() {
             match Column::parse(&header.to_lowercase()) {
                 Some(column) if places.iter().any(|(other, _, _)| *other == column) => {
-                    errors.push(row(
-                        line,
-                        header,
-                        reason!("the column `{}` comes twice", "列 `{}` 出现了两次", column.text()),
-                    ));
+                    errors.push(row(line, header, format!("the column `{}` comes twice", column.text())));
                 }
                 Some(column) => places.push((column, place, header.to_owned())),
                 None => {
                     let known: Vec<&str> = Column::ALL.iter().map(|column| column.text()).collect();
-                    let reason = reason!(
-                        "unknown column; the columns are `{}`",
-                        "不认识的列;可用的列有 `{}`",
-                        known.join("`, `")
-                    );
+                    let reason = format!("unknown column; the columns are `{}`", known.join("`, `"));
                     errors.push(row(line, header, reason));
                 }
             }
         }
         for column in Column::ALL {
             if !column.may_be_left_out() && !places.iter().any(|(other, _, _)| other == column) {
-                errors.push(row(line, column.text(), reason!("this column is missing", "缺少这一列")));
+                errors.push(row(line, column.text(), "this column is missing"));
             }
         }
         if errors.is_empty() { Ok(Self { places, width: record.len() }) } else { Err(errors) }
@@ -284,7 +245,7 @@ impl Reading<'_> {
         self.record.position().map_or(0, csv::Position::line)
     }
 
-    fn refuse(&mut self, column: Column, reason: Reason) {
+    fn refuse(&mut self, column: Column, reason: impl Into<String>) {
         self.errors.push(row(self.line(), self.headers.name(column), reason));
     }
 
@@ -294,21 +255,14 @@ impl Reading<'_> {
     }
 
     /// The value of a cell, or a refusal that quotes it.
-    fn read<T>(
-        &mut self,
-        column: Column,
-        read: impl FnOnce(&str) -> Option<T>,
-        wanted: &Reason,
-    ) -> Option<T> {
+    fn read<T>(&mut self, column: Column, read: impl FnOnce(&str) -> Option<T>, wanted: &str) -> Option<T> {
         let cell = self.cell(column);
         let value = read(cell);
         if value.is_none() {
-            let (en, zh) = (wanted.en(), wanted.zh());
             let reason = if cell.is_empty() {
-                Reason::new(format!("the cell is empty; {en}"), format!("此格为空;{zh}"))
+                format!("the cell is empty; {wanted}")
             } else {
-                let cell = shorten(cell);
-                Reason::new(format!("`{cell}` {en}"), format!("`{cell}` {zh}"))
+                format!("`{}` {wanted}", shorten(cell))
             };
             self.refuse(column, reason);
         }
@@ -317,9 +271,8 @@ impl Reading<'_> {
 
     fn session(&mut self, directory: &Directory) -> Option<Session> {
         if self.record.len() != self.headers.width {
-            let reason = reason!(
+            let reason = format!(
                 "the row has {} cells and the header {}; put cells with commas in quotes",
-                "这一行有 {} 格,表头有 {} 格;含逗号的格请加引号",
                 self.record.len(),
                 self.headers.width
             );
@@ -329,43 +282,34 @@ impl Reading<'_> {
         let institution = self.read(
             Column::Institution,
             |cell| directory.institution(cell),
-            &reason!("is not the code of a registered institution", "不是已登记机构的代码"),
+            "is not the code of a registered institution",
         );
         let department = institution.and_then(|institution| {
-            let wanted =
-                reason!("is not the code of a department of this institution", "不是该机构的科室代码");
-            self.read(Column::Department, |cell| directory.department(institution, cell), &wanted)
+            let wanted = "is not the code of a department of this institution";
+            self.read(Column::Department, |cell| directory.department(institution, cell), wanted)
         });
         let practitioner = self.read(
             Column::Practitioner,
             |cell| directory.practitioner(cell),
-            &reason!("is not the code of a registered practitioner", "不是已登记医生的代码"),
+            "is not the code of a registered practitioner",
         );
-        let day = self.read(
-            Column::Date,
-            civil::parse_date,
-            &reason!("is not a date; write 2026-03-02", "不是日期;请写 2026-03-02"),
-        );
+        let day = self.read(Column::Date, civil::parse_date, "is not a date; write 2026-03-02");
         let from = self.read(
             Column::From,
             |cell| civil::parse_clock(cell).filter(|t| *t < DAY),
-            &reason!("is not a time; write 08:00", "不是时间;请写 08:00"),
+            "is not a time; write 08:00",
         );
-        let to = self.read(
-            Column::To,
-            civil::parse_clock,
-            &reason!("is not a time; write 12:00", "不是时间;请写 12:00"),
-        );
-        let grade = self.read(Column::Grade, Grade::parse, &wanted(Grade::ALL, Grade::text, Grade::zh));
+        let to = self.read(Column::To, civil::parse_clock, "is not a time; write 12:00");
+        let grade = self.read(Column::Grade, Grade::parse, &wanted(Grade::ALL, Grade::text));
         let kind = self.read(
             Column::Kind,
             |cell| if cell.is_empty() { Some(Kind::Clinic) } else { Kind::parse(cell) },
-            &wanted(Kind::ALL, Kind::text, Kind::zh),
+            &wanted(Kind::ALL, Kind::text),
         );
         let minutes = self.read(
             Column::SlotMinutes,
             |cell| number(cell).filter(|minutes| (1..=1440).contains(minutes)),
-            &reason!("is not a number of minutes, 1 to 1440", "不是分钟数,1 至 1440"),
+            "is not a number of minutes, 1 to 1440",
         );
         let seats = self.read(
             Column::SeatsPerSlot,
@@ -374,7 +318,7 @@ impl Reading<'_> {
                     .and_then(|seats| u8::try_from(seats).ok())
                     .filter(|s| (1..=SEATS_MAX).contains(s))
             },
-            &reason!("is not a number of seats, 1 to 63", "不是号数,1 至 63"),
+            "is not a number of seats, 1 to 63",
         );
         let (day, from, to) = (day?, from?, to?);
         let time = interval(day, from, to);
@@ -404,19 +348,13 @@ impl Reading<'_> {
         let slot = i64::from(minutes) * MINUTE;
         let slots = usize::try_from(length / slot).ok();
         if length % slot != 0 {
-            let reason = reason!(
-                "slots of {minutes} minutes do not fill a session of {} minutes",
-                "{minutes} 分钟的时段排不满 {} 分钟的排班",
-                length / MINUTE
-            );
+            let reason =
+                format!("slots of {minutes} minutes do not fill a session of {} minutes", length / MINUTE);
             self.refuse(Column::SlotMinutes, reason);
             return None;
         }
         slots.filter(|slots| *slots > 0 && *slots <= usize::from(SlotIndex::MAX) + 1).or_else(|| {
-            self.refuse(
-                Column::SlotMinutes,
-                reason!("a session has at most 1024 slots", "一个排班最多 1024 个时段"),
-            );
+            self.refuse(Column::SlotMinutes, "a session has at most 1024 slots");
             None
         })
     }
@@ -430,9 +368,8 @@ impl Reading<'_> {
     ) {
         let practitioner = &directory.practitioners()[id.index()];
         if !practitioner.sites.contains(&institution) {
-            let reason = reason!(
+            let reason = format!(
                 "practitioner `{}` is not registered for institution `{}`; add the site to the directory",
-                "医生 `{}` 没有登记在机构 `{}` 执业;请在目录里加上这个执业点",
                 practitioner.code,
                 directory.get(institution).code
             );
@@ -442,9 +379,8 @@ impl Reading<'_> {
         if !practitioner.is_valid_on(time.from.day()) || !practitioner.is_valid_on(last) {
             let date =
                 |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| civil::date(day).to_string());
-            let reason = reason!(
+            let reason = format!(
                 "the credential of practitioner `{}` is valid {} to {} only",
-                "医生 `{}` 的资格只在 {} 至 {} 有效",
                 practitioner.code,
                 date(practitioner.valid_from),
                 date(practitioner.valid_to)
@@ -466,10 +402,7 @@ impl Reading<'_> {
         if code.len() > 64 || code.chars().any(char::is_control) {
             self.refuse(
                 Column::Code,
-                reason!(
-                    "a session code has at most 64 bytes and no control characters; give one",
-                    "班次编号最多 64 字节,不含控制字符;请给出一个"
-                ),
+                "a session code has at most 64 bytes and no control characters; give one",
             );
             return None;
         }
@@ -484,14 +417,9 @@ fn interval(day: Day, from: i64, to: i64) -> Interval {
     Interval { from: midnight.plus(from), to: midnight.plus(to) }
 }
 
-fn wanted<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str, zh: impl Fn(T) -> &'static str) -> Reason {
-    let join = |words: Vec<&str>| words.join("`, `");
-    let en = join(all.iter().map(|value| text(*value)).collect());
-    let zh = join(all.iter().map(|value| zh(*value)).collect());
-    Reason::new(
-        format!("is none of `{en}` or their Chinese terms"),
-        format!("不是 `{zh}` 之一,也不是对应的英文词 `{en}`"),
-    )
+fn wanted<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> String {
+    let words: Vec<&str> = all.iter().map(|value| text(*value)).collect();
+    format!("is none of `{}` or their Chinese terms", words.join("`, `"))
 }
 
 fn number(cell: &str) -> Option<u16> {
@@ -506,15 +434,15 @@ fn shorten(cell: &str) -> String {
 /// Who is on duty when, and which codes are taken.
 struct Duties {
     /// For each practitioner the disjoint duties by start: end, and what to call it.
-    times: HashMap<PractitionerId, BTreeMap<i64, (i64, Reason)>>,
-    codes: HashMap<String, Reason>,
+    times: HashMap<PractitionerId, BTreeMap<i64, (i64, String)>>,
+    codes: HashMap<String, String>,
 }
 
 impl Duties {
     fn new<'a>(published: impl IntoIterator<Item = Duty<'a>>) -> Self {
         let mut duties = Self { times: HashMap::new(), codes: HashMap::new() };
         for duty in published {
-            let name = reason!("published session `{}`", "已发布的排班 `{}`", duty.code);
+            let name = format!("published session `{}`", duty.code);
             let times = duties.times.entry(duty.practitioner).or_default();
             times.insert(duty.time.from.ms(), (duty.time.to.ms(), name.clone()));
             duties.codes.insert(duty.code.to_owned(), name);
@@ -522,25 +450,19 @@ impl Duties {
         duties
     }
 
-    fn admit(&mut self, session: &Session, line: u64) -> Result<(), (Column, Reason)> {
+    fn admit(&mut self, session: &Session, line: u64) -> Result<(), (Column, String)> {
         if let Some(other) = self.codes.get(&session.code) {
-            let reason = Reason::new(
-                format!("session code `{}` is taken by the {}", session.code, other.en()),
-                format!("班次编号 `{}` 已被{}占用", session.code, other.zh()),
-            );
-            return Err((Column::Code, reason));
+            return Err((Column::Code, format!("session code `{}` is taken by the {other}", session.code)));
         }
         let (from, to) = (session.time.from.ms(), session.time.to.ms());
         let times = self.times.entry(session.practitioner).or_default();
         // Duties are disjoint, so only the last one that starts before this one ends can overlap it.
         if let Some((_, (_, other))) = times.range(..to).next_back().filter(|(_, (end, _))| *end > from) {
-            let reason = Reason::new(
-                format!("the practitioner is in two places at once: the session overlaps the {}", other.en()),
-                format!("该医生同时在两处出诊:此排班与{}时间重叠", other.zh()),
-            );
+            let reason =
+                format!("the practitioner is in two places at once: the session overlaps the {other}");
             return Err((Column::From, reason));
         }
-        let name = reason!("session of line {line}", "第 {line} 行的排班");
+        let name = format!("session of line {line}");
         times.insert(from, (to, name.clone()));
         self.codes.insert(session.code.clone(), name);
         Ok(())
@@ -658,7 +580,6 @@ sites = ["T2"]
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert_eq!((errors[0].line, errors[0].column.as_str()), (3, column), "{}", errors[0]);
         assert!(errors[0].reason.contains(reason), "{}", errors[0]);
-        assert!(!errors[0].reason.zh().is_ascii(), "{}", errors[0].zh());
     }
 
     #[test]

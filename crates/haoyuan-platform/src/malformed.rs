@@ -94,11 +94,7 @@ impl Malformed {
             _ => format!("{} rows are wrong and none was applied", rows.len()),
         };
         rows.truncate(ROWS_MAX);
-        let rows = rows.into_iter().map(|row| Row {
-            line: row.line,
-            column: row.column,
-            reason: row.reason.to_string(),
-        });
+        let rows = rows.into_iter().map(|row| Row { line: row.line, column: row.column, reason: row.reason });
         Self { rows: rows.collect(), ..Self::field(field, reason) }
     }
 
@@ -106,7 +102,7 @@ impl Malformed {
     pub(crate) fn file(field: &str, error: FileError) -> Self {
         let FileError { file, line, column, key, reason } = error;
         // An error may lie in the preset that the text extends.
-        let reason = if file == field { reason.to_string() } else { format!("{file}: {reason}") };
+        let reason = if file == field { reason } else { format!("{file}: {reason}") };
         let place = (line > 0).then(|| Box::new(Place { line, column, key }));
         Self { place, ..Self::field(field, reason) }
     }

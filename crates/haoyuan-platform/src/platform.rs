@@ -273,7 +273,7 @@ impl<T: Trace> Platform<T> {
             }
             (None, Some(entries)) => directory
                 .extend(entries)
-                .map_err(|error| Malformed::field(&format!("entries.{}", error.key), error.reason.en()))?,
+                .map_err(|error| Malformed::field(&format!("entries.{}", error.key), error.reason))?,
             _ => {
                 return Err(
                     Malformed::field("toml", "give the directory either as `toml` or as `entries`").into()

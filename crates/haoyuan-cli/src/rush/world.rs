@@ -38,20 +38,19 @@ impl World {
         let policy = match policy {
             Some(name) => files::policy(name, lang)?,
             None => Policy::parse(&format!("{file} [policy]"), &scenario.policy)
-                .map_err(|error| Failure::input(lang.choose(error.to_string(), error.zh())))?,
+                .map_err(|error| Failure::input(error.to_string()))?,
         };
         let wrong = |error: &ScenarioError| Failure::input(format!("{file}: {error}"));
         let (entries, rows) = made_up(scenario).map_err(|error| wrong(&error))?;
-        let directory = register(&entries, file, lang)?;
+        let directory = register(&entries, file)?;
         let sessions = if let Some(path) = roster {
             let bytes = rosters::read(path, lang)?;
-            rosters::parse(&bytes, &directory).map_err(|errors| {
-                Failure::input(rosters::lines(&path.display().to_string(), &errors, lang))
-            })?
+            rosters::parse(&bytes, &directory)
+                .map_err(|errors| Failure::input(rosters::lines(&path.display().to_string(), &errors)))?
         } else {
             resolve(rows, &directory).map_err(|error| wrong(&error))?
         };
-        let (plans, tiers) = plan_all(&policy, &directory, sessions, lang)?;
+        let (plans, tiers) = plan_all(&policy, &directory, sessions)?;
         if plans.is_empty() {
             return Err(Failure::input(say!(lang, "rush.no_sessions")));
         }
@@ -64,12 +63,9 @@ impl World {
     }
 }
 
-fn register(entries: &Entries, file: &str, lang: Lang) -> Result<Directory, Failure> {
+fn register(entries: &Entries, file: &str) -> Result<Directory, Failure> {
     let mut directory = Directory::default();
-    directory.extend(entries).map_err(|error| {
-        let reason = lang.choose(error.reason.en(), error.reason.zh());
-        Failure::input(format!("{file}: directory: `{}`: {reason}", error.key))
-    })?;
+    directory.extend(entries).map_err(|error| Failure::input(format!("{file}: directory: {error}")))?;
     Ok(directory)
 }
 
@@ -78,7 +74,6 @@ pub(crate) fn plan_all(
     policy: &Policy,
     directory: &Directory,
     mut sessions: Vec<Session>,
-    lang: Lang,
 ) -> Result<(Vec<Plan>, Vec<Tier>), Failure> {
     sessions.sort_by(|a, b| (a.day(), &a.code).cmp(&(b.day(), &b.code)));
     let mut carry = CarryLedger::default();
@@ -87,13 +82,9 @@ pub(crate) fn plan_all(
     for session in sessions {
         let tier = directory.get(session.institution).tier;
         let code = session.code.clone();
-        let plan = policy.plan(session, tier, &mut carry).map_err(|refusal| {
-            let refusal = lang.choose(refusal.to_string(), refusal.zh());
-            Failure::input(format!(
-                "{}: {refusal}",
-                lang.choose(format!("session `{code}`"), format!("排班 `{code}`"))
-            ))
-        })?;
+        let plan = policy
+            .plan(session, tier, &mut carry)
+            .map_err(|refusal| Failure::input(format!("session `{code}`: {refusal}")))?;
         plans.push(plan);
         tiers.push(tier);
     }

@@ -5,7 +5,6 @@ use super::schema::{
 };
 use crate::ids::NodeIndex;
 use crate::pool::{NODES_MAX, Protection, Route, Routes};
-use crate::reason::{Reason, reason};
 use crate::rules::HOLD_MS;
 use crate::terms::{Channel, Class, Grade, Tier};
 
@@ -15,15 +14,15 @@ pub(super) struct Wrong {
     pub(super) key: String,
     /// The other keys of a contradiction: the file that was just written is blamed, not the preset below it.
     pub(super) also: Vec<String>,
-    pub(super) reason: Reason,
+    pub(super) reason: String,
 }
 
-fn wrong<T>(key: impl Into<String>, reason: Reason) -> Result<T, Wrong> {
+fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Result<T, Wrong> {
     wrong_among(key, Vec::new(), reason)
 }
 
-fn wrong_among<T>(key: impl Into<String>, also: Vec<String>, reason: Reason) -> Result<T, Wrong> {
-    Err(Wrong { key: key.into(), also, reason })
+fn wrong_among<T>(key: impl Into<String>, also: Vec<String>, reason: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { key: key.into(), also, reason: reason.into() })
 }
 
 /// A pool in its place: parents come before their children, siblings in the order of the file. Node 0 is the root.
@@ -79,10 +78,7 @@ pub(super) fn check(document: &Document) -> Result<Graph, Wrong> {
     for tier in Tier::ALL {
         if let Some((0, name)) = document.slot_minutes_max.get(*tier).map(|(minutes, name)| (*minutes, name))
         {
-            return wrong(
-                format!("slot_minutes_max.{name}"),
-                reason!("a slot of 0 minutes cannot be published", "0 分钟的时段不能发布"),
-            );
+            return wrong(format!("slot_minutes_max.{name}"), "a slot of 0 minutes cannot be published");
         }
     }
     let mut pools = order(document)?;
@@ -91,18 +87,12 @@ pub(super) fn check(document: &Document) -> Result<Graph, Wrong> {
         pools[place].strict = true;
         let inside = pools.iter().find(|other| other.parent == place + 1);
         if let Some(inside) = inside {
-            let reason = reason!(
-                "`spill = false` needs a pool of its own: pool `{}` is inside it",
-                "`spill = false` 需要单独的号源池:号源池 `{}` 在它里面",
-                inside.name
-            );
+            let reason =
+                format!("`spill = false` needs a pool of its own: pool `{}` is inside it", inside.name);
             return wrong_among(format!("pools.{}", pools[place].name), spills(document), reason);
         }
         if pools[place].pool.cap.is_some() {
-            let reason = reason!(
-                "with `spill = false` the cap is the reserve; leave one of the two out",
-                "写了 `spill = false`,上限就是预留数;两者去掉一个"
-            );
+            let reason = "with `spill = false` the cap is the reserve; leave one of the two out";
             return wrong(format!("pools.{}.cap", pools[place].name), reason);
         }
     }
@@ -110,11 +100,7 @@ pub(super) fn check(document: &Document) -> Result<Graph, Wrong> {
         let reserves = Tier::ALL.iter().any(|tier| place.pool.reserve.get(*tier).is_some());
         let extra = |at: usize| pools[at].pool.protection == Some(Protection::Extra);
         if let Some(outer) = ancestors(&pools, at).filter(|_| reserves).find(|outer| extra(*outer)) {
-            let reason = reason!(
-                "nothing can be guaranteed inside the extra pool `{}`",
-                "额外号源池 `{}` 里面不能再做保证预留",
-                pools[outer].name
-            );
+            let reason = format!("nothing can be guaranteed inside the extra pool `{}`", pools[outer].name);
             return wrong(format!("pools.{}.reserve", place.name), reason);
         }
     }
@@ -136,62 +122,26 @@ fn ancestors(pools: &[Place], at: usize) -> impl Iterator<Item = usize> + '_ {
 fn order(document: &Document) -> Result<Vec<Place>, Wrong> {
     let entries = &document.pools.0;
     if entries.is_empty() {
-        return wrong(
-            "pools",
-            reason!(
-                "a policy needs at least one pool; extend a preset or name the pools",
-                "策略至少要有一个号源池;请继承一个预置策略,或写出号源池"
-            ),
-        );
+        return wrong("pools", "a policy needs at least one pool; extend a preset or name the pools");
     }
     if entries.len() >= NODES_MAX {
-        let reason = reason!(
-            "there are {} pools; a tree has room for {}",
-            "有 {} 个号源池;一棵树最多 {} 个",
-            entries.len(),
-            NODES_MAX - 1
-        );
+        let reason = format!("there are {} pools; a tree has room for {}", entries.len(), NODES_MAX - 1);
         return wrong("pools", reason);
     }
     for (name, pool) in entries {
         let key = format!("pools.{name}");
         let word = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
         if name.is_empty() || name.len() > 32 || !name.chars().all(word) {
-            return wrong(
-                key,
-                reason!(
-                    "a pool's name has 1 to 32 of the characters A to Z, 0 to 9 and `_`",
-                    "号源池的名称为 1 至 32 个字符,只用 A 至 Z、0 至 9 和 `_`"
-                ),
-            );
+            return wrong(key, "a pool's name has 1 to 32 of the characters A to Z, 0 to 9 and `_`");
         }
         if name == "ROOT" {
-            return wrong(
-                key,
-                reason!(
-                    "`ROOT` is all seats of the session and cannot be changed",
-                    "`ROOT` 是该排班的全部号源,不能更改"
-                ),
-            );
+            return wrong(key, "`ROOT` is all seats of the session and cannot be changed");
         }
         match pool.parent.as_deref() {
-            None => {
-                return wrong(
-                    key,
-                    reason!(
-                        "name the pool that contains it: `parent = \"ROOT\"`",
-                        "请写出它所在的号源池:`parent = \"ROOT\"`"
-                    ),
-                );
-            }
+            None => return wrong(key, "name the pool that contains it: `parent = \"ROOT\"`"),
             Some("ROOT") => {}
             Some(parent) if document.pools.get(parent).is_some() => {}
-            Some(parent) => {
-                return wrong(
-                    format!("{key}.parent"),
-                    reason!("there is no pool `{parent}`", "没有号源池 `{parent}`"),
-                );
-            }
+            Some(parent) => return wrong(format!("{key}.parent"), format!("there is no pool `{parent}`")),
         }
     }
     let mut places: Vec<Place> = Vec::new();
@@ -210,10 +160,7 @@ fn order(document: &Document) -> Result<Vec<Place>, Wrong> {
     {
         return wrong(
             format!("pools.{name}.parent"),
-            reason!(
-                "pool `{name}` is inside itself; break the cycle",
-                "号源池 `{name}` 在它自己里面;请断开循环"
-            ),
+            format!("pool `{name}` is inside itself; break the cycle"),
         );
     }
     Ok(places)
@@ -223,25 +170,13 @@ fn order(document: &Document) -> Result<Vec<Place>, Wrong> {
 fn route(document: &Document, pools: &[Place]) -> Result<(Routes, Vec<usize>), Wrong> {
     let index = |key: &str, name: &str| match pools.iter().position(|place| place.name == name) {
         Some(place) => Ok(place),
-        None => wrong(
-            key,
-            reason!(
-                "there is no pool `{name}`; name a pool or `none`",
-                "没有号源池 `{name}`;请写一个号源池或 `none`"
-            ),
-        ),
+        None => wrong(key, format!("there is no pool `{name}`; name a pool or `none`")),
     };
     let Some(public) = document.routes.get(&Class::Public) else {
-        return wrong(
-            "routes.public",
-            reason!("say at which pools the public books", "请写明公众在哪些号源池预约"),
-        );
+        return wrong("routes.public", "say at which pools the public books");
     };
     if public.spill == Some(false) {
-        return wrong(
-            "routes.public.spill",
-            reason!("the public has no other seats to keep away from", "公众没有别的号源可以回避"),
-        );
+        return wrong("routes.public.spill", "the public has no other seats to keep away from");
     }
     let mut routes = Routes::default();
     let (mut strict, mut spilling) = (Vec::new(), Vec::new());
@@ -255,11 +190,8 @@ fn route(document: &Document, pools: &[Place]) -> Result<(Routes, Vec<usize>), W
                 Some((NOBODY, name)) => {
                     let admits_public = public_pool.is_some_and(|(pool, _)| pool != NOBODY);
                     if spill && *class != Class::Public && admits_public {
-                        let reason = reason!(
-                            "the public is admitted through this channel, and a privilege never takes away; name a pool, \
-                             or say `spill = false`",
-                            "公众可经此渠道预约,而优先权从不使人失去什么;请写一个号源池,或写 `spill = false`"
-                        );
+                        let reason = "the public is admitted through this channel, and a privilege never takes \
+                                      away; name a pool, or say `spill = false`";
                         return wrong(format!("routes.{class}.{name}"), reason);
                     }
                     continue;
@@ -291,13 +223,12 @@ fn route(document: &Document, pools: &[Place]) -> Result<(Routes, Vec<usize>), W
         }
     }
     if strict.is_empty() && spilling.is_empty() {
-        return wrong("routes.public", reason!("nobody is admitted anywhere", "没有任何人能在任何地方预约"));
+        return wrong("routes.public", "nobody is admitted anywhere");
     }
     if let Some(place) = strict.iter().find(|place| spilling.contains(place)) {
         let name = &pools[*place].name;
-        let reason = reason!(
-            "one class may go beyond the reserve of pool `{name}` and another may not; give each a pool of its own",
-            "一类患者可以超出号源池 `{name}` 的预留,另一类不可以;请各给一个号源池"
+        let reason = format!(
+            "one class may go beyond the reserve of pool `{name}` and another may not; give each a pool of its own"
         );
         return wrong_among(format!("pools.{name}"), spills(document), reason);
     }
@@ -321,40 +252,19 @@ fn check_rest(pools: &[Place]) -> Result<Option<usize>, Wrong> {
     let place = &pools[rest];
     let key = format!("pools.{}.rest", place.name);
     if let Some(second) = keepers.next() {
-        let reason = reason!(
-            "pools `{}` and `{}` cannot both keep the rest",
-            "号源池 `{}` 和 `{}` 不能都保留其余号源",
-            place.name,
-            pools[second].name
-        );
+        let reason = format!("pools `{}` and `{}` cannot both keep the rest", place.name, pools[second].name);
         return wrong(format!("pools.{}.rest", pools[second].name), reason);
     }
     if place.parent != 0 || place.pool.protection == Some(Protection::Extra) {
-        return wrong(
-            key,
-            reason!(
-                "the pool that keeps the rest is a guarantee directly under `ROOT`",
-                "保留其余号源的号源池须是 `ROOT` 直属的保证预留"
-            ),
-        );
+        return wrong(key, "the pool that keeps the rest is a guarantee directly under `ROOT`");
     }
     if place.pool.opens.is_none() {
-        return wrong(
-            key,
-            reason!(
-                "the rest is kept until the pool opens: say when, with `opens`",
-                "其余号源保留到该池放号为止:请用 `opens` 写明何时"
-            ),
-        );
+        return wrong(key, "the rest is kept until the pool opens: say when, with `opens`");
     }
     let reserves = |pool: &Pool| Tier::ALL.iter().any(|tier| pool.reserve.get(*tier).is_some());
     let inside = |at: usize| at == rest || ancestors(pools, at).any(|outer| outer == rest);
     if let Some(other) = (0..pools.len()).find(|at| inside(*at) && reserves(&pools[*at].pool)) {
-        let reason = reason!(
-            "pool `{}` keeps the rest, so nothing can be reserved in it",
-            "号源池 `{}` 保留其余号源,因此里面不能再预留",
-            place.name
-        );
+        let reason = format!("pool `{}` keeps the rest, so nothing can be reserved in it", place.name);
         return wrong(format!("pools.{}.reserve", pools[other].name), reason);
     }
     Ok(Some(rest))
@@ -367,19 +277,10 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
         let Moment::Before { reference, .. } = moment else { return Ok(()) };
         match reference {
             Reference::Cutoff if key == "booking.closes" => {
-                return wrong(
-                    key,
-                    reason!("the cut-off cannot be counted from itself", "停挂时间不能从它自己算起"),
-                );
+                return wrong(key, "the cut-off cannot be counted from itself");
             }
             Reference::Cutoff if document.booking.closes.is_none() => {
-                return wrong(
-                    key,
-                    reason!(
-                        "there is no cut-off; set `booking.closes`",
-                        "没有停挂时间;请设置 `booking.closes`"
-                    ),
-                );
+                return wrong(key, "there is no cut-off; set `booking.closes`");
             }
             Reference::SlotStart | Reference::SlotEnd => by_slot = by_slot.take().or(Some(key)),
             _ => {}
@@ -388,13 +289,7 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
     };
     if let Some(closes) = &document.booking.closes {
         if matches!(closes, Moment::BeforePool { .. }) {
-            return wrong(
-                "booking.closes",
-                reason!(
-                    "the cut-off is relative to the session, not to a pool",
-                    "停挂时间相对于排班,而不是相对于号源池"
-                ),
-            );
+            return wrong("booking.closes", "the cut-off is relative to the session, not to a pool");
         }
         look("booking.closes".to_owned(), closes)?;
     }
@@ -407,13 +302,7 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
         if let Some(closes) = &pool.closes {
             let key = format!("pools.{name}.closes");
             if matches!(closes, Moment::BeforePool { .. }) {
-                return wrong(
-                    key,
-                    reason!(
-                        "a pool closes relative to the session or the cut-off, not to a pool",
-                        "号源池的关闭时间相对于排班或停挂时间,而不是相对于号源池"
-                    ),
-                );
+                return wrong(key, "a pool closes relative to the session or the cut-off, not to a pool");
             }
             look(key, closes)?;
         }
@@ -422,10 +311,7 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
         }
         for (step, pair) in pool.release.iter().flat_map(|steps| steps.windows(2)).enumerate() {
             if pair[1].keep > pair[0].keep {
-                let reason = reason!(
-                    "a reserve only falls: a step cannot keep more than the one before it",
-                    "预留只减不增:后一步保留的不能多于前一步"
-                );
+                let reason = "a reserve only falls: a step cannot keep more than the one before it";
                 return wrong(format!("pools.{name}.release[{}]", step + 1), reason);
             }
         }
@@ -435,10 +321,7 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
         return wrong_among(
             key,
             scope,
-            reason!(
-                "with `booking.scope = \"session\"` the slots of a session have no times of their own",
-                "写了 `booking.scope = \"session\"`,排班里的时段就没有各自的时间"
-            ),
+            "with `booking.scope = \"session\"` the slots of a session have no times of their own",
         );
     }
     let cancels =
@@ -446,33 +329,18 @@ fn check_moments(document: &Document, graph: &Graph) -> Result<bool, Wrong> {
     for (key, moment) in cancels.chain(document.cancel.until.iter().map(|m| ("cancel.until".to_owned(), m))) {
         match moment {
             Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. } => {
-                return wrong(
-                    key,
-                    reason!(
-                        "the deadline is the same for a whole session; use `session_start`",
-                        "整个排班的截止时间相同;请用 `session_start`"
-                    ),
-                );
+                return wrong(key, "the deadline is the same for a whole session; use `session_start`");
             }
             Moment::Before { reference: Reference::Cutoff, .. }
                 if by_slot.as_deref() == Some("booking.closes") =>
             {
                 return wrong(
                     key,
-                    reason!(
-                        "the cut-off differs by slot and the deadline cannot; use `session_start`",
-                        "停挂时间按时段不同,而截止时间不能;请用 `session_start`"
-                    ),
+                    "the cut-off differs by slot and the deadline cannot; use `session_start`",
                 );
             }
             Moment::BeforePool { .. } => {
-                return wrong(
-                    key,
-                    reason!(
-                        "the deadline is relative to the session, not to a pool",
-                        "截止时间相对于排班,而不是相对于号源池"
-                    ),
-                );
+                return wrong(key, "the deadline is relative to the session, not to a pool");
             }
             _ => {}
         }
@@ -490,7 +358,7 @@ fn check_chain(graph: &Graph, name: &str) -> Result<(), Wrong> {
         let opens = graph.find(at).and_then(|place| graph.pools[place].pool.opens.as_ref());
         match opens {
             Some(Moment::BeforePool { pool, .. }) if graph.find(pool).is_none() => {
-                return wrong(key, reason!("there is no pool `{pool}`", "没有号源池 `{pool}`"));
+                return wrong(key, format!("there is no pool `{pool}`"));
             }
             Some(Moment::BeforePool { pool, .. }) => at = pool,
             Some(_) => return Ok(()),
@@ -498,19 +366,12 @@ fn check_chain(graph: &Graph, name: &str) -> Result<(), Wrong> {
                 return wrong_among(
                     key,
                     passed,
-                    reason!(
-                        "pool `{at}` has no opening time of its own to count from",
-                        "号源池 `{at}` 没有自己的放号时间可供起算"
-                    ),
+                    format!("pool `{at}` has no opening time of its own to count from"),
                 );
             }
         }
     }
-    wrong_among(
-        key,
-        passed,
-        reason!("the opening times count from each other in a circle", "各放号时间互相起算,成了循环"),
-    )
+    wrong_among(key, passed, "the opening times count from each other in a circle")
 }
 
 /// Shares that cannot be met in any session.
@@ -541,9 +402,8 @@ fn check_sums(graph: &Graph) -> Result<(), Wrong> {
                     .iter()
                     .map(|place| format!("{} {}", graph.pools[*place].name, percent(share(*place))))
                     .collect();
-                let reason = reason!(
+                let reason = format!(
                     "in sessions of grade `{grade}` at a {tier} institution the reserves ask for {} of the seats ({})",
-                    "在 {tier} 级机构号别为 `{grade}` 的排班里,预留合计达号源的 {}({})",
                     percent(sum),
                     parts.join(", ")
                 );
@@ -555,9 +415,8 @@ fn check_sums(graph: &Graph) -> Result<(), Wrong> {
                     let outer = &graph.pools[outer];
                     let Some(Amount::Share(cap)) = outer.pool.cap.map(|cap| cap.0) else { continue };
                     if *reserved > u64::from(cap.get()) {
-                        let reason = reason!(
+                        let reason = format!(
                             "pool `{}` reserves {} in sessions of grade `{grade}`, more than the cap of pool `{}` ({})",
-                            "号源池 `{}` 在号别为 `{grade}` 的排班里预留 {},超过号源池 `{}` 的上限({})",
                             graph.pools[place].name,
                             percent(*reserved),
                             outer.name,
@@ -582,41 +441,26 @@ pub(super) fn percent(basis_points: u64) -> String {
 fn check_patients(document: &Document) -> Result<(), Wrong> {
     for channel in Channel::ALL {
         let Some((length, name)) = document.hold.length(*channel) else {
-            return wrong("hold.all", reason!("say how long a hold lives", "请写明锁号保留多久"));
+            return wrong("hold.all", "say how long a hold lives");
         };
         if u32::try_from(length.ms()).map_or(true, |ms| !HOLD_MS.contains(&ms)) {
-            return wrong(
-                format!("hold.{name}"),
-                reason!("a hold lives one second to seven days", "锁号可保留一秒至七天"),
-            );
+            return wrong(format!("hold.{name}"), "a hold lives one second to seven days");
         }
     }
     let most = |key: &str, value: Option<u8>| match value {
-        Some(0) => wrong(format!("hold.{key}"), reason!("0 would admit nobody", "写 0 就没有人能预约")),
+        Some(0) => wrong(format!("hold.{key}"), "0 would admit nobody"),
         Some(value) => Ok(value),
-        None => wrong(
-            format!("hold.{key}"),
-            reason!("say how many unpaid holds a patient may have", "请写明一位患者可有多少个待支付的锁号"),
-        ),
+        None => wrong(format!("hold.{key}"), "say how many unpaid holds a patient may have"),
     };
     if most("per_session", document.hold.per_session)? > most("per_patient", document.hold.per_patient)? {
-        let reason = reason!(
-            "a patient cannot have more holds in one session than altogether",
-            "一位患者在一个排班里的锁号数不能多于总数"
-        );
+        let reason = "a patient cannot have more holds in one session than altogether";
         return wrong_among("hold.per_session", vec!["hold.per_patient".to_owned()], reason);
     }
     let limits = document.limits.as_deref().unwrap_or_default();
     for (place, limit) in limits.iter().enumerate() {
         let key = format!("limits[{place}]");
         if limits[..place].iter().any(|other| (other.scope, other.span) == (limit.scope, limit.span)) {
-            return wrong(
-                key,
-                reason!(
-                    "the same scope and time are limited twice; keep one of the two",
-                    "同一范围和时间限制了两次;请保留一个"
-                ),
-            );
+            return wrong(key, "the same scope and time are limited twice; keep one of the two");
         }
         let narrower = |other: LimitScope| match limit.scope {
             LimitScope::Platform => true,
@@ -632,38 +476,27 @@ fn check_patients(document: &Document) -> Result<(), Wrong> {
             **other != *limit && narrower(other.scope) && shorter(other.span) && other.most > limit.most
         };
         if let Some(other) = limits.iter().find(idle) {
-            let reason = reason!(
+            let reason = format!(
                 "at most {} here makes the narrower limit of {} meaningless; correct one of the two",
-                "这里最多 {} 个,使更窄的限制 {} 个失去意义;请改正其一",
-                limit.most,
-                other.most
+                limit.most, other.most
             );
             return wrong(key, reason);
         }
     }
     for (name, length) in [("buffer", document.overlap.buffer), ("travel", document.overlap.travel)] {
         if length.is_some_and(|length| length.ms() > crate::instant::DAY) {
-            return wrong(
-                format!("overlap.{name}"),
-                reason!("visits cannot have to be more than a day apart", "两次就诊的间隔不能要求超过一天"),
-            );
+            return wrong(format!("overlap.{name}"), "visits cannot have to be more than a day apart");
         }
     }
     for (place, class) in document.tickets.free.iter().flatten().enumerate() {
         if !class.needs_ticket() {
-            return wrong(
-                format!("tickets.free[{place}]"),
-                reason!("class `{class}` never needs a ticket", "类别 `{class}` 本来就不需要凭证"),
-            );
+            return wrong(format!("tickets.free[{place}]"), format!("class `{class}` never needs a ticket"));
         }
     }
     let holidays = &document.holidays;
     for (place, date) in holidays.working.iter().flatten().enumerate() {
         if holidays.dates.iter().flatten().any(|other| other == date) {
-            return wrong(
-                format!("holidays.working[{place}]"),
-                reason!("this day is a public holiday too", "这一天同时也是法定节假日"),
-            );
+            return wrong(format!("holidays.working[{place}]"), "this day is a public holiday too");
         }
     }
     Ok(())
@@ -680,7 +513,7 @@ fn check_day(document: &Document) -> Result<(), Wrong> {
             if pair[1].span == pair[0].span && pair[1].count <= pair[0].count {
                 return wrong(
                     format!("{key}[{}]", place + 1),
-                    reason!("each step counts higher than the one before it", "每一级的次数须高于前一级"),
+                    "each step counts higher than the one before it",
                 );
             }
         }
@@ -693,10 +526,7 @@ fn check_day(document: &Document) -> Result<(), Wrong> {
         | Moment::BeforePool { .. },
     ) = document.waitlist.cleared
     {
-        return wrong(
-            "waitlist.cleared",
-            reason!("a waitlist is cleared relative to the session", "候补的清空时间相对于排班"),
-        );
+        return wrong("waitlist.cleared", "a waitlist is cleared relative to the session");
     }
     let waitlist = &document.waitlist;
     for (name, none) in [
@@ -705,18 +535,12 @@ fn check_day(document: &Document) -> Result<(), Wrong> {
         ("per_session", waitlist.per_session == Some(0)),
     ] {
         if none {
-            return wrong(
-                format!("waitlist.{name}"),
-                reason!("0 would admit nobody; leave the section out", "写 0 就没有人能用;请去掉这一节"),
-            );
+            return wrong(format!("waitlist.{name}"), "0 would admit nobody; leave the section out");
         }
     }
     if let Some(delay) = document.anti_scalping.reappears_after {
         if delay.least > delay.most {
-            return wrong(
-                "anti_scalping.reappears_after",
-                reason!("`least` is more than `most`", "`least` 大于 `most`"),
-            );
+            return wrong("anti_scalping.reappears_after", "`least` is more than `most`");
         }
     }
     Ok(())

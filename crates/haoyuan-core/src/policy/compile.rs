@@ -13,7 +13,6 @@ use crate::ids::{NodeIndex, SlotIndex};
 use crate::instant::{DAY, Day, HOUR, MINUTE};
 use crate::plan::{Blocks, Plan, Session};
 use crate::pool::{Fence, Node, PoolTree, Protection, TreeError};
-use crate::reason::{Reason, reason};
 use crate::rules::{Limit, Rules, Scope, Window};
 use crate::terms::{Channel, Grade, Kind, Tier};
 
@@ -35,9 +34,9 @@ pub(super) fn compile(
     tier: Tier,
     ledger: &CarryLedger,
 ) -> Result<(Plan, Vec<Carry>), PublishRefusal> {
-    session.check().map_err(|error| {
-        policy.refuse(format!("session `{}`", session.code), Reason::foreign("此排班不成立", &error))
-    })?;
+    session
+        .check()
+        .map_err(|error| policy.refuse(format!("session `{}`", session.code), error.to_string()))?;
     check_precision(policy, &session, tier)?;
     let (amounts, carries) = amounts(policy, &session, tier, ledger)?;
     let whole = whole_session(policy, &session, &amounts)?;
@@ -53,10 +52,8 @@ pub(super) fn compile(
     };
     let rules = rules(policy, &session);
     let plan = Plan { session, blocks, rules };
-    plan.check().map_err(|error| {
-        let reason = Reason::foreign("此排班不成立", &error);
-        policy.refuse(format!("session `{}`", plan.session.code), reason)
-    })?;
+    plan.check()
+        .map_err(|error| policy.refuse(format!("session `{}`", plan.session.code), error.to_string()))?;
     Ok((plan, carries))
 }
 
@@ -67,9 +64,8 @@ fn check_precision(policy: &Policy, session: &Session, tier: Tier) -> Result<(),
         return Ok(());
     }
     let length = i64::from(session.slot_ms) / MINUTE;
-    let reason = reason!(
+    let reason = format!(
         "session `{}` has slots of {length} minutes; a {tier} institution books in slots of at most {minutes}",
-        "排班 `{}` 的时段为 {length} 分钟;{tier} 级机构的时段最长 {minutes} 分钟",
         session.code
     );
     Err(policy.refuse(format!("slot_minutes_max.{name}"), reason))
@@ -138,9 +134,8 @@ fn amounts(
             .filter(|(amount, _)| **amount > 0)
             .map(|(amount, place)| format!("{} {amount}", place.name))
             .collect();
-        let reason = reason!(
+        let reason = format!(
             "session `{}` has {seats} seats and its reserves ask for {reserved} ({})",
-            "排班 `{}` 有 {seats} 个号,而各项预留合计 {reserved} 个({})",
             session.code,
             pools.join(", ")
         );
@@ -159,12 +154,8 @@ fn amounts(
         };
         let inside = if is_extra(at) { own[at] } else { guaranteed[at] };
         if most.is_some_and(|most| inside > most) {
-            let reason = reason!(
-                "session `{}` reserves {inside} seats in pool `{}`",
-                "排班 `{}` 预留 {inside} 个号,超过号源池 `{}` 的上限",
-                session.code,
-                place.name
-            );
+            let reason =
+                format!("session `{}` reserves {inside} seats in pool `{}`", session.code, place.name);
             return Err(policy.refuse(format!("pools.{}.cap", place.name), reason));
         }
         cap.push(most);
@@ -184,9 +175,8 @@ fn whole_session(policy: &Policy, session: &Session, amounts: &Amounts) -> Resul
         BlockScope::Session if fits => Ok(true),
         BlockScope::Session => Err(policy.refuse(
             "booking.scope",
-            reason!(
+            format!(
                 "session `{}` cannot be decided as a whole: that needs at most {} seats, the same number in each slot",
-                "排班 `{}` 不能作为整体判定:这要求最多 {} 个号,且各时段号数相同",
                 session.code,
                 crate::ids::SEATS_MAX
             ),
@@ -342,8 +332,7 @@ fn tree(policy: &Policy, session: &Session, block: &Block<'_>) -> Result<PoolTre
             TreeError::BookableCount(_) => "routes".to_owned(),
             _ => "pools".to_owned(),
         };
-        let mut refusal =
-            policy.refuse(rule, reason!("session `{}`: {error}", "排班 `{}`:{error}", session.code));
+        let mut refusal = policy.refuse(rule, format!("session `{}`: {error}", session.code));
         // A whole table is no value to quote.
         if matches!(refusal.rule.as_str(), "pools" | "routes") {
             refusal.value.clear();
@@ -595,7 +584,7 @@ impl Policy {
                             &self.layers,
                             &key,
                             &also,
-                            reason!("the pool closes before it opens", "号源池先关闭后放号"),
+                            "the pool closes before it opens".to_owned(),
                         ));
                     }
                 }
