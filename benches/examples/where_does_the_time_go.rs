@@ -15,7 +15,7 @@
 
 use haoyuan_benches::drive::{Client, How, Spent, alone, rush, together};
 use haoyuan_benches::hospital::{Hospital, LARGE, RUSH, Tickets, release};
-use haoyuan_benches::trace::{PATIENTS, Request, SEED, morning_rush, one_slot, uniform};
+use haoyuan_benches::trace::{PATIENTS, Request, SEED, SplitMix, morning_rush, one_slot, uniform};
 use haoyuan_core::request::Settle;
 use haoyuan_core::terms::Class;
 use portable_atomic::AtomicU128;
@@ -132,12 +132,37 @@ fn run(workload: &str, requests: usize) -> Taken {
 fn churn(requests: usize, trace: &[Request], practitioners: u32, half_hours: u32) -> Taken {
     let hospital = Hospital::open(LARGE, practitioners, half_hours, Tickets::Shown, &[trace]);
     let mut clients = [Client::new(&hospital, trace)];
-    clients[0].churn(&hospital, if practitioners > 1 { 300_000 } else { 10_000 });
+    clients[0].churn(&hospital, if practitioners > 1 { 300_000 } else { 110_000 });
     measured_part(requests.div_ceil(PART), &mut || {
         let before = clients[0].decisions;
         let spent = together(&mut clients, |client| client.churn(&hospital, PART));
         (spent, clients[0].decisions - before)
     })
+}
+
+/// Nanoseconds of a load from a random place of 8 MiB that has to wait for the one before it, the least of some rounds: what
+/// a miss of the second level costs if nothing else can be done meanwhile.
+fn dependent_miss() -> f64 {
+    const PLACES: u32 = 1 << 17;
+    // A line each; one cycle through all of them in random order.
+    let mut order: Vec<u32> = (0..PLACES).collect();
+    SplitMix::new(SEED).shuffle(&mut order);
+    let mut lines = vec![[0u32; 16]; PLACES as usize];
+    for (at, place) in order.iter().enumerate() {
+        lines[*place as usize][0] = order[(at + 1) % order.len()];
+    }
+    let mut at = 0;
+    let round = |at: &mut u32| {
+        let mut state = [*at];
+        let spent = together(&mut state, |at| {
+            for _ in 0..20_000 {
+                *at = black_box(&lines)[*at as usize][0];
+            }
+        });
+        [*at] = state;
+        nanoseconds(spent, 20_000)
+    };
+    (0..40).map(|_| round(&mut at)).fold(f64::INFINITY, f64::min)
 }
 
 /// Nanoseconds of a compare-and-swap of 128 bits that nobody else touches, the least of some rounds.
@@ -361,7 +386,7 @@ fn cache(index: u8) -> Option<String> {
     Some(format!("{},{},{}", kilobytes * 1024, read("ways_of_associativity")?, read("coherency_line_size")?))
 }
 
-fn count(workload: &str, requests: usize, by_function: bool, bare: f64) -> Result<(), String> {
+fn count(workload: &str, requests: usize, by_function: bool, (bare, miss): (f64, f64)) -> Result<(), String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let file = std::env::temp_dir().join(format!("haoyuan-callgrind-{}-{workload}", std::process::id()));
     let mut command = Command::new("valgrind");
@@ -419,7 +444,7 @@ fn count(workload: &str, requests: usize, by_function: bool, bare: f64) -> Resul
     if locked.is_some() {
         let each = share(total.locked, decisions);
         println!(
-            "the locked instructions alone at {bare:.1} ns, a bare 128-bit compare-and-swap here: {:.1} ns",
+            "the locked instructions alone, at {bare:.1} ns for a bare 128-bit compare-and-swap: {:.1} ns",
             each * bare
         );
     } else {
@@ -427,6 +452,11 @@ fn count(workload: &str, requests: usize, by_function: bool, bare: f64) -> Resul
             "locked instructions are not counted: `objdump` is missing; on Debian: apt-get install binutils"
         );
     }
+    let misses = share(total.second_level, decisions);
+    println!(
+        "the L2 misses one after another, at {miss:.1} ns for a dependent load from 8 MiB: {:.1} ns",
+        misses * miss
+    );
     Ok(())
 }
 
@@ -459,7 +489,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     haoyuan_benches::measure::print_machine();
-    let bare = bare_compare_and_swap();
+    let costs = (bare_compare_and_swap(), dependent_miss());
     for (workload, shows) in WORKLOADS {
         if !named.is_empty() && !named.contains(&workload) {
             continue;
@@ -467,7 +497,7 @@ fn main() -> ExitCode {
         println!("\n## {workload}: {shows}");
         let least = run(workload, 1_000_000).least;
         println!("{least:.1} ns a decision on one thread, the least of all parts of the run");
-        if let Err(error) = count(workload, 200_000, by_function, bare) {
+        if let Err(error) = count(workload, 200_000, by_function, costs) {
             eprintln!("not counted: {error}");
             return ExitCode::FAILURE;
         }
