@@ -12,7 +12,7 @@ use haoyuan::journal::disk::File;
 use haoyuan::journal::{
     Access, Disk, Entry, Folder, From, HashKind, Journal, Mode, Options, Payload, Place, Recovery, verify,
 };
-use haoyuan::{Durability, Refusals, Registry};
+use haoyuan::{Durability, Refusals, Registry, rebuild};
 use haoyuan_benches::drive::{Spent, together};
 use haoyuan_benches::hospital::{RUSH, Tickets, release, rules};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, scaled, smoke};
@@ -185,6 +185,7 @@ fn ask<T: Trace>(engine: &Engine<T>, trace: &[Request]) -> (Spent, u64) {
 fn rush(bench: &Bench, trace: &[Request]) {
     let (mut bare, mut grants, mut all) = (Figure::default(), Figure::default(), Figure::default());
     let mut bytes = (0, 0);
+    let (mut rebuilds, mut worked) = (Vec::new(), 0.0);
     for round in 0..rounds() {
         let engine = Engine::new(limits());
         publish(&engine);
@@ -211,13 +212,30 @@ fn rush(bench: &Bench, trace: &[Request]) {
                 assert_eq!(after.records - before.records, trace.len() as u64, "every decision is recorded");
                 bytes = (bytes.0 + after.bytes - before.bytes, bytes.1 + after.records - before.records);
             }
+            let hash = registry.state_hash();
             registry.close().expect("the disk works");
+            if is_all {
+                let disk: Arc<dyn Disk> = Arc::new(Folder::open(&folder).expect("written before"));
+                let (began, worked_before) = (Instant::now(), on_processors());
+                let rebuilt = rebuild(&disk, From::Start, Access::Read, Some(limits()), &Refusals::All)
+                    .expect("it recovers");
+                let records = rebuilt.report().entries as f64;
+                rebuilds.push(records / began.elapsed().as_secs_f64() / 1e6);
+                worked += (on_processors() - worked_before) / records;
+                assert_eq!(rebuilt.platform().state_hash(), hash, "the state that was");
+            }
             std::fs::remove_dir_all(&folder).expect("the folder can be removed");
         }
     }
     println!("rush, one thread, no journal:                {bare}");
     println!("rush, every grant recorded, refusals counted:{grants}");
     println!("rush, every grant and every refusal recorded:{all}");
+    worked *= 1e9 / rebuilds.len() as f64;
+    println!(
+        "recovery into an engine, {:.0} ns a record on the processors: {:.1} M records/s of that rush",
+        worked,
+        middle(rebuilds)
+    );
     let each = bytes.0 as f64 / bytes.1 as f64;
     println!(
         "bytes of a decision of the rush, commit blocks included: {each:.1}; at most 96: {}",

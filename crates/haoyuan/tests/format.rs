@@ -74,7 +74,7 @@ fn write_other_forms(disk: &SimDisk) -> String {
     for line in NAMES {
         assert!(registry.execute(line).contains("done"));
     }
-    let rows = ["2026-04-20,08:00,12:00,专家号,30,5,A", "2026-04-21,08:00,12:00,专家号,60,7,B"];
+    let rows = ["2026-04-20,08:00,12:00,专家号,30,5,A", "2026-04-21,08:00,12:00,专家号,30,7,B"];
     let csv = rows.map(|row| format!("SY1,CARD,D-WANG,{row}")).join("\\n");
     let head = "机构,科室,医生,日期,开始,结束,号别,时段分钟,每时段号数,班次编号";
     let roster = format!(r#"{{"command":"roster","at":"2026-02-01T09:00:00+08:00","csv":"{head}\n{csv}"}}"#);
