@@ -10,6 +10,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("haoyuan-journal", &["haoyuan-core", "haoyuan-engine"]),
     ("haoyuan-platform", &["haoyuan-core", "haoyuan-engine"]),
     ("haoyuan", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal"]),
+    ("haoyuan-c", &["haoyuan"]),
     ("haoyuan-cli", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan"]),
 ];
 
@@ -33,9 +34,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The crates that hosts use: those of `crates` and of `bindings`.
 fn manifests() -> Vec<(String, toml::Table)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(root().join("crates")).expect("the crates folder") {
+    let folders = ["crates", "bindings"].map(|folder| fs::read_dir(root().join(folder)).expect("a folder of crates"));
+    for entry in folders.into_iter().flatten() {
         let path = entry.expect("an entry").path().join("Cargo.toml");
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let manifest: toml::Table = text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -115,6 +118,13 @@ fn only_the_c_binding_may_use_unsafe() {
     let manifest: toml::Table = text.parse().expect("TOML");
     assert_eq!(manifest["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
     for (name, manifest) in manifests() {
+        if name == "haoyuan-c" {
+            let rust = &manifest["lints"]["rust"];
+            assert_eq!(rust["unsafe_op_in_unsafe_fn"].as_str(), Some("deny"));
+            let clippy = &manifest["lints"]["clippy"];
+            assert_eq!(clippy["undocumented_unsafe_blocks"].as_str(), Some("deny"));
+            continue;
+        }
         let inherits = manifest.get("lints").and_then(|l| l.get("workspace")).and_then(toml::Value::as_bool);
         assert_eq!(inherits, Some(true), "`{name}` must take the lints of the workspace");
     }

@@ -33,7 +33,7 @@ run_cpp() {
     g++ -std=c++17 "${strict[@]}" "$here/cpp/morning.cpp" "${flags[@]}" -o "$work/cpp" && "$work/cpp" "$script"
 }
 run_java() {
-    javac -Xlint:all -Werror -cp "$jna" -d "$work/java" "$here"/java/haoyuan/*.java "$here/java/Morning.java" &&
+    javac --release 8 -Xlint:all,-options -Werror -cp "$jna" -d "$work/java" "$here"/java/haoyuan/*.java "$here/java/Morning.java" &&
         java -cp "$jna:$work/java" -Djna.library.path="$tree/lib" Morning "$script"
 }
 run_python() {

@@ -45,7 +45,7 @@
 // there is no open registry with this handle (句柄无效或已关闭)
 #define HAOYUAN_INVALID_HANDLE -2
 
-// the size of a structure is not known to this library: set struct_size, or use a newer library (结构体大小不符:请设置 struct_size 或更新动态库)
+// the size of a structure is not known to this library: set `struct_size`, or use a newer library (结构体大小不符:请设置 `struct_size` 或更新动态库)
 #define HAOYUAN_STRUCT_SIZE -3
 
 // a length or count is out of range (长度或数量超出范围)

@@ -2,15 +2,16 @@
 
 use crate::boundary;
 use crate::codes::{HAOYUAN_ANY, HAOYUAN_BATCH_MAX, HAOYUAN_ORDER_EARLIEST, HAOYUAN_ORDER_LEAST_LOADED};
-use crate::decide::{channel, class, instant, refused, slot, zero};
+use crate::decide::{channel, class, instant, refused, slot, what_is_wrong};
 use crate::memory::{Number, Out, Outs, Structs, optional_text, read, wrong};
 use crate::status::{Status, refusal};
 use crate::types::{
-    haoyuan_ask_t, haoyuan_availability_t, haoyuan_day_t, haoyuan_found_t, haoyuan_load_t, haoyuan_search_t,
-    haoyuan_t,
+    Struct, haoyuan_ask_t, haoyuan_availability_t, haoyuan_day_t, haoyuan_found_t, haoyuan_load_t,
+    haoyuan_search_t, haoyuan_t,
 };
 use haoyuan::Registry;
 use haoyuan::ids::{DepartmentId, InstitutionId};
+use haoyuan::instant::Instant;
 use haoyuan::request::{Order, Query};
 use haoyuan::terms::Grade;
 use std::ffi::c_char;
@@ -19,11 +20,21 @@ use std::ffi::c_char;
 const DAYS_MAX: i32 = haoyuan::command::Search::DAYS_MAX;
 
 fn availability(registry: &Registry, asked: &haoyuan_ask_t) -> Result<haoyuan_availability_t, Status> {
-    zero(asked.reserved)?;
-    let slot = slot(asked.session, asked.slot)?;
-    let (class, channel) = (class(asked.patient_class)?, channel(asked.channel)?);
-    let told = registry.engine().availability(slot, class, channel, instant(asked.at)?);
-    let mut answer = haoyuan_availability_t::default();
+    let (Some(slot), Some(class), Some(channel), Some(at), 0) = (
+        slot(asked.session, asked.slot),
+        class(asked.patient_class),
+        channel(asked.channel),
+        Instant::new(asked.at),
+        asked.reserved,
+    ) else {
+        let haoyuan_ask_t { session, slot, patient_class, channel, at, reserved, .. } = *asked;
+        return Err(what_is_wrong(session, slot, patient_class, channel, at, reserved));
+    };
+    let told = registry.engine().availability(slot, class, channel, at);
+    let mut answer = haoyuan_availability_t {
+        struct_size: haoyuan_availability_t::SIZE,
+        ..haoyuan_availability_t::default()
+    };
     let why = match told {
         Ok(told) => {
             answer.free = u32::from(told.free);
@@ -63,8 +74,9 @@ pub unsafe extern "C" fn haoyuan_availability(
         // SAFETY: the caller's duty.
         let asked = unsafe { read(ask) }?;
         let told = self::availability(registry, &asked)?;
-        out.write(&told);
-        Ok(told.status)
+        let status = told.status;
+        out.write(told);
+        Ok(status)
     }))
 }
 
@@ -88,12 +100,16 @@ pub unsafe extern "C" fn haoyuan_availability_batch(
     boundary::number(boundary::call(registry, |registry| {
         // SAFETY: the caller's duty.
         let asks = unsafe { Structs::new(asks, count) }?;
-        for index in 0..asks.count() {
+        for index in 0..count {
             let told =
-                asks.get(index).and_then(|asked| availability(registry, &asked)).unwrap_or_else(|status| {
-                    haoyuan_availability_t { status: status.number(), ..haoyuan_availability_t::default() }
+                asks.read(index).and_then(|asked| availability(registry, &asked)).unwrap_or_else(|status| {
+                    haoyuan_availability_t {
+                        struct_size: haoyuan_availability_t::SIZE,
+                        status: status.number(),
+                        ..haoyuan_availability_t::default()
+                    }
                 });
-            outs.at(index).write(&told);
+            outs.at(index).write(told);
         }
         Ok(Status::Ok.number())
     }))
@@ -153,7 +169,11 @@ pub unsafe extern "C" fn haoyuan_search(
     boundary::number(boundary::call(registry, |registry| {
         // SAFETY: the caller's duty.
         let asked = unsafe { read(search) }?;
-        zero(asked.reserved)?;
+        let (Some(class), Some(channel), 0) =
+            (class(asked.patient_class), channel(asked.channel), asked.reserved)
+        else {
+            return Err(what_is_wrong(0, 0, asked.patient_class, asked.channel, 0, asked.reserved));
+        };
         if capacity == 0 {
             return Err(Status::InvalidLength);
         }
@@ -181,8 +201,8 @@ pub unsafe extern "C" fn haoyuan_search(
             ));
         }
         let query = Query {
-            class: class(asked.patient_class)?,
-            channel: channel(asked.channel)?,
+            class,
+            channel,
             from,
             to,
             institution,
@@ -198,8 +218,8 @@ pub unsafe extern "C" fn haoyuan_search(
         };
         let listed = registry.engine().search(&query, instant(asked.at)?);
         for (index, slot) in listed.iter().enumerate() {
-            outs.at(index).write(&haoyuan_found_t {
-                struct_size: 0,
+            outs.at(index).write(haoyuan_found_t {
+                struct_size: haoyuan_found_t::SIZE,
                 session: slot.slot.session.get(),
                 slot: u32::from(slot.slot.slot.get()),
                 free: u32::from(slot.free),
@@ -226,7 +246,7 @@ fn grade(number: u32) -> Result<Option<Grade>, Status> {
 ///
 /// # Safety
 /// `list` points to `capacity` writable structures, `count` to a writable number.
-unsafe fn list<T: crate::types::Struct>(
+unsafe fn list<T: Struct>(
     list: *mut T,
     capacity: usize,
     count: *mut usize,
@@ -267,7 +287,9 @@ pub unsafe extern "C" fn haoyuan_load(
     boundary::number(boundary::call(registry, |registry| {
         // SAFETY: the caller's duty.
         let asked = unsafe { read(day) }?;
-        zero(asked.reserved)?;
+        if asked.reserved != 0 {
+            return Err(wrong("reserved", "is not 0"));
+        }
         // SAFETY: the caller's duty: the codes are as long as their lengths.
         let (institution, department) = unsafe {
             place(
@@ -283,8 +305,8 @@ pub unsafe extern "C" fn haoyuan_load(
             return Err(Status::BufferTooSmall);
         }
         for (index, load) in loads.iter().enumerate() {
-            outs.at(index).write(&haoyuan_load_t {
-                struct_size: 0,
+            outs.at(index).write(haoyuan_load_t {
+                struct_size: haoyuan_load_t::SIZE,
                 capacity: load.capacity,
                 live: load.live,
                 reserved: 0,

@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(call(other, |_| Ok(())), Ok(()));
         let heard = HEARD.lock().unwrap().clone();
         assert_eq!(heard.len(), 1);
-        assert_eq!(heard[0].0, HAOYUAN_LOG_ERROR.cast_signed());
+        assert_eq!(u32::try_from(heard[0].0), Ok(HAOYUAN_LOG_ERROR));
         assert!(
             heard[0].1.contains("a fault was asked for") && heard[0].1.contains("boundary.rs:"),
             "{heard:?}"

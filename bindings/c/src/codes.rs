@@ -1,5 +1,6 @@
 //! Every constant, as the header has it. Written by `tests/generated.rs` from `table.rs`; do not edit.
 #![cfg_attr(rustfmt, rustfmt_skip)]
+#![expect(clippy::unreadable_literal, reason = "as the header has them")]
 
 // What the header was made for; see `haoyuan_abi_check`.
 
@@ -18,7 +19,7 @@ pub const HAOYUAN_OK: i32 = 0;
 pub const HAOYUAN_NULL_POINTER: i32 = -1;
 /// there is no open registry with this handle (句柄无效或已关闭)
 pub const HAOYUAN_INVALID_HANDLE: i32 = -2;
-/// the size of a structure is not known to this library: set struct_size, or use a newer library (结构体大小不符:请设置 struct_size 或更新动态库)
+/// the size of a structure is not known to this library: set `struct_size`, or use a newer library (结构体大小不符:请设置 `struct_size` 或更新动态库)
 pub const HAOYUAN_STRUCT_SIZE: i32 = -3;
 /// a length or count is out of range (长度或数量超出范围)
 pub const HAOYUAN_INVALID_LENGTH: i32 = -4;

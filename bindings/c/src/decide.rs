@@ -3,13 +3,15 @@
 //! INVARIANT (the same decision): a call of the batch form decides exactly what its elements would one after another; an element that is
 //! wrong is answered with its own status and holds nobody up.
 
+#![expect(clippy::inline_always, reason = "an answer is built where it goes; calls would copy it once more")]
+
 use crate::boundary;
 use crate::codes::{
     HAOYUAN_BINDING_BOOKING, HAOYUAN_BINDING_LIMIT, HAOYUAN_BINDING_NONE, HAOYUAN_BINDING_POOL,
     HAOYUAN_BOOKED, HAOYUAN_HELD, HAOYUAN_RETRY_FROM, HAOYUAN_RETRY_NEVER, HAOYUAN_RETRY_NOW,
     HAOYUAN_RETRY_WHEN_RETURNED,
 };
-use crate::memory::{Out, Outs, Structs, read, wrong};
+use crate::memory::{Out, Outs, Structs, read_sized, size_of_struct, wrong};
 use crate::open::status_of;
 use crate::status::{Status, refusal};
 use crate::types::{Struct, haoyuan_grant_t, haoyuan_settle_t, haoyuan_settled_t, haoyuan_t, haoyuan_wish_t};
@@ -19,7 +21,7 @@ use haoyuan::instant::Instant;
 use haoyuan::refusal::{Binding, Refusal, Retry};
 use haoyuan::request::{Grant, Settle, Settled, Standing, Wish};
 use haoyuan::terms::{Channel, Class};
-use haoyuan::{Ack, Decided, Error, Registry, actor};
+use haoyuan::{Ack, Decided, Error, Registry};
 use std::num::NonZeroU16;
 
 type Answered<A> = Result<Decided<Result<A, Refusal>>, Error>;
@@ -31,61 +33,76 @@ pub(crate) fn instant(ms: i64) -> Result<Instant, Status> {
 }
 
 /// A slot by its numbers; what does not exist is for the engine to say, as a refusal.
-#[inline]
-pub(crate) fn slot(session: u32, slot: u32) -> Result<SlotRef, Status> {
-    let session = SessionId::new(session).ok_or_else(|| wrong("session", "is above 2^24 - 1"))?;
-    let slot =
-        u16::try_from(slot).ok().and_then(SlotIndex::new).ok_or_else(|| wrong("slot", "is above 1023"))?;
-    Ok(SlotRef { session, slot })
+#[inline(always)]
+pub(crate) fn slot(session: u32, slot: u32) -> Option<SlotRef> {
+    let slot = SlotIndex::new(u16::try_from(slot).ok()?)?;
+    Some(SlotRef { session: SessionId::new(session)?, slot })
 }
 
-#[inline]
-pub(crate) fn class(number: u32) -> Result<Class, Status> {
-    u8::try_from(number)
-        .ok()
-        .and_then(Class::from_number)
-        .ok_or_else(|| wrong("patient_class", "is none of HAOYUAN_CLASS_…"))
+#[inline(always)]
+pub(crate) fn class(number: u32) -> Option<Class> {
+    Class::from_number(u8::try_from(number).ok()?)
 }
 
-#[inline]
-pub(crate) fn channel(number: u32) -> Result<Channel, Status> {
-    u8::try_from(number)
-        .ok()
-        .and_then(Channel::from_number)
-        .ok_or_else(|| wrong("channel", "is none of HAOYUAN_CHANNEL_…"))
+#[inline(always)]
+pub(crate) fn channel(number: u32) -> Option<Channel> {
+    Channel::from_number(u8::try_from(number).ok()?)
 }
 
-#[inline]
-pub(crate) fn zero(reserved: u32) -> Result<(), Status> {
-    if reserved == 0 { Ok(()) } else { Err(wrong("reserved", "is not 0")) }
-}
-
-fn patient(key: [u8; 16]) -> Result<PatientKey, Status> {
-    PatientKey::new(u128::from_be_bytes(key)).ok_or_else(|| wrong("patient", "is zero"))
-}
-
-/// `None` for the patient, for no stated reason.
-#[inline]
-fn acting(role: u32, id: u64, contact: u64, reason: u32) -> Result<Option<Actor>, Status> {
-    if role == 0 && id == 0 && contact == 0 && reason == 0 {
-        return Ok(None);
+/// Which field of a question is out of range. Asked when one is.
+#[cold]
+pub(crate) fn what_is_wrong(
+    session: u32,
+    number: u32,
+    patient_class: u32,
+    way: u32,
+    at: i64,
+    reserved: u32,
+) -> Status {
+    if reserved != 0 {
+        wrong("reserved", "is not 0")
+    } else if SessionId::new(session).is_none() {
+        wrong("session", "is above 2^24 - 1")
+    } else if slot(session, number).is_none() {
+        wrong("slot", "is above 1023")
+    } else if class(patient_class).is_none() {
+        wrong("patient_class", "is none of HAOYUAN_CLASS_…")
+    } else if channel(way).is_none() {
+        wrong("channel", "is none of HAOYUAN_CHANNEL_…")
+    } else if let Err(status) = instant(at) {
+        status
+    } else {
+        wrong("patient", "is zero")
     }
+}
+
+#[cold]
+fn what_is_wrong_with_a_wish(asked: &haoyuan_wish_t) -> Status {
+    what_is_wrong(asked.session, asked.slot, asked.patient_class, asked.channel, asked.at, asked.reserved)
+}
+
+#[cold]
+fn what_is_wrong_with_a_settlement(asked: &haoyuan_settle_t) -> Status {
+    if BookingId::new(asked.booking).is_none() {
+        wrong("booking", "is no number of a booking")
+    } else {
+        what_is_wrong(0, 0, 0, 0, asked.at, asked.reserved)
+    }
+}
+
+/// Who gives the command.
+fn who(role: u32, id: u64, contact: u64, reason: u32) -> Result<Actor, Status> {
     let role = u8::try_from(role)
         .ok()
         .and_then(Role::from_number)
         .ok_or_else(|| wrong("role", "is none of HAOYUAN_ROLE_…"))?;
     let reason = u16::try_from(reason).map_err(|_| wrong("reason", "is above 65535"))?;
-    Ok(Some(Actor {
-        role,
-        id: ActorId::new(id),
-        contact: ActorId::new(contact),
-        reason: NonZeroU16::new(reason),
-    }))
+    Ok(Actor { role, id: ActorId::new(id), contact: ActorId::new(contact), reason: NonZeroU16::new(reason) })
 }
 
 // ---- what comes out
 
-/// The fields that every answer has for a refusal: retry, binding, retry_from, binding_value.
+/// The fields that every answer has for a refusal: `retry`, `binding`, `retry_from`, `binding_value`.
 pub(crate) fn refused(refusal: &Refusal) -> (u32, u32, i64, u64) {
     let (retry, from) = match refusal.retry {
         Retry::Never => (HAOYUAN_RETRY_NEVER, 0),
@@ -108,12 +125,23 @@ fn number_of(ack: &Ack) -> u64 {
     ack.ticket().unwrap_or(0)
 }
 
-/// An answer of the hot path: what is asked, how it is decided, what is written.
-trait Hot {
+/// A command of the hot path.
+///
+/// Nothing is moved twice on the way: the question is read where it is, and the answer built where it goes.
+trait Hot: Copy {
     type Asked: Struct;
-    type Answer: Struct + Default;
-    fn decide(self, registry: &Registry, asked: &Self::Asked) -> Result<Self::Answer, Status>;
-    fn status(answer: &Self::Answer) -> i32;
+    type Answer: Struct;
+    /// Decides, writes the answer, and returns the number of the call. After an error nothing is written.
+    ///
+    /// # Safety
+    /// Both are aligned and of this version's size: the first readable, the second writable. They may be the same memory.
+    unsafe fn decide(
+        self,
+        registry: &Registry,
+        asked: *const Self::Asked,
+        answer: *mut Self::Answer,
+    ) -> Result<i32, Status>;
+    /// What is written for an element of a batch that is wrong.
     fn failed(status: Status) -> Self::Answer;
 }
 
@@ -123,39 +151,78 @@ enum Claim {
     Book,
 }
 
-impl Hot for Claim {
-    type Asked = haoyuan_wish_t;
-    type Answer = haoyuan_grant_t;
-
-    #[inline]
-    fn decide(self, registry: &Registry, asked: &haoyuan_wish_t) -> Result<haoyuan_grant_t, Status> {
-        zero(asked.reserved)?;
+impl Claim {
+    #[inline(always)]
+    fn parse(asked: &haoyuan_wish_t) -> Option<(Wish, Instant)> {
+        if asked.reserved != 0 {
+            return None;
+        }
         let wish = Wish {
-            patient: patient(asked.patient)?,
+            patient: PatientKey::new(u128::from_be_bytes(asked.patient))?,
             slot: slot(asked.session, asked.slot)?,
             class: class(asked.patient_class)?,
             channel: channel(asked.channel)?,
             ticket: TicketId::new(u128::from_be_bytes(asked.ticket)),
             key: IdempotencyKey::new(u128::from_be_bytes(asked.key)),
         };
-        let at = instant(asked.at)?;
-        let decide = || match self {
-            Self::Hold => registry.hold(&wish, at),
-            Self::Book => registry.book(&wish, at),
+        Some((wish, Instant::new(asked.at)?))
+    }
+
+    /// The same in the name of somebody.
+    #[cold]
+    fn by(
+        self,
+        registry: &Registry,
+        asked: &haoyuan_wish_t,
+        wish: &Wish,
+        at: Instant,
+    ) -> Result<Answered<Grant>, Status> {
+        let who = who(asked.role, asked.actor, asked.contact, asked.reason)?;
+        Ok(match self {
+            Self::Hold => registry.by(&who).hold(wish, at),
+            Self::Book => registry.by(&who).book(wish, at),
+        })
+    }
+}
+
+impl Hot for Claim {
+    type Asked = haoyuan_wish_t;
+    type Answer = haoyuan_grant_t;
+
+    #[inline(always)]
+    unsafe fn decide(
+        self,
+        registry: &Registry,
+        asked: *const haoyuan_wish_t,
+        answer: *mut haoyuan_grant_t,
+    ) -> Result<i32, Status> {
+        let decided = {
+            // SAFETY: the caller's duty. The reference ends before the answer is written.
+            let asked = unsafe { &*asked };
+            let Some((wish, at)) = Self::parse(asked) else { return Err(what_is_wrong_with_a_wish(asked)) };
+            if asked.role | asked.reason != 0 || asked.actor | asked.contact != 0 {
+                self.by(registry, asked, &wish, at)?
+            } else {
+                match self {
+                    Self::Hold => registry.hold(&wish, at),
+                    Self::Book => registry.book(&wish, at),
+                }
+            }
         };
-        let decided: Answered<Grant> = match acting(asked.role, asked.actor, asked.contact, asked.reason)? {
-            None => decide(),
-            Some(who) => actor::by(&who, decide),
+        let Decided { answer: told, ack } = match decided {
+            Ok(decided) => decided,
+            Err(error) => return Err(status_of(&error)),
         };
-        let Decided { answer, ack } = decided.map_err(|error| status_of(&error))?;
         let ack = number_of(&ack);
-        Ok(match answer {
+        let (written, status) = match told {
             Ok(grant) => {
                 let (standing, expires) = match grant.standing {
                     Standing::HeldUntil(expires) => (HAOYUAN_HELD, expires.ms()),
                     Standing::Booked => (HAOYUAN_BOOKED, 0),
                 };
-                haoyuan_grant_t {
+                let granted = haoyuan_grant_t {
+                    struct_size: haoyuan_grant_t::SIZE,
+                    status: 0,
                     booking: grant.booking.get(),
                     ack,
                     from: grant.time.from.ms(),
@@ -169,32 +236,33 @@ impl Hot for Claim {
                     standing,
                     spill: u32::from(grant.spill),
                     sequence: grant.booking.sequence().0,
-                    ..haoyuan_grant_t::default()
-                }
+                    retry: 0,
+                    binding: 0,
+                    retry_from: 0,
+                    binding_value: 0,
+                };
+                // SAFETY: the caller's duty.
+                unsafe { answer.write(granted) };
+                return Ok(Status::Ok.number());
             }
             Err(reason) => {
                 let (retry, binding, retry_from, binding_value) = refused(&reason);
                 let status = refusal(reason.code);
-                haoyuan_grant_t {
-                    status,
-                    ack,
-                    retry,
-                    binding,
-                    retry_from,
-                    binding_value,
-                    ..haoyuan_grant_t::default()
-                }
+                let failed = Self::failed(Status::Ok);
+                (haoyuan_grant_t { status, ack, retry, binding, retry_from, binding_value, ..failed }, status)
             }
-        })
-    }
-
-    #[inline]
-    fn status(answer: &haoyuan_grant_t) -> i32 {
-        answer.status
+        };
+        // SAFETY: the caller's duty.
+        unsafe { answer.write(written) };
+        Ok(status)
     }
 
     fn failed(status: Status) -> haoyuan_grant_t {
-        haoyuan_grant_t { status: status.number(), ..haoyuan_grant_t::default() }
+        haoyuan_grant_t {
+            struct_size: haoyuan_grant_t::SIZE,
+            status: status.number(),
+            ..haoyuan_grant_t::default()
+        }
     }
 }
 
@@ -204,67 +272,102 @@ enum Settling {
     Cancel,
 }
 
+impl Settling {
+    #[inline(always)]
+    fn parse(asked: &haoyuan_settle_t) -> Option<(Settle, Instant)> {
+        if asked.reserved != 0 {
+            return None;
+        }
+        let settle = Settle {
+            patient: PatientKey::new(u128::from_be_bytes(asked.patient))?,
+            booking: BookingId::new(asked.booking)?,
+            key: IdempotencyKey::new(u128::from_be_bytes(asked.key)),
+        };
+        Some((settle, Instant::new(asked.at)?))
+    }
+
+    /// The same in the name of somebody.
+    #[cold]
+    fn by(
+        self,
+        registry: &Registry,
+        asked: &haoyuan_settle_t,
+        settle: &Settle,
+        at: Instant,
+    ) -> Result<Answered<Settled>, Status> {
+        let who = who(asked.role, asked.actor, asked.contact, asked.reason)?;
+        Ok(match self {
+            Self::Confirm => registry.by(&who).confirm(settle, at),
+            Self::Cancel => registry.by(&who).cancel(settle, at),
+        })
+    }
+}
+
 impl Hot for Settling {
     type Asked = haoyuan_settle_t;
     type Answer = haoyuan_settled_t;
 
-    #[inline]
-    fn decide(self, registry: &Registry, asked: &haoyuan_settle_t) -> Result<haoyuan_settled_t, Status> {
-        zero(asked.reserved)?;
-        let settle = Settle {
-            patient: patient(asked.patient)?,
-            booking: BookingId::new(asked.booking)
-                .ok_or_else(|| wrong("booking", "is no number of a booking"))?,
-            key: IdempotencyKey::new(u128::from_be_bytes(asked.key)),
+    #[inline(always)]
+    unsafe fn decide(
+        self,
+        registry: &Registry,
+        asked: *const haoyuan_settle_t,
+        answer: *mut haoyuan_settled_t,
+    ) -> Result<i32, Status> {
+        let decided = {
+            // SAFETY: the caller's duty. The reference ends before the answer is written.
+            let asked = unsafe { &*asked };
+            let Some((settle, at)) = Self::parse(asked) else {
+                return Err(what_is_wrong_with_a_settlement(asked));
+            };
+            if asked.role | asked.reason != 0 || asked.actor | asked.contact != 0 {
+                self.by(registry, asked, &settle, at)?
+            } else {
+                match self {
+                    Self::Confirm => registry.confirm(&settle, at),
+                    Self::Cancel => registry.cancel(&settle, at),
+                }
+            }
         };
-        let at = instant(asked.at)?;
-        let decide = || match self {
-            Self::Confirm => registry.confirm(&settle, at),
-            Self::Cancel => registry.cancel(&settle, at),
+        let Decided { answer: told, ack } = match decided {
+            Ok(decided) => decided,
+            Err(error) => return Err(status_of(&error)),
         };
-        let decided: Answered<Settled> = match acting(asked.role, asked.actor, asked.contact, asked.reason)? {
-            None => decide(),
-            Some(who) => actor::by(&who, decide),
-        };
-        let Decided { answer, ack } = decided.map_err(|error| status_of(&error))?;
         let ack = number_of(&ack);
-        Ok(match answer {
-            Ok(settled) => haoyuan_settled_t {
-                booking: settled.booking.get(),
-                ack,
-                sequence: settled.sequence.0,
-                changed: u32::from(settled.changed),
-                ..haoyuan_settled_t::default()
-            },
+        let failed = Self::failed(Status::Ok);
+        let (written, status) = match told {
+            Ok(settled) => {
+                let changed = u32::from(settled.changed);
+                let sequence = settled.sequence.0;
+                (haoyuan_settled_t { booking: settled.booking.get(), ack, sequence, changed, ..failed }, 0)
+            }
             Err(reason) => {
                 let (retry, binding, retry_from, binding_value) = refused(&reason);
                 let status = refusal(reason.code);
-                haoyuan_settled_t {
+                (
+                    haoyuan_settled_t { status, ack, retry, binding, retry_from, binding_value, ..failed },
                     status,
-                    ack,
-                    retry,
-                    binding,
-                    retry_from,
-                    binding_value,
-                    ..haoyuan_settled_t::default()
-                }
+                )
             }
-        })
+        };
+        // SAFETY: the caller's duty.
+        unsafe { answer.write(written) };
+        Ok(status)
     }
 
-    #[inline]
-    fn status(answer: &haoyuan_settled_t) -> i32 {
-        answer.status
-    }
-
+    #[inline(always)]
     fn failed(status: Status) -> haoyuan_settled_t {
-        haoyuan_settled_t { status: status.number(), ..haoyuan_settled_t::default() }
+        haoyuan_settled_t {
+            struct_size: haoyuan_settled_t::SIZE,
+            status: status.number(),
+            ..haoyuan_settled_t::default()
+        }
     }
 }
 
 /// # Safety
 /// As `haoyuan_hold`.
-#[inline]
+#[inline(always)]
 unsafe fn one<H: Hot>(registry: haoyuan_t, asked: *const H::Asked, answer: *mut H::Answer, hot: H) -> i32 {
     // SAFETY: the caller's duty, passed on.
     let out = match unsafe { Out::new(answer) } {
@@ -273,24 +376,46 @@ unsafe fn one<H: Hot>(registry: haoyuan_t, asked: *const H::Asked, answer: *mut 
     };
     let decided = boundary::call(registry, |registry| {
         // SAFETY: the caller's duty.
-        let asked = unsafe { read(asked) }?;
-        hot.decide(registry, &asked)
+        let size = unsafe { size_of_struct(asked) }?;
+        if size == size_of::<H::Asked>() && out.is_exact() {
+            // SAFETY: both were checked; that they are as long as they say is the caller's duty.
+            unsafe { hot.decide(registry, asked, answer) }
+        } else {
+            // SAFETY: as above.
+            unsafe { decide_other(registry, asked, size, &out, hot) }
+        }
     });
-    match decided {
-        Ok(answer) => {
-            out.write(&answer);
-            H::status(&answer)
-        }
-        Err(status) => {
-            out.clear();
-            status.number()
-        }
+    if decided.is_err() {
+        out.clear();
     }
+    boundary::number(decided)
+}
+
+/// Decides for a caller of another version.
+///
+/// # Safety
+/// As `haoyuan_hold`; `size` was checked.
+#[cold]
+unsafe fn decide_other<H: Hot>(
+    registry: &Registry,
+    asked: *const H::Asked,
+    size: usize,
+    out: &Out<H::Answer>,
+    hot: H,
+) -> Result<i32, Status> {
+    // SAFETY: the caller's duty, passed on.
+    let asked = unsafe { read_sized(asked, size) }?;
+    let mut answer = H::failed(Status::Ok);
+    // SAFETY: both are this function's own.
+    let status = unsafe { hot.decide(registry, &raw const asked, &raw mut answer) }?;
+    out.write(answer);
+    Ok(status)
 }
 
 /// # Safety
 /// As `haoyuan_hold_batch`.
-unsafe fn many<H: Hot + Copy>(
+#[inline(always)]
+unsafe fn many<H: Hot>(
     registry: haoyuan_t,
     asked: *const H::Asked,
     answers: *mut H::Answer,
@@ -305,9 +430,19 @@ unsafe fn many<H: Hot + Copy>(
     let decided = boundary::call(registry, |registry| {
         // SAFETY: the caller's duty. Everything that is wrong with the array is found before the first decision.
         let asked = unsafe { Structs::new(asked, count) }?;
-        for index in 0..asked.count() {
-            let decided = asked.get(index).and_then(|asked| hot.decide(registry, &asked));
-            outs.at(index).write(&decided.unwrap_or_else(H::failed));
+        let exact = asked.is_exact() && outs.is_exact();
+        for index in 0..count {
+            let (element, out) = (asked.at(index), outs.at(index));
+            let decided = if exact {
+                // SAFETY: both arrays were checked; that they are as long as they say is the caller's duty.
+                unsafe { hot.decide(registry, element, out.pointer()) }
+            } else {
+                // SAFETY: as above.
+                unsafe { decide_other(registry, element, asked.size(), &out, hot) }
+            };
+            if let Err(status) = decided {
+                out.write(H::failed(status));
+            }
         }
         Ok(Status::Ok.number())
     });

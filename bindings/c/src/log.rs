@@ -24,10 +24,12 @@ impl Log {
 
     pub(crate) fn write(self, level: u32, text: &str) {
         let Some(call) = self.call else { return };
+        // The levels are 1 to 3.
+        let level = i32::try_from(level).unwrap_or(i32::MAX);
         here::elsewhere(|| {
             // SAFETY: the host's duty (`haoyuan_options_t::log`): the callback can be called from any thread until the registry is
             // closed, does not unwind, and reads no more than the length. The text lives until it returns.
-            unsafe { call(self.context, level.cast_signed(), text.as_ptr().cast::<c_char>(), text.len()) };
+            unsafe { call(self.context, level, text.as_ptr().cast::<c_char>(), text.len()) };
         });
     }
 }

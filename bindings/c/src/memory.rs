@@ -3,6 +3,8 @@
 //! INVARIANT (hostile): nothing is read through a pointer before it was found not null and aligned, its length within bounds, and, of a
 //! structure, its size one that this version knows. Everything after works on copies or on slices made here.
 
+#![expect(clippy::inline_always, reason = "an answer is built where it goes; calls would copy it once more")]
+
 use crate::codes::{HAOYUAN_BATCH_MAX, HAOYUAN_TEXT_BYTES_MAX};
 use crate::here::set_error;
 use crate::status::Status;
@@ -34,8 +36,8 @@ fn check_pointer<T>(pointer: *const T) -> Result<(), Status> {
 ///
 /// # Safety
 /// Not null means: points to at least four readable bytes.
-#[inline]
-unsafe fn size_of_struct<T: Struct>(pointer: *const T) -> Result<usize, Status> {
+#[inline(always)]
+pub(crate) unsafe fn size_of_struct<T: Struct>(pointer: *const T) -> Result<usize, Status> {
     check_pointer(pointer)?;
     // SAFETY: the caller's duty (README, "Structures"): the pointer, which is not null and aligned, points to a structure, and that begins
     // with its size.
@@ -53,8 +55,7 @@ unsafe fn size_of_struct<T: Struct>(pointer: *const T) -> Result<usize, Status> 
 /// must be.
 ///
 /// # Safety
-/// Not null means: points to as many readable bytes as its `struct_size` says.
-#[inline]
+/// Not null means: points to as many readable bytes as its `struct_size` says, which nobody writes during the call.
 pub(crate) unsafe fn read<T: Struct>(pointer: *const T) -> Result<T, Status> {
     // SAFETY: the same duty.
     let size = unsafe { size_of_struct(pointer) }?;
@@ -62,10 +63,11 @@ pub(crate) unsafe fn read<T: Struct>(pointer: *const T) -> Result<T, Status> {
     unsafe { read_sized(pointer, size) }
 }
 
+/// The same, of a size that was found before.
+///
 /// # Safety
-/// `pointer` is aligned and points to `size` readable bytes; `size` came from `size_of_struct`.
-#[inline]
-unsafe fn read_sized<T: Struct>(pointer: *const T, size: usize) -> Result<T, Status> {
+/// `pointer` is aligned and points to `size` readable bytes, which nobody writes during the call; `size` came from `size_of_struct`.
+pub(crate) unsafe fn read_sized<T: Struct>(pointer: *const T, size: usize) -> Result<T, Status> {
     if size == size_of::<T>() {
         // SAFETY: the caller's duty; any bytes are a value of `T` (`Struct`).
         return Ok(unsafe { pointer.read() });
@@ -92,28 +94,22 @@ pub(crate) struct Out<T: Struct> {
 impl<T: Struct> Out<T> {
     /// # Safety
     /// Not null means: points to as many writable bytes as its `struct_size` says, and nobody else uses them during the call.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn new(pointer: *mut T) -> Result<Self, Status> {
         // SAFETY: the same duty.
         let size = unsafe { size_of_struct(pointer.cast_const()) }?;
         Ok(Self { pointer, size })
     }
 
-    /// Writes a value; fields that it does not have become zero. `struct_size` stays the caller's.
-    #[inline]
-    pub(crate) fn write(&self, value: &T) {
+    /// Writes a value, whose `struct_size` is this version's; the caller's stays. Fields that the value does not have become zero.
+    #[inline(always)]
+    pub(crate) fn write(&self, value: T) {
         if self.size == size_of::<T>() {
             // SAFETY: the duty of `new`: so many bytes are writable and aligned.
-            unsafe { self.pointer.write(*value) };
+            unsafe { self.pointer.write(value) };
         } else {
-            self.write_sized(value);
+            self.write_sized(&value);
         }
-        // No value has a size of its own: it is the caller's.
-        #[expect(clippy::cast_possible_truncation, reason = "at most 4096")]
-        // SAFETY: as above; every structure begins with its size.
-        unsafe {
-            self.pointer.cast::<u32>().write(self.size as u32);
-        };
     }
 
     #[cold]
@@ -125,17 +121,35 @@ impl<T: Struct> Out<T> {
                 std::ptr::from_ref(value).cast::<u8>(),
                 self.pointer.cast::<u8>(),
                 known,
-            )
+            );
         };
+        // SAFETY: as above; `known` is at most `size`.
+        let rest = unsafe { self.pointer.cast::<u8>().add(known) };
         // SAFETY: as above; from `known` to `size`.
-        unsafe { self.pointer.cast::<u8>().add(known).write_bytes(0, self.size - known) };
+        unsafe { rest.write_bytes(0, self.size - known) };
+        #[expect(clippy::cast_possible_truncation, reason = "at most 4096")]
+        let size = self.size as u32;
+        // SAFETY: as above; every structure begins with its size.
+        unsafe { self.pointer.cast::<u32>().write(size) };
+    }
+
+    /// Whether it is of this version.
+    #[inline(always)]
+    pub(crate) const fn is_exact(&self) -> bool {
+        self.size == size_of::<T>()
+    }
+
+    #[inline(always)]
+    pub(crate) const fn pointer(&self) -> *mut T {
+        self.pointer
     }
 
     /// Zeroes all but `struct_size`.
-    #[inline]
     pub(crate) fn clear(&self) {
         // SAFETY: the duty of `new`: `size` bytes are writable, and the first four are the size.
-        unsafe { self.pointer.cast::<u8>().add(4).write_bytes(0, self.size - 4) };
+        let behind = unsafe { self.pointer.cast::<u8>().add(4) };
+        // SAFETY: as above.
+        unsafe { behind.write_bytes(0, self.size - 4) };
     }
 }
 
@@ -155,17 +169,27 @@ impl<T: Struct> Structs<T> {
         Ok(Self { pointer, size, count })
     }
 
-    #[inline]
-    pub(crate) fn get(&self, index: usize) -> Result<T, Status> {
+    /// Where the element is.
+    #[inline(always)]
+    pub(crate) fn at(&self, index: usize) -> *const T {
         debug_assert!(index < self.count);
         // SAFETY: the duty of `new`; the index is below the count.
-        let element = unsafe { self.pointer.byte_add(index * self.size) };
-        // SAFETY: as above; that the size is one of this version's was checked by `sizes`.
-        unsafe { read_sized(element, self.size) }
+        unsafe { self.pointer.byte_add(index * self.size) }
     }
 
-    pub(crate) const fn count(&self) -> usize {
-        self.count
+    /// A copy of the element.
+    pub(crate) fn read(&self, index: usize) -> Result<T, Status> {
+        // SAFETY: the duty of `new`; that the size is one of this version's was checked by `sizes`.
+        unsafe { read_sized(self.at(index), self.size) }
+    }
+
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether the elements are of this version.
+    pub(crate) const fn is_exact(&self) -> bool {
+        self.size == size_of::<T>()
     }
 }
 
@@ -186,11 +210,16 @@ impl<T: Struct> Outs<T> {
         Ok(Self { pointer, size, count })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at(&self, index: usize) -> Out<T> {
         debug_assert!(index < self.count);
         // SAFETY: the duty of `new`; the index is below the count.
         Out { pointer: unsafe { self.pointer.byte_add(index * self.size) }, size: self.size }
+    }
+
+    /// Whether the elements are of this version.
+    pub(crate) const fn is_exact(&self) -> bool {
+        self.size == size_of::<T>()
     }
 
     pub(crate) fn clear(&self) {
@@ -334,7 +363,9 @@ impl Buffer {
         }
         if text.len() < self.capacity {
             // SAFETY: as above; one byte more is writable.
-            unsafe { self.pointer.add(text.len()).write(0) };
+            let end = unsafe { self.pointer.add(text.len()) };
+            // SAFETY: as above.
+            unsafe { end.write(0) };
         }
         Ok(Status::Ok.number())
     }

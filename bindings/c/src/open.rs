@@ -11,7 +11,7 @@ use crate::log::Log;
 use crate::memory::{Buffer, Number, Out, optional_text, read, text, wrong};
 use crate::slab::{self, Open};
 use crate::status::Status;
-use crate::types::{haoyuan_options_t, haoyuan_stats_t, haoyuan_t};
+use crate::types::{Struct, haoyuan_options_t, haoyuan_stats_t, haoyuan_t};
 use haoyuan::ids::SessionId;
 use haoyuan::instant::Instant;
 use haoyuan::{
@@ -121,9 +121,9 @@ struct Texts<'a> {
     roster: Option<&'a str>,
 }
 
-impl<'a> Texts<'a> {
+impl Texts<'_> {
     /// # Safety
-    /// The texts are as long as their lengths and stay for `'a`.
+    /// The texts are as long as their lengths and stay for as long as this is used.
     unsafe fn new(options: &haoyuan_options_t) -> Result<Self, Status> {
         Ok(Self {
             // SAFETY: the same duty.
@@ -414,6 +414,7 @@ pub unsafe extern "C" fn haoyuan_stats(registry: haoyuan_t, stats: *mut haoyuan_
     out.clear();
     boundary::number(boundary::call_open(registry, |open| {
         let mut stats = haoyuan_stats_t {
+            struct_size: haoyuan_stats_t::SIZE,
             lock_free: u32::from(is_lock_free()),
             handles: u32::try_from(slab::count()).unwrap_or(u32::MAX),
             panics: open.panics(),
@@ -435,7 +436,7 @@ pub unsafe extern "C" fn haoyuan_stats(registry: haoyuan_t, stats: *mut haoyuan_
                 stats.held_back_max = told.held_back_max;
             }
         }
-        out.write(&stats);
+        out.write(stats);
         Ok(Status::Ok.number())
     }))
 }

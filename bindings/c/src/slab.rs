@@ -62,7 +62,6 @@ fn number(place: usize, generation: u64) -> u64 {
 
 fn slot_of(handle: u64) -> Option<&'static Slot> {
     // At most 255, so that it fits any index.
-    #[expect(clippy::cast_possible_truncation, reason = "eight bits")]
     let place = (handle & 0xff) as usize;
     SLOTS.get(place.wrapping_sub(1))
 }
@@ -124,7 +123,6 @@ pub(crate) fn take(handle: u64) -> Result<Box<Open>, Status> {
     here::wait_for_others(handle);
     // SAFETY: this thread took the handle away and everybody who had announced it is gone; the place is not on the free list.
     let open = unsafe { (*slot.open.get()).take() };
-    #[expect(clippy::cast_possible_truncation, reason = "eight bits")]
     FREE.lock().get_or_insert_default().push((handle & 0xff) as usize - 1);
     open.ok_or(Status::InvalidHandle)
 }

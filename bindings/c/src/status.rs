@@ -48,8 +48,8 @@ statuses! {
     InvalidHandle = -2, "INVALID_HANDLE", "there is no open registry with this handle", "句柄无效或已关闭";
     /// `struct_size` is not one that this library knows, or a newer field is set that it does not know.
     StructSize = -3, "STRUCT_SIZE",
-        "the size of a structure is not known to this library: set struct_size, or use a newer library",
-        "结构体大小不符:请设置 struct_size 或更新动态库";
+        "the size of a structure is not known to this library: set `struct_size`, or use a newer library",
+        "结构体大小不符:请设置 `struct_size` 或更新动态库";
     /// A length is larger than anything that it could count.
     InvalidLength = -4, "INVALID_LENGTH", "a length or count is out of range", "长度或数量超出范围";
     /// A text is not UTF-8.

@@ -47,6 +47,7 @@ fn term(prefix: &str, text: &str, number: u8, zh: &str) -> Constant {
 
 /// Every constant, by group.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "one table")]
 pub fn all() -> Vec<Group> {
     let group = |name, about, constants| Group { name, about, signed: false, constants };
     vec![

@@ -395,6 +395,9 @@ pub struct haoyuan_stats_t {
 pub(crate) unsafe trait Struct: Copy {
     /// The size in the first version of this ABI major: a caller that was compiled then has no smaller one.
     const FIRST_SIZE: usize;
+    /// The size in this version, as `struct_size` has it.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 4096")]
+    const SIZE: u32 = size_of::<Self>() as u32;
 }
 
 macro_rules! structs {

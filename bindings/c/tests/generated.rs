@@ -61,7 +61,7 @@ fn the_constants_of_rust_and_c_are_those_of_the_tables() {
     check(
         "src/codes.rs",
         &render(
-            "//! Every constant, as the header has it. Written by `tests/generated.rs` from `table.rs`; do not edit.\n#![cfg_attr(rustfmt, rustfmt_skip)]\n",
+            "//! Every constant, as the header has it. Written by `tests/generated.rs` from `table.rs`; do not edit.\n#![cfg_attr(rustfmt, rustfmt_skip)]\n#![expect(clippy::unreadable_literal, reason = \"as the header has them\")]\n",
             |group| format!("\n// {}.\n\n", group.about),
             |group, constant| {
                 let kind = if group.signed { "i32" } else { "u32" };

@@ -17,7 +17,7 @@ namespace Haoyuan
         public const int NULL_POINTER = -1;
         /// <summary>there is no open registry with this handle (句柄无效或已关闭)</summary>
         public const int INVALID_HANDLE = -2;
-        /// <summary>the size of a structure is not known to this library: set struct_size, or use a newer library (结构体大小不符:请设置 struct_size 或更新动态库)</summary>
+        /// <summary>the size of a structure is not known to this library: set `struct_size`, or use a newer library (结构体大小不符:请设置 `struct_size` 或更新动态库)</summary>
         public const int STRUCT_SIZE = -3;
         /// <summary>a length or count is out of range (长度或数量超出范围)</summary>
         public const int INVALID_LENGTH = -4;

@@ -14,7 +14,7 @@ const
   HAOYUAN_OK = 0; { done (成功) }
   HAOYUAN_NULL_POINTER = -1; { a pointer that is needed is null (必需的指针为空) }
   HAOYUAN_INVALID_HANDLE = -2; { there is no open registry with this handle (句柄无效或已关闭) }
-  HAOYUAN_STRUCT_SIZE = -3; { the size of a structure is not known to this library: set struct_size, or use a newer library (结构体大小不符:请设置 struct_size 或更新动态库) }
+  HAOYUAN_STRUCT_SIZE = -3; { the size of a structure is not known to this library: set `struct_size`, or use a newer library (结构体大小不符:请设置 `struct_size` 或更新动态库) }
   HAOYUAN_INVALID_LENGTH = -4; { a length or count is out of range (长度或数量超出范围) }
   HAOYUAN_INVALID_UTF8 = -5; { a text is not valid UTF-8 (文本不是有效的 UTF-8) }
   HAOYUAN_INVALID_ARGUMENT = -6; { a field is out of its range; the last error names it (字段取值超出范围,详见最近错误) }

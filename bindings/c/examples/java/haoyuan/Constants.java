@@ -19,7 +19,7 @@ public final class Constants {
     public static final int NULL_POINTER = -1;
     /** there is no open registry with this handle (句柄无效或已关闭). */
     public static final int INVALID_HANDLE = -2;
-    /** the size of a structure is not known to this library: set struct_size, or use a newer library (结构体大小不符:请设置 struct_size 或更新动态库). */
+    /** the size of a structure is not known to this library: set `struct_size`, or use a newer library (结构体大小不符:请设置 `struct_size` 或更新动态库). */
     public static final int STRUCT_SIZE = -3;
     /** a length or count is out of range (长度或数量超出范围). */
     public static final int INVALID_LENGTH = -4;
