@@ -865,6 +865,11 @@ impl<'a> Replay<'a> {
             }
             Command::Confirm(settle) => Says::settled(settle, state, at, true),
             Command::Cancel(settle) => Says::settled(settle, state, at, false),
+            Command::Withdraw(booking) => match state.iter().find(|b| b.id == *booking).map(|b| b.state) {
+                Some(State::Held(until)) if until <= at => Says::Codes(&[Code::HoldExpired]),
+                Some(State::Held(_) | State::Booked) => Says::Granted,
+                _ => Says::Codes(&[Code::UnknownBooking]),
+            },
             _ => Says::Granted,
         }
     }
@@ -943,8 +948,14 @@ fn i3_outsiders_of(pools: &Pools, b: &Counts, u: usize, t: i64) -> Finding {
 fn patients(model: &Model, history: &[Event], trace: &[Traced], tally: &mut Tally) -> Vec<String> {
     let mut findings = Vec::new();
     let mut own: BTreeMap<PatientKey, Vec<&Event>> = BTreeMap::new();
+    // What the hospital does to a booking it does to its patient.
+    let owners: BTreeMap<BookingId, PatientKey> = trace.iter().map(|f| (f.booking, f.patient)).collect();
     for event in history {
-        if let Some(patient) = event.command.patient() {
+        let patient = match event.command {
+            Command::Withdraw(booking) => owners.get(&booking).copied(),
+            _ => event.command.patient(),
+        };
+        if let Some(patient) = patient {
             own.entry(patient).or_default().push(event);
         }
     }

@@ -216,6 +216,9 @@ impl Pair {
                 let said = self.engine.availability(*slot, *class, *channel, at);
                 let expected = self.model.availability(*slot, *class, *channel, at);
                 same_availability(&said, &expected)?;
+                let said = self.engine.availability_past_waitlist(*slot, *class, *channel, at);
+                let expected = self.model.availability_past_waitlist(*slot, *class, *channel, at);
+                same_availability(&said, &expected)?;
             }
             Command::Search(query) => {
                 let (said, expected) = (self.engine.search(query, at), self.model.search(query, at));

@@ -781,7 +781,7 @@ fn resized(tree: &PoolTree, seats: u8, cap: Option<u8>) -> PoolTree {
             }
         }
     }
-    if cap == Some(7) {
+    if cap.is_some_and(|cap| cap % 8 == 7) {
         return PoolTree::new(capacity, pools.nodes, pools.routes).expect("minima fit");
     }
     tree.resized(capacity, pools.nodes).expect("only minima, fences and caps differ")

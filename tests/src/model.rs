@@ -775,12 +775,37 @@ impl Model {
         channel: Channel,
         at: Instant,
     ) -> Result<(Availability, Option<Why>), Why> {
+        self.availability_of(slot, class, channel, at, false)
+    }
+
+    /// What it would say to a claim that passes those who wait.
+    ///
+    /// # Errors
+    /// `UNKNOWN_SESSION` and `UNKNOWN_SLOT`.
+    pub fn availability_past_waitlist(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+    ) -> Result<(Availability, Option<Why>), Why> {
+        self.availability_of(slot, class, channel, at, true)
+    }
+
+    fn availability_of(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+        past: bool,
+    ) -> Result<(Availability, Option<Why>), Why> {
         let published = self.plan(slot)?;
         let pools = self.pools(slot);
         let t = at.ms() - published.plan.session.origin().ms();
         let counts = self.counts(slot, at);
         let seats = count(self.free_seats(slot, at).iter());
-        let verdict = self.decide(slot, class, channel, at, false).err();
+        let verdict = self.decide(slot, class, channel, at, past).err();
         let free = if verdict.is_some() { 0 } else { pools.free(&counts, class, channel, t, seats) };
         let available = Availability {
             free: small(free),

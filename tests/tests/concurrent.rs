@@ -10,7 +10,7 @@ use haoyuan_core::instant::{Day, HOUR, Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Fence, Node, PoolTree, Protection, Route, Routes};
 use haoyuan_core::refusal::Code;
-use haoyuan_core::request::{Settle, Wish};
+use haoyuan_core::request::{Settle, Settled, Wish};
 use haoyuan_core::rules::{Limit, Rules, Scope, Window};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
 use haoyuan_engine::Engine;
@@ -128,6 +128,12 @@ impl Run {
             Command::Cancel(settle) => {
                 self.engine.cancel(settle, at).map_or_else(Answer::Refused, Answer::Settled)
             }
+            Command::Withdraw(booking) => {
+                self.engine.withdraw(*booking, at).map_or_else(Answer::Refused, |withdrawn| {
+                    let sequence = withdrawn.sequence;
+                    Answer::Settled(Settled { booking: *booking, sequence, changed: true })
+                })
+            }
             Command::Availability(slot, class, channel) => self
                 .engine
                 .availability(*slot, *class, *channel, at)
@@ -170,8 +176,12 @@ impl Run {
                     Some(settle) => Command::Confirm(settle),
                     None => continue,
                 },
-                10..=13 => match self.settle(who) {
+                10..=12 => match self.settle(who) {
                     Some(settle) => Command::Cancel(settle),
+                    None => continue,
+                },
+                13 => match self.settle(who) {
+                    Some(settle) => Command::Withdraw(settle.booking),
                     None => continue,
                 },
                 14 => Command::Availability(wish.slot, wish.class, wish.channel),

@@ -349,7 +349,7 @@ impl<T: Trace> Engine<T> {
         let (capacity, blocks) = if row.whole() {
             (vec![row.stride(); usize::from(row.slots())], Blocks::WholeSession(trees.into_iter().next()?))
         } else {
-            (trees.iter().map(haoyuan_core::pool::PoolTree::capacity).collect(), Blocks::PerSlot(trees))
+            (trees.iter().map(haoyuan_core::pool::PoolTree::seats).collect(), Blocks::PerSlot(trees))
         };
         let session = Session {
             code: view.code.to_string(),

@@ -151,13 +151,19 @@ impl<'a> Target<'a> {
         }
     }
 
-    pub(crate) fn availability(&self, class: Class, channel: Channel, at: Instant) -> Availability {
+    pub(crate) fn availability(
+        &self,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+        queue: Queue,
+    ) -> Availability {
         loop {
             let view = self.block.view(at);
             let live = u8::try_from(view.live.total()).unwrap_or(u8::MAX);
             let tree = self.tree_at(view.word);
             let mut answer = Availability { free: 0, capacity: tree.capacity(), live, refusal: None };
-            match self.probe_view(&view, class, channel, at) {
+            match self.probe_view(&view, class, channel, at, queue) {
                 Err(refusal) => answer.refusal = Some(refusal),
                 Ok(most) => {
                     answer.free = tree.free(view.live, class, channel, self.row.offset(at), most);
@@ -170,8 +176,15 @@ impl<'a> Target<'a> {
     }
 
     /// The block's rules over one view, and how many seats of the slot are free.
-    fn probe_view(&self, view: &View, class: Class, channel: Channel, at: Instant) -> Result<u8, Refusal> {
-        let _permit = self.decide(view, class, channel, at, Queue::Behind)?;
+    fn probe_view(
+        &self,
+        view: &View,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+        queue: Queue,
+    ) -> Result<u8, Refusal> {
+        let _permit = self.decide(view, class, channel, at, queue)?;
         if !self.row.whole() {
             return Ok(self.tree.seats());
         }

@@ -1,5 +1,8 @@
 //! The waitlist (候补) and the stopped clinic (停诊), as far as a decision must know of them: one flag each in a block's word.
 //!
+//! The waiting flag says more generally that the host is to be asked: it may also be set because the host keeps a returned seat
+//! back.
+//!
 //! INVARIANT (no sale before those who wait): while a block waits, no claim of it is accepted but an offer, or one whose host
 //! says that it has served the waitlist. Who waits, and in which order, is the host's.
 //!
@@ -14,7 +17,8 @@ use crate::target::Queue;
 use haoyuan_core::ids::{Sequence, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
-use haoyuan_core::request::{Grant, Wish};
+use haoyuan_core::request::{Availability, Grant, Wish};
+use haoyuan_core::terms::{Channel, Class};
 use haoyuan_core::word::Flag;
 
 impl<T: Trace> Engine<T> {
@@ -38,6 +42,25 @@ impl<T: Trace> Engine<T> {
     /// `UNKNOWN_SESSION`, `UNKNOWN_SLOT`.
     pub fn set_stopped(&self, slot: SlotRef, on: bool) -> Result<(), Refusal> {
         self.resolve(slot).map(|target| target.block.set_flag(Flag::Stopped, on)).map_err(Refusal::plain)
+    }
+
+    /// What the decision would say to a claim that passes those who wait. Otherwise as [`Engine::availability`].
+    ///
+    /// A host that keeps seats back for a while (returned seats that reappear later) sets the waiting flag as long as it
+    /// does, so that every claim of the block comes to it, and lets one of the public pass while more seats are free than it
+    /// keeps back.
+    ///
+    /// # Errors
+    /// As [`Engine::availability`].
+    pub fn availability_past_waitlist(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+    ) -> Result<Availability, Refusal> {
+        let target = self.resolve(slot).map_err(Refusal::plain)?;
+        Ok(target.availability(class, channel, at, Queue::Passed))
     }
 
     /// Holds a seat for somebody who waits, until `expires` (exclusive) and not for the channel's hold length. It passes those

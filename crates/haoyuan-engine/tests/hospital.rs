@@ -97,6 +97,9 @@ fn while_somebody_waits_only_the_waitlist_is_served() {
     };
     assert_eq!(engine.search(&query, at(-HOUR)), []);
 
+    let past = engine.availability_past_waitlist(here, Class::Public, Channel::App, at(-HOUR)).unwrap();
+    assert_eq!((past.free, past.refusal), (2, None));
+
     let offered = engine.offer(&wish(2, here), at(-MINUTE), at(-HOUR)).unwrap();
     assert_eq!(offered.standing, Standing::HeldUntil(at(-MINUTE)));
     engine.hold_past_waitlist(&wish(3, here), at(-HOUR)).unwrap();
