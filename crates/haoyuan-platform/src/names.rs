@@ -11,6 +11,8 @@ use haoyuan_core::apportion::CarryLedger;
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::Plan;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_engine::{Limits, Part, PublishError, ReplayError, Trace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -45,16 +47,30 @@ pub enum NamesError {
     Full(&'static str),
 }
 
+impl Speak for NamesError {
+    fn said(&self) -> Said {
+        match self {
+            Self::Command(malformed) => said!(
+                "a recorded command is not understood: {malformed}",
+                "无法解读记录的命令:{malformed}",
+                malformed
+            ),
+            Self::Ledger(reason) => {
+                said!("the carry ledger is not understood: {reason}", "无法解读结转账:{reason}", reason)
+            }
+            Self::Day(reason) => {
+                said!("the hospital's day is not understood: {reason}", "无法解读当日事务:{reason}", reason)
+            }
+            Self::Publish(error) => error.said(),
+            Self::Part(error) => error.said(),
+            Self::Full(limit) => PublishError::Full(limit).said(),
+        }
+    }
+}
+
 impl fmt::Display for NamesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command(malformed) => write!(f, "a recorded command is not understood: {malformed}"),
-            Self::Day(reason) => write!(f, "the hospital's day is not understood: {reason}"),
-            Self::Ledger(reason) => write!(f, "the carry ledger is not understood: {reason}"),
-            Self::Publish(error) => error.fmt(f),
-            Self::Part(error) => error.fmt(f),
-            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
-        }
+        self.said().fmt(f)
     }
 }
 
