@@ -156,10 +156,8 @@ impl Admin {
             capacity: Vec::new(),
         };
         check_practitioner(directory, &session).map_err(|reason| Malformed::field("practitioner", reason))?;
-        enter(self.diaries.entry(after).or_default(), &session).map_err(|other| {
-            let reason = format!("the practitioner is in two places at once: it overlaps session `{other}`");
-            Malformed::field("practitioner", reason)
-        })?;
+        enter(self.diaries.entry(after).or_default(), &session)
+            .map_err(|other| Malformed::field("practitioner", in_two_places(&other)))?;
         self.diaries.entry(view.practitioner).or_default().remove(&view.time.from);
         Ok(())
     }
@@ -274,8 +272,10 @@ impl Admin {
         let mut entered: Vec<Books> = Vec::with_capacity(sessions.len());
         for session in sessions {
             if session.code.ends_with(extra::SUFFIX) {
-                let reason =
-                    "a code that ends with `+` is that of a session of extra seats; give this one another";
+                let reason = said!(
+                    "a code that ends with `+` is that of a session of extra seats; give this one another",
+                    "以 `+` 结尾的编号用于加号班次;请换一个编号"
+                );
                 return Err(from.wrong("code", reason));
             }
             if engine.find(&session.code).is_some() {
@@ -290,14 +290,7 @@ impl Admin {
             let diary = diaries
                 .entry(session.practitioner)
                 .or_insert_with(|| self.diaries.get(&session.practitioner).cloned().unwrap_or_default());
-            enter(diary, &session).map_err(|other| {
-                let reason = said!(
-                    "the practitioner is in two places at once: it overlaps session `{other}`",
-                    "同一医生同时在两处出诊:与班次 `{other}` 时间重叠",
-                    other
-                );
-                from.wrong("from", reason)
-            })?;
+            enter(diary, &session).map_err(|other| from.wrong("from", in_two_places(&other)))?;
             let tier = directory.get(session.institution).tier;
             let policy = self.policy_of(session.institution)?;
             let before = ledger.clone();
@@ -342,6 +335,14 @@ impl Admin {
         self.diaries.extend(diaries);
         Ok(plans)
     }
+}
+
+fn in_two_places(other: &str) -> Said {
+    said!(
+        "the practitioner is in two places at once: it overlaps session `{other}`",
+        "同一医生同时在两处出诊:与班次 `{other}` 时间重叠",
+        other
+    )
 }
 
 /// Enters a session, or gives back the code of the one it overlaps with.

@@ -38,7 +38,7 @@ pub enum NamesError {
     /// The carry ledger cannot be read.
     Ledger(String),
     /// The hospital's day, or an event of it, cannot be read.
-    Day(String),
+    Day(Said),
     /// A recorded plan cannot be published.
     Publish(PublishError),
     /// A part of a snapshot does not fit.
@@ -125,7 +125,7 @@ impl<T: Trace> Platform<T> {
         }
         if !names.day.is_empty() {
             let day = serde_json::from_str(&names.day);
-            *self.day() = day.map_err(|error| NamesError::Day(error.to_string()))?;
+            *self.day() = day.map_err(|error| NamesError::Day(Said::same(error)))?;
             self.day().index();
             self.note_counting(&self.day());
         }
@@ -138,10 +138,15 @@ impl<T: Trace> Platform<T> {
     /// # Errors
     /// [`NamesError::Day`] if it is not understood, or not the next.
     pub fn replay_day(&self, number: u32, json: &str) -> Result<(), NamesError> {
-        let event = serde_json::from_str(json).map_err(|error| NamesError::Day(error.to_string()))?;
+        let event = serde_json::from_str(json).map_err(|error| NamesError::Day(Said::same(error)))?;
         let mut day = self.day();
         if day.number.checked_add(1) != Some(number) {
-            return Err(NamesError::Day(format!("event {number} comes after event {}", day.number)));
+            return Err(NamesError::Day(said!(
+                "event {number} comes after event {last}",
+                "第 {number} 号事件出现在第 {last} 号事件之后",
+                number,
+                last = day.number
+            )));
         }
         day.apply(&event);
         Ok(())
@@ -217,10 +222,14 @@ impl<T: Trace> Platform<T> {
     pub(crate) fn publish_extra(&self, plan: &Plan, at: Instant) -> Result<SessionId, Malformed> {
         let mut admin = self.admin();
         let full = |limit| {
-            Malformed::line(format!("the engine has no room for extra seats; open it with more `{limit}`"))
+            Malformed::line(said!(
+                "the engine has no room for extra seats; open it with more `{limit}`",
+                "系统容量不足,无法加号;请以更大的 `{limit}` 打开",
+                limit
+            ))
         };
         admin.has_room(plan).map_err(full)?;
-        let id = self.engine().publish(plan, at).map_err(|error| Malformed::line(error.to_string()))?;
+        let id = self.engine().publish(plan, at).map_err(|error| Malformed::line(error.said()))?;
         admin.adopt(plan).map_err(full)?;
         Ok(id)
     }

@@ -161,16 +161,16 @@ impl Replay<'_> {
                 self.platform.replay_command(&administered.command).map_err(|error| error.said())
             }
             Record::Resized(resizing) => {
-                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                let tree = resizing.tree().map_err(|error| error.said())?;
                 let engine = self.platform.engine();
                 engine.replay_resized(resizing.block, resizing.sequence, &tree).map(drop).map_err(replay)
             }
             Record::Day(day) => {
                 self.recorder.day_passed(day.sequence);
-                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
+                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(()) };
-                let event = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-                self.platform.replay_day(day.part.batch, &event).map_err(|error| error.to_string())
+                let event = String::from_utf8(bytes).map_err(Said::same)?;
+                self.platform.replay_day(day.part.batch, &event).map_err(|error| error.said())
             }
         }
     }

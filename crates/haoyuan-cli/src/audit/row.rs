@@ -265,7 +265,7 @@ impl Reader {
                 }
             }
             Record::Resized(resizing) => {
-                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                let tree = resizing.tree().map_err(|error| error.said())?;
                 row.instant(resizing.at);
                 row.by(&resizing.actor);
                 row.set("what", "resized");
@@ -278,14 +278,14 @@ impl Reader {
                 }
             }
             Record::Day(day) => {
-                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
+                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
                 row.instant(day.at);
                 row.by(&day.actor);
                 if let Some(patient) = day.patient {
                     row.of(patient);
                 }
-                let event: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+                let event: Value = serde_json::from_slice(&bytes).map_err(Said::same)?;
                 let what = event.get("event").and_then(Value::as_str).unwrap_or("day");
                 row.set("what", what);
             }

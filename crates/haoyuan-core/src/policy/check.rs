@@ -658,7 +658,8 @@ fn check_day(document: &Document) -> Result<(), Wrong> {
         }
     }
     if document.calling.booked_per_walk_in == Some(0) {
-        return wrong("calling.booked_per_walk_in", "0 would call walk-ins only; the least is 1");
+        let reason = said!("0 would call walk-ins only; the least is 1", "0 将只叫现场号;最小为 1");
+        return wrong("calling.booked_per_walk_in", reason);
     }
     if let Some(
         Moment::Before { reference: Reference::SlotStart | Reference::SlotEnd, .. }
