@@ -35,7 +35,7 @@ fuzz_target!(|text: &str| {
             for tier in [Tier::Tertiary, Tier::Secondary, Tier::Primary] {
                 for seats in [1, 5, 63] {
                     if let Err(refusal) = policy.plan(session(seats), tier, &mut carry) {
-                        assert!(!refusal.rule.is_empty() && !refusal.reason.is_empty(), "{refusal}");
+                        assert!(!refusal.rule.is_empty() && !refusal.reason.zh.is_empty(), "{refusal}");
                     }
                 }
             }

@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
         Err(rows) => {
             assert!(!rows.is_empty());
-            assert!(rows.iter().all(|row| row.line > 0 && !row.reason.is_empty()), "{rows:?}");
+            assert!(rows.iter().all(|row| row.line > 0 && !row.reason.zh.is_empty()), "{rows:?}");
         }
     }
 });

@@ -61,7 +61,7 @@ pub(crate) struct Rush {
     pub(crate) threads: Option<NonZeroUsize>,
     #[arg(short = 'n', long, value_name = "N", value_parser = ValueParser::new(count))]
     pub(crate) requests: Option<NonZeroU32>,
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = ValueParser::new(seed))]
     pub(crate) seed: Option<u64>,
     #[arg(short, long, value_name = "PRESET|FILE")]
     pub(crate) policy: Option<String>,
@@ -191,6 +191,10 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
         .ok()
         .filter(|n: &NonZeroUsize| n.get() <= THREADS_MAX)
         .ok_or_else(|| format!("1–{THREADS_MAX}"))
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("0–{}", u64::MAX))
 }
 
 /// A count that people may write as `1_000_000` or `200k`.

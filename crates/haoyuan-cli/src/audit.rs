@@ -10,7 +10,7 @@ use crate::failure::{Failure, print};
 use crate::journal::{existing, found, of_journal, summary};
 use crate::lang::{Lang, say};
 use crate::text::grouped;
-use haoyuan::journal::{Access, Disk, From, Recovery, verify};
+use haoyuan::journal::{Access, Disk, Error as JournalError, From, Recovery, verify};
 use haoyuan::record::kind;
 use indicatif::{ProgressBar, ProgressStyle};
 pub(crate) use row::Reader;
@@ -112,7 +112,7 @@ fn read(
     bar: Option<&ProgressBar>,
     mut sink: impl FnMut(Row) -> Result<(), Failure>,
 ) -> Result<[u64; kind::WORDS.len()], Failure> {
-    let journal = |error: &haoyuan::journal::Error| of_journal(folder, error, lang);
+    let journal = |error: &JournalError| of_journal(folder, error, lang);
     let mut recovery =
         Recovery::begin(Arc::clone(disk), From::Start, Access::Read).map_err(|e| journal(&e))?;
     let mut reader = Reader::default();
@@ -133,7 +133,7 @@ fn read(
                 folder = folder.display(),
                 record = recovered.record,
                 segment = recovered.segment,
-                reason = reason
+                reason = lang.of(&reason)
             ))
         })?;
         rows.into_iter().try_for_each(&mut sink)?;
@@ -158,7 +158,11 @@ fn heads_of(file: &Path, lang: Lang) -> Result<Vec<haoyuan::journal::SegmentHead
     let text = crate::files::read(file, lang)?;
     text.lines()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| line.parse().map_err(|error| Failure::input(format!("{}: {error}", file.display()))))
+        .map(|line| {
+            line.parse().map_err(|error: JournalError| {
+                Failure::input(format!("{}: {}", file.display(), lang.of(&error)))
+            })
+        })
         .collect()
 }
 

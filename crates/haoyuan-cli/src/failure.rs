@@ -1,5 +1,8 @@
 //! How a run of the program can end, other than well.
 
+use crate::lang::Lang;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
@@ -9,6 +12,8 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// Bad usage or bad input: exit code 2. The text says what to do.
     Input(String),
+    /// A stream that cannot be read or written: exit code 2.
+    Stream(Said),
     /// A check was violated: exit code 1. What and how often is already in the report.
     Violated(String),
     /// Whoever reads our output has gone. Nobody is left to be told, and that is no error.
@@ -21,12 +26,18 @@ impl Failure {
         Self::Input(text.into())
     }
 
+    /// Bad input, in the words of whoever refused it.
+    pub(crate) fn told(error: &impl Speak, lang: Lang) -> Self {
+        Self::Input(lang.of(error))
+    }
+
     /// A file or stream that cannot be read or written.
     pub(crate) fn io(name: impl Display, error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::Gone
         } else {
-            Self::Input(format!("{name}: {error}"))
+            let name = name.to_string();
+            Self::Stream(said!("{name}: {error}", "{name}:{error}", name, error))
         }
     }
 
@@ -35,7 +46,7 @@ impl Failure {
         match self {
             Self::Gone => ExitCode::SUCCESS,
             Self::Violated(_) => ExitCode::from(1),
-            Self::Input(_) => ExitCode::from(2),
+            Self::Input(_) | Self::Stream(_) => ExitCode::from(2),
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::lang::{Lang, say};
 use haoyuan_core::policy::Policy;
-use std::fmt::Display;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 /// The most bytes of a policy, roster, directory or scenario file: far more than any, and far less than a slip.
@@ -13,8 +13,9 @@ const MOST: u64 = 256 << 20;
 /// A whole file.
 pub(crate) fn read_bytes(path: &Path, lang: Lang) -> Result<Vec<u8>, Failure> {
     let name = path.display();
-    let wrong =
-        |error: &dyn Display| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
+    let wrong = |error: &io::Error| {
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(error)))
+    };
     let length = fs::metadata(path).map_err(|error| wrong(&error))?.len();
     if length > MOST {
         return Err(Failure::input(say!(lang, "file.too_long", file = name, most = MOST >> 20)));
@@ -43,5 +44,5 @@ pub(crate) fn policy(name: &str, lang: Lang) -> Result<Policy, Failure> {
         return Err(Failure::input(say!(lang, "policy.unknown", name = name, presets = presets)));
     }
     let text = read(path, lang)?;
-    Policy::parse(name, &text).map_err(|error| Failure::input(error.to_string()))
+    Policy::parse(name, &text).map_err(|error| Failure::told(&error, lang))
 }

@@ -32,11 +32,12 @@ pub(crate) fn open(folder: &Path, options: Options, lang: Lang) -> Result<Regist
 /// A folder that has a journal in it.
 pub(crate) fn existing(folder: &Path, lang: Lang) -> Result<Arc<dyn Disk>, Failure> {
     let name = folder.display();
-    let disk = Folder::open(folder)
-        .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
-    let names = disk
-        .list()
-        .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
+    let disk = Folder::open(folder).map_err(|error| {
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(&error)))
+    })?;
+    let names = disk.list().map_err(|error| {
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(&error)))
+    })?;
     if names.iter().any(|name| Path::new(name).extension().is_some_and(|end| end == "hyj" || end == "hys")) {
         Ok(Arc::new(disk))
     } else {
@@ -50,7 +51,7 @@ pub(crate) fn failure(folder: &Path, error: &Error, lang: Lang) -> Failure {
     match error {
         Error::Journal(error) | Error::Undecided(error) => journal_failure(&folder, error, lang),
         Error::Folder { source, .. } => {
-            Failure::input(say!(lang, "file.unreadable", file = folder, reason = source))
+            Failure::input(say!(lang, "file.unreadable", file = folder, reason = lang.of(&**source)))
         }
         Error::Replay { record, segment, reason } => Failure::Violated(say!(
             lang,
@@ -58,12 +59,12 @@ pub(crate) fn failure(folder: &Path, error: &Error, lang: Lang) -> Failure {
             folder = folder,
             record = record,
             segment = segment,
-            reason = reason
+            reason = lang.of(reason)
         )),
         Error::Snapshot(reason) => {
-            Failure::Violated(say!(lang, "journal.bad_snapshot", folder = folder, reason = reason))
+            Failure::Violated(say!(lang, "journal.bad_snapshot", folder = folder, reason = lang.of(reason)))
         }
-        other => Failure::input(format!("{folder}: {other}")),
+        other => Failure::input(format!("{folder}: {}", lang.of(other))),
     }
 }
 
@@ -78,7 +79,7 @@ fn journal_failure(folder: &dyn std::fmt::Display, error: &JournalError, lang: L
             folder = folder,
             file = damage.file,
             offset = damage.offset,
-            reason = damage.reason,
+            reason = lang.of(&damage.reason),
             first = damage.records.start,
             end = damage.records.end
         )),
@@ -101,7 +102,7 @@ fn journal_failure(folder: &dyn std::fmt::Display, error: &JournalError, lang: L
         JournalError::NotEmpty { file } => {
             Failure::input(say!(lang, "journal.not_empty", folder = folder, file = file))
         }
-        other => Failure::input(say!(lang, "journal.other", folder = folder, reason = other)),
+        other => Failure::input(say!(lang, "journal.other", folder = folder, reason = lang.of(other))),
     }
 }
 
@@ -164,7 +165,10 @@ pub(crate) fn recover(options: &args::Recover, lang: Lang) -> Result<(), Failure
     }
     match audit {
         Ok(_) => Ok(()),
-        Err(broken) => Err(Failure::Violated(broken.join("\n"))),
+        Err(broken) => {
+            let laws: Vec<String> = broken.iter().map(|law| lang.of(law)).collect();
+            Err(Failure::Violated(laws.join("\n")))
+        }
     }
 }
 
@@ -176,7 +180,7 @@ fn bring_over(
     lang: Lang,
 ) -> Result<(), Failure> {
     let target = Folder::create(new).map_err(|error| {
-        Failure::input(say!(lang, "file.unwritable", file = new.display(), reason = error))
+        Failure::input(say!(lang, "file.unwritable", file = new.display(), reason = lang.of(&error)))
     })?;
     let target: Arc<dyn Disk> = Arc::new(target);
     let salvaged = salvage(from, &target, &JournalOptions::default())
@@ -201,7 +205,7 @@ fn bring_over(
             .damage
             .iter()
             .map(|d| {
-                json!({ "file": d.file, "offset": d.offset, "reason": d.reason,
+                json!({ "file": d.file, "offset": d.offset, "reason": d.reason.en, "reason_zh": d.reason.zh,
                     "first_record": d.records.start, "end_record": d.records.end })
             })
             .collect();
@@ -222,7 +226,7 @@ fn bring_over(
     );
     text.push('\n');
     for damage in &salvaged.damage {
-        text.extend(["  ", &damage.to_string(), "\n"]);
+        text.extend(["  ", &lang.of(damage), "\n"]);
     }
     for range in &salvaged.segments_missing {
         text += &say!(lang, "journal.segments_gap", first = range.start(), last = range.end());
@@ -250,7 +254,10 @@ fn bring_over(
 }
 
 fn torn_json(torn: Option<&TornTail>) -> Option<Value> {
-    torn.map(|t| json!({ "file": t.file, "offset": t.offset, "bytes": t.bytes, "reason": t.reason }))
+    torn.map(|t| {
+        json!({ "file": t.file, "offset": t.offset, "bytes": t.bytes,
+            "reason": t.reason.en, "reason_zh": t.reason.zh })
+    })
 }
 
 /// What was found in a folder, as JSON.

@@ -1,9 +1,10 @@
 //! The two languages of the command: which one to speak, and how a message of the catalogue becomes a text.
 //!
-//! INVARIANT (one catalogue): every word the command says comes from [`crate::messages::TABLE`] or from the terms and
-//! refusal codes of the core, which carry both languages themselves. A key that is not in the table does not compile.
+//! INVARIANT (one catalogue): every word the command says comes from [`crate::messages::TABLE`] or from those who carry both
+//! languages themselves: the terms, refusal codes and errors of the other crates ([`Lang::of`]). A key that is not in the table does not compile.
 
 use crate::messages::TABLE;
+use haoyuan_core::said::{Said, Speak};
 use std::ffi::{OsStr, OsString};
 
 /// A language of the command.
@@ -97,6 +98,15 @@ macro_rules! say {
 pub(crate) use say;
 
 impl Lang {
+    /// What somebody else has to say, in this language.
+    pub(crate) fn of(self, told: &impl Speak) -> String {
+        let Said { en, zh } = told.said();
+        match self {
+            Self::En => en,
+            Self::Zh => zh,
+        }
+    }
+
     /// The language to speak before the arguments are parsed: `--lang` if it can be seen, else the locale.
     pub(crate) fn detect(args: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Self {
         from_args(args).unwrap_or_else(|| from_locale(variable))

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             let text = match &failure {
                 Failure::Input(text) => say!(lang, "error", text = text),
+                Failure::Stream(told) => say!(lang, "error", text = lang.of(told)),
                 Failure::Violated(text) => text.clone(),
                 Failure::Gone => return failure.code(),
             };

@@ -379,8 +379,6 @@ Example
         "{file} 第 {line} 行:{reason};因 --strict 而停止";
     "run.wrong": "{file}: {count} lines were not valid commands; their answers say why",
         "{file}:{count} 行不是有效命令;原因见相应结果";
-    "run.not_utf8": "this line is not UTF-8; save the file as UTF-8", "此行不是 UTF-8;请以 UTF-8 保存文件";
-    "run.too_long": "this line is longer than {most} MiB; split the command", "此行超过 {most} MiB;请拆分命令";
 
     // ---- journals
     "rush.journal": "Journal: {records} records of {bytes} bytes, {groups} groups, {syncs} syncs; durable {lag} ms after the last decision; state {hash}",

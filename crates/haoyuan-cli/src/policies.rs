@@ -105,11 +105,11 @@ fn check(path: &Path, json: bool, lang: Lang) -> Result<(), Failure> {
         Err(error) => {
             if json {
                 let FileError { file, line, column, key, reason } = &error;
-                let row =
-                    json!({ "file": file, "line": line, "column": column, "key": key, "reason": reason });
+                let row = json!({ "file": file, "line": line, "column": column, "key": key,
+                    "reason": reason.en, "reason_zh": reason.zh });
                 print_json(&json!({ "ok": false, "file": name, "errors": [row] }))?;
             }
-            Err(Failure::input(error.to_string()))
+            Err(Failure::told(&error, lang))
         }
     }
 }
@@ -119,7 +119,7 @@ pub(crate) fn roster(command: &args::Roster, lang: Lang) -> Result<(), Failure> 
     let args::Roster::Check { file, directory, policy, json } = command;
     let directory_text = files::read(directory, lang)?;
     let register = Directory::parse(&directory.display().to_string(), &directory_text)
-        .map_err(|error| Failure::input(error.to_string()))?;
+        .map_err(|error| Failure::told(&error, lang))?;
     let policy = policy.as_ref().map(|name| files::policy(name, lang)).transpose()?;
     let name = file.display().to_string();
     let bytes = rosters::read(file, lang)?;
@@ -129,18 +129,20 @@ pub(crate) fn roster(command: &args::Roster, lang: Lang) -> Result<(), Failure> 
             if *json {
                 let rows: Vec<_> = errors
                     .iter()
-                    .map(|RowError { line, column, reason }| json!({ "line": line, "column": column, "reason": reason }))
+                    .map(|RowError { line, column, reason }| {
+                        json!({ "line": line, "column": column, "reason": reason.en, "reason_zh": reason.zh })
+                    })
                     .collect();
                 print_json(&json!({ "ok": false, "file": name, "errors": rows }))?;
             }
             let count = errors.len();
             let head = say!(lang, "roster.bad", file = name, count = count);
-            return Err(Failure::input(format!("{head}\n{}", rosters::lines(&name, &errors))));
+            return Err(Failure::input(format!("{head}\n{}", rosters::lines(&name, &errors, lang))));
         }
     };
     let (count, seats) = (sessions.len(), sessions.iter().map(|s| u64::from(s.seats())).sum::<u64>());
     if let Some(policy) = &policy {
-        plan_all(policy, &register, sessions)?;
+        plan_all(policy, &register, sessions, lang)?;
     }
     if *json {
         let policy = policy.as_ref().map(Policy::name);

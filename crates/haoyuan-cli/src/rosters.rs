@@ -19,6 +19,6 @@ pub(crate) fn parse(bytes: &[u8], directory: &Directory) -> Result<Vec<Session>,
 }
 
 /// The errors of a file, one a line.
-pub(crate) fn lines(file: &str, errors: &[RowError]) -> String {
-    errors.iter().map(|error| format!("{file}: {error}")).collect::<Vec<_>>().join("\n")
+pub(crate) fn lines(file: &str, errors: &[RowError], lang: Lang) -> String {
+    errors.iter().map(|error| format!("{file}: {}", lang.of(error))).collect::<Vec<_>>().join("\n")
 }

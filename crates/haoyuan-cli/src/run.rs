@@ -6,7 +6,8 @@
 use crate::args;
 use crate::failure::Failure;
 use crate::journal;
-use crate::lang::{Lang, entry, say};
+use crate::lang::{Lang, say};
+use haoyuan_core::said;
 use haoyuan_platform::answer::Answer;
 use haoyuan_platform::{Malformed, Platform};
 use std::fs::File;
@@ -36,8 +37,9 @@ fn run_with(options: &args::Run, answer: impl FnMut(&str) -> Answer, lang: Lang)
         return answer_all(io::stdin().lock(), out, answer, "stdin", options.strict, lang);
     }
     let name = options.file.display().to_string();
-    let wrong =
-        |error: &io::Error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error));
+    let wrong = |error: &io::Error| {
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(error)))
+    };
     let file = File::open(&options.file).map_err(|error| wrong(&error))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
         return Err(wrong(&io::Error::from(io::ErrorKind::IsADirectory)));
@@ -63,7 +65,7 @@ fn answer_all(
             .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
         let Some(length) = read else { break };
         number += 1;
-        let answer = match text(&bytes, length, number == 1, lang) {
+        let answer = match text(&bytes, length, number == 1) {
             // A blank line is no command and has no answer; it still counts.
             Ok(line) if line.trim().is_empty() => continue,
             Ok(line) => decide(line),
@@ -79,7 +81,7 @@ fn answer_all(
                     "run.strict",
                     file = name,
                     line = number,
-                    reason = malformed
+                    reason = lang.of(malformed)
                 )));
             }
         }
@@ -124,16 +126,21 @@ fn read_line(input: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Option
 }
 
 /// The text of a line: no byte-order mark on the first, no carriage return at its end.
-fn text(bytes: &[u8], length: usize, first: bool, lang: Lang) -> Result<&str, Malformed> {
-    let wrong =
-        |reason: String, column| Malformed { field: None, reason, column, place: None, rows: Vec::new() };
+fn text(bytes: &[u8], length: usize, first: bool) -> Result<&str, Malformed> {
+    let wrong = |reason, column| Malformed { field: None, reason, column, place: None, rows: Vec::new() };
     if length > LONGEST {
-        return Err(wrong(say!(lang, "run.too_long", most = LONGEST >> 20), None));
+        let reason = said!(
+            "this line is longer than {most} MiB; split the command",
+            "此行超过 {most} MiB;请拆分命令",
+            most = LONGEST >> 20
+        );
+        return Err(wrong(reason, None));
     }
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let bytes = if first { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
     std::str::from_utf8(bytes).map_err(|error| {
-        let reason = entry("run.not_utf8").text(lang).to_owned();
+        let reason =
+            said!("this line is not UTF-8; save the file as UTF-8", "此行不是 UTF-8;请以 UTF-8 保存文件");
         wrong(reason, Some(error.valid_up_to() + 1))
     })
 }
@@ -195,7 +202,7 @@ mod tests {
         assert_eq!(bytes.len(), LONGEST);
         assert_eq!(read_line(&mut reader, &mut bytes).unwrap(), Some(2));
         assert_eq!(read_line(&mut reader, &mut bytes).unwrap(), None);
-        assert!(text(b"x", LONGEST + 1, false, Lang::Zh).is_err());
+        assert!(text(b"x", LONGEST + 1, false).is_err());
     }
 
     #[test]

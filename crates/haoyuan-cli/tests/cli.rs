@@ -279,6 +279,7 @@ fn lines_are_answered_in_order_whatever_they_are() {
     );
     assert!(stderr(&output).contains("5 lines"));
     let output = pipe(&["run", "--lang", "zh"], input);
+    assert_eq!(stdout(&output), stdout(&pipe(&["run"], input)), "the language changes no answer");
     assert!(stdout(&output).contains("此行不是 UTF-8") && stderr(&output).contains("不是有效命令"));
 }
 
@@ -383,6 +384,99 @@ fn a_policy_file_is_checked() {
     assert!(stderr(&output).contains("opnes"));
     let latin = file("latin.toml", b"name = \"x\"\ntitle = \"\xe9\"\n");
     check(&["policy", "check", latin.to_str().unwrap()], 2, "", "from line 2");
+}
+
+/// Bad input ends with 2, and what is said about it in Chinese has these words.
+#[track_caller]
+fn told_in_chinese(args: &[&str], words: &[&str]) {
+    let output = run(&[args, &["--lang", "zh"]].concat());
+    let shown = format!("{}\n{}", stdout(&output), stderr(&output));
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {shown}");
+    for word in words {
+        assert!(stderr(&output).contains(word), "{args:?} does not say {word}: {shown}");
+    }
+}
+
+#[test]
+fn a_wrong_policy_is_explained_in_chinese() {
+    let policy = |name: &str, text: &str| {
+        let text = format!("name = \"first\"\nextends = \"jilin-2018\"\n{text}");
+        file(name, text).display().to_string()
+    };
+    let contradiction = policy("zh-1.toml", "[pools.PUBLIC]\nopens = { pool = \"REFERRAL\", days = 1 }\n");
+    told_in_chinese(
+        &["policy", "check", &contradiction],
+        &["错误:", ":4:1: `pools.PUBLIC.opens`:各号源池的放号时间互相推算,成了循环"],
+    );
+    let sum = policy("zh-2.toml", "[pools.RETURN.reserve]\nall = { percent = 80 }\n");
+    told_in_chinese(&["policy", "check", &sum], &["二级机构", "各预留合计占号源的 120 %"]);
+    let length = policy("zh-3.toml", "[hold]\nall = \"15 minutes\"\n");
+    told_in_chinese(&["policy", "check", &length], &["`hold.all`:`15 minutes` 不是时长;请写作 `15min`"]);
+    let key = policy("zh-4.toml", "hodl = 1\n");
+    told_in_chinese(&["rush", "--policy", &key], &["没有键 `hodl`;可用的键:"]);
+    let syntax = policy("zh-5.toml", "[hold\n");
+    told_in_chinese(&["policy", "show", &syntax], &["TOML 语法错误:"]);
+    told_in_chinese(&["policy", "check", "/nonexistent.toml"], &["无法读取", "文件或目录不存在"]);
+    let output = run(&["policy", "check", &length, "--json"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(answer["errors"][0]["reason"].as_str().unwrap().contains("is not a length of time"));
+    assert!(answer["errors"][0]["reason_zh"].as_str().unwrap().contains("不是时长"));
+}
+
+#[test]
+fn a_wrong_roster_is_explained_in_chinese() {
+    let directory = file("zh-directory.toml", DIRECTORY).display().to_string();
+    let check = |name: &str, from: &str, to: &str, words: &[&str]| {
+        let roster = file(name, ROSTER.replace(from, to)).display().to_string();
+        told_in_chinese(&["roster", "check", &roster, "-d", &directory, "-p", "jilin-2018"], words);
+        roster
+    };
+    let bad = check(
+        "zh-1.csv",
+        "JL-S1-INTM-O00",
+        "NOBODY",
+        &["整个不被采用,1 行有误", "第 4 行,`医生` 列:`NOBODY` 不是已登记医生的编码"],
+    );
+    check("zh-2.csv", "专家号", "神仙号", &["第 2 行,`号别` 列:`神仙号` 不是以下之一:`普通号`、`专家号`"]);
+    // 40 minutes at a tertiary hospital: a rule of the policy.
+    check("zh-3.csv", "12:00,普通号,30", "12:00,普通号,40", &["时段为 40 分钟;三级机构的时段最长 30 分钟"]);
+    check("zh-4.csv", "机构,科室", "机构,病区", &["未知的列;可用的列:`机构`、`科室`", "缺少此列"]);
+    let output = run(&["roster", "check", &bad, "-d", &directory, "--json"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["errors"][0]["reason"], "`NOBODY` is not the code of a registered practitioner");
+    assert_eq!(answer["errors"][0]["reason_zh"], "`NOBODY` 不是已登记医生的编码");
+    let twice = file("zh-directory-2.toml", DIRECTORY.replace("JL-S1-INTM-O00", "JL-T1-CARD-E00"));
+    told_in_chinese(
+        &["roster", "check", &bad, "-d", twice.to_str().unwrap()],
+        &["`practitioner[2].code`:医生 `JL-T1-CARD-E00` 重复登记"],
+    );
+}
+
+#[test]
+fn a_wrong_line_is_explained_in_both_languages_and_strict_speaks_one() {
+    let line = "{\"command\":\"tick\"}\n";
+    for (lang, words) in
+        [("en", "line 1: field `at`: this field is missing"), ("zh", "第 1 行:字段 `at`:缺少此字段")]
+    {
+        let output = pipe(&["run", "--strict", "--lang", lang], line.as_bytes());
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(answers(&output)[0]["reason"], "this field is missing");
+        assert_eq!(answers(&output)[0]["reason_zh"], "缺少此字段");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_wrong_scenario_is_explained_in_chinese() {
+    let printed = run(&["rush", "--print-scenario"]);
+    let check = |name: &str, from: &str, to: &str, words: &[&str]| {
+        assert!(stdout(&printed).contains(from), "{from}");
+        let scenario = file(name, stdout(&printed).replacen(from, to, 1)).display().to_string();
+        told_in_chinese(&["rush", "--scenario", &scenario], words);
+    };
+    check("zh-rush-1.toml", "zipf = 1.0", "zipf = 9.0", &["`requests.zipf`:须为 0.0 至 4.0"]);
+    check("zh-rush-2.toml", "zipf =", "zapf =", &["没有键 `zapf`"]);
+    told_in_chinese(&["rush", "--seed", "x"], &["`x` 不是 `--seed", "应为 0–18446744073709551615"]);
 }
 
 const DIRECTORY: &str = "[[institution]]\ncode = \"JL-T1\"\nname = \"一院\"\ntier = \"tertiary\"\n\

@@ -110,7 +110,8 @@ fn a_seat_is_followed_from_publishing_on_and_every_filter_narrows() {
     assert!(found["rows"].as_array().unwrap().iter().all(|row| row["code"] == code));
     let none = told(&["audit", &folder, "--json", "--to", "2000-01-01"]);
     assert_eq!(none["matched"], 0);
-    fails(&["audit", &folder, "--patient", "张三"], 2, "32 hex", "32 hex");
+    fails(&["audit", &folder, "--patient", "张三"], 2, "32 hexadecimal digits", "32 位十六进制数");
+    fails(&["audit", &folder, "--from", "soon"], 2, "a day or an instant", "日期或时间");
     assert!(!text(&haoyuan(&["audit", &folder, "--patient", "张三"]).stderr).contains("张三"));
 }
 
@@ -149,6 +150,8 @@ fn heads_that_were_deposited_are_checked_later() {
     changed.push(differs);
     std::fs::write(&heads, changed).unwrap();
     fails(&["audit", &folder, "--against", &heads], 1, "was rewritten", "被改写");
+    std::fs::write(&heads, "00000001 many\n").unwrap();
+    fails(&["audit", &folder, "--against", &heads], 2, "a line has a segment", "每行须有段号、记录数与链头");
 }
 
 #[test]
@@ -172,10 +175,13 @@ fn foreign_locked_and_damaged_folders_are_told_with_what_to_do() {
     bytes[300] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
     fails(&["audit", &folder], 1, "is damaged", "已损坏");
+    let reason = ["the checksum of a record does not match", "记录的校验和不符"];
+    fails(&["audit", &folder], 1, reason[0], reason[1]);
     fails(&["recover", &folder], 1, "--salvage", "--salvage");
     let salvaged = told(&["recover", &folder, "--salvage", &place.path("saved"), "--json"]);
     assert!(salvaged["records"].as_u64().unwrap() > 0, "{salvaged}");
-    assert!(!salvaged["damage"].as_array().unwrap().is_empty(), "{salvaged}");
+    assert_eq!(salvaged["damage"][0]["reason"], reason[0], "{salvaged}");
+    assert_eq!(salvaged["damage"][0]["reason_zh"], reason[1], "{salvaged}");
     fails(&["recover", &folder, "--salvage", &place.path("saved")], 2, "must be empty", "必须为空");
 }
 

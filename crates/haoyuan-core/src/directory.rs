@@ -10,6 +10,8 @@ use crate::civil;
 use crate::ids::{DepartmentId, InstitutionId, PractitionerId};
 use crate::instant::Day;
 use crate::locate::FileError;
+use crate::said;
+use crate::said::{Said, Speak};
 use crate::terms::{Class, Tier};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -169,12 +171,18 @@ pub struct EntryError {
     /// The entry and field: `institution[3].parent`.
     pub key: String,
     /// What is wrong and what to do.
-    pub reason: String,
+    pub reason: Said,
+}
+
+impl Speak for EntryError {
+    fn said(&self) -> Said {
+        said!("`{key}`: {reason}", "`{key}`:{reason}", key = self.key, reason = self.reason)
+    }
 }
 
 impl fmt::Display for EntryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.key, self.reason)
+        self.said().fmt(f)
     }
 }
 
@@ -262,12 +270,19 @@ impl Directory {
         check_code(key, &entry.code)?;
         check_name(key, &entry.name)?;
         if self.institution_codes.contains_key(&entry.code) {
-            return Err(error(key, "code", format!("institution `{}` is registered twice", entry.code)));
+            let reason = said!(
+                "institution `{code}` is registered twice",
+                "机构 `{code}` 重复登记",
+                code = entry.code
+            );
+            return Err(error(key, "code", reason));
         }
-        let id = u16::try_from(self.institutions.len())
-            .ok()
-            .and_then(InstitutionId::new)
-            .ok_or_else(|| error(key, "code", "there are as many institutions as the platform can number"))?;
+        let id =
+            u16::try_from(self.institutions.len()).ok().and_then(InstitutionId::new).ok_or_else(|| {
+                let reason =
+                    said!("there are as many institutions as the platform can number", "机构数已达平台上限");
+                error(key, "code", reason)
+            })?;
         self.institution_codes.insert(entry.code.clone(), id);
         self.institutions.push(Institution {
             code: entry.code.clone(),
@@ -286,22 +301,26 @@ impl Directory {
         entry: &InstitutionEntry,
     ) -> Result<(), EntryError> {
         let Some(code) = &entry.parent else { return Ok(()) };
-        let plain = |reason: String| EntryError { key: key.to_owned(), reason };
-        let parent = self.institution(code).ok_or_else(|| {
-            plain(format!("there is no institution `{code}`; register it or correct the code"))
-        })?;
+        let plain = |reason: Said| EntryError { key: key.to_owned(), reason };
+        let parent = self.need(key, code)?;
         if let (Some(above), Some(below)) = (self.get(parent).level, entry.level) {
             if above >= below {
-                return Err(plain(format!(
-                    "institution `{code}` does not stand above `{}`: levels are province, city, county, township",
-                    entry.code
+                return Err(plain(said!(
+                    "institution `{code}` does not stand above `{entry}`: levels are province, city, county, township",
+                    "机构 `{code}` 的层级不高于 `{entry}`:层级依次为省、市、县、乡",
+                    code,
+                    entry = entry.code
                 )));
             }
         }
         let mut above = Some(parent);
         while let Some(id) = above {
             if id.index() == child {
-                return Err(plain(format!("institution `{}` is above itself; break the cycle", entry.code)));
+                return Err(plain(said!(
+                    "institution `{code}` is above itself; break the cycle",
+                    "机构 `{code}` 成了自己的上级;请解除循环",
+                    code = entry.code
+                )));
             }
             above = self.get(id).parent;
         }
@@ -315,16 +334,19 @@ impl Directory {
         let institution = self.need(&format!("{key}.institution"), &entry.institution)?;
         let code = (institution, entry.code.clone());
         if self.department_codes.contains_key(&code) {
-            let reason = format!(
-                "department `{}` of institution `{}` is registered twice",
-                entry.code, entry.institution
+            let reason = said!(
+                "department `{code}` of institution `{institution}` is registered twice",
+                "机构 `{institution}` 的科室 `{code}` 重复登记",
+                code = entry.code,
+                institution = entry.institution
             );
             return Err(error(key, "code", reason));
         }
-        let id = u32::try_from(self.departments.len())
-            .ok()
-            .and_then(DepartmentId::new)
-            .ok_or_else(|| error(key, "code", "there are as many departments as the platform can number"))?;
+        let id = u32::try_from(self.departments.len()).ok().and_then(DepartmentId::new).ok_or_else(|| {
+            let reason =
+                said!("there are as many departments as the platform can number", "科室数已达平台上限");
+            error(key, "code", reason)
+        })?;
         self.department_codes.insert(code, id);
         self.departments.push(Department { institution, code: entry.code.clone(), name: entry.name.clone() });
         Ok(())
@@ -334,26 +356,35 @@ impl Directory {
         check_code(key, &entry.code)?;
         check_name(key, &entry.name)?;
         if self.practitioner_codes.contains_key(&entry.code) {
-            return Err(error(key, "code", format!("practitioner `{}` is registered twice", entry.code)));
+            let reason = said!(
+                "practitioner `{code}` is registered twice",
+                "医生 `{code}` 重复登记",
+                code = entry.code
+            );
+            return Err(error(key, "code", reason));
         }
         if entry.sites.is_empty() {
-            return Err(error(key, "sites", "a practitioner needs at least one institution"));
+            let reason = said!("a practitioner needs at least one institution", "医生至少需要一家执业机构");
+            return Err(error(key, "sites", reason));
         }
         let mut sites = BTreeSet::new();
         for (place, site) in entry.sites.iter().enumerate() {
             let key = format!("{key}.sites[{place}]");
             if !sites.insert(self.need(&key, site)?) {
-                return Err(EntryError { key, reason: format!("institution `{site}` is named twice") });
+                return Err(EntryError { key, reason: twice(site) });
             }
         }
         let valid_from = check_date(&format!("{key}.valid_from"), entry.valid_from.as_deref())?;
         let valid_to = check_date(&format!("{key}.valid_to"), entry.valid_to.as_deref())?;
         if valid_from.zip(valid_to).is_some_and(|(from, to)| to < from) {
-            return Err(error(key, "valid_to", "the credential ends before it begins"));
+            let reason = said!("the credential ends before it begins", "执业资格的截止日早于起始日");
+            return Err(error(key, "valid_to", reason));
         }
         let id =
             u32::try_from(self.practitioners.len()).ok().and_then(PractitionerId::new).ok_or_else(|| {
-                error(key, "code", "there are as many practitioners as the platform can number")
+                let reason =
+                    said!("there are as many practitioners as the platform can number", "医生数已达平台上限");
+                error(key, "code", reason)
             })?;
         self.practitioner_codes.insert(entry.code.clone(), id);
         self.practitioners.push(Practitioner {
@@ -370,13 +401,15 @@ impl Directory {
         check_code(key, &entry.code)?;
         check_name(key, &entry.name)?;
         if self.alliance_codes.contains_key(&entry.code) {
-            return Err(error(key, "code", format!("alliance `{}` is registered twice", entry.code)));
+            let reason =
+                said!("alliance `{code}` is registered twice", "医联体 `{code}` 重复登记", code = entry.code);
+            return Err(error(key, "code", reason));
         }
         let mut members = BTreeSet::new();
         for (place, member) in entry.members.iter().enumerate() {
             let key = format!("{key}.members[{place}]");
             if !members.insert(self.need(&key, member)?) {
-                return Err(EntryError { key, reason: format!("institution `{member}` is named twice") });
+                return Err(EntryError { key, reason: twice(member) });
             }
         }
         self.alliance_codes.insert(entry.code.clone(), self.alliances.len());
@@ -387,7 +420,11 @@ impl Directory {
     fn need(&self, key: &str, code: &str) -> Result<InstitutionId, EntryError> {
         self.institution(code).ok_or_else(|| EntryError {
             key: key.to_owned(),
-            reason: format!("there is no institution `{code}`; register it or correct the code"),
+            reason: said!(
+                "there is no institution `{code}`; register it or correct the code",
+                "没有机构 `{code}`;请登记该机构或更正编码",
+                code
+            ),
         })
     }
 
@@ -470,24 +507,32 @@ impl Directory {
     }
 }
 
-fn error(key: &str, field: &str, reason: impl Into<String>) -> EntryError {
-    EntryError { key: format!("{key}.{field}"), reason: reason.into() }
+fn error(key: &str, field: &str, reason: Said) -> EntryError {
+    EntryError { key: format!("{key}.{field}"), reason }
+}
+
+fn twice(institution: &str) -> Said {
+    said!("institution `{institution}` is named twice", "机构 `{institution}` 重复列出", institution)
 }
 
 fn check_code(key: &str, code: &str) -> Result<(), EntryError> {
     if code.is_empty() || code.len() > 64 || code.trim() != code || code.chars().any(char::is_control) {
-        return Err(error(
-            key,
-            "code",
+        let reason = said!(
             "a code has 1 to 64 bytes, no control characters and no space at its ends",
-        ));
+            "编码须为 1 至 64 字节,不含控制字符,首尾无空格"
+        );
+        return Err(error(key, "code", reason));
     }
     Ok(())
 }
 
 fn check_name(key: &str, name: &str) -> Result<(), EntryError> {
     if name.is_empty() || name.len() > 256 || name.chars().any(char::is_control) {
-        return Err(error(key, "name", "a name has 1 to 256 bytes and no control characters"));
+        let reason = said!(
+            "a name has 1 to 256 bytes and no control characters",
+            "名称须为 1 至 256 字节,且不含控制字符"
+        );
+        return Err(error(key, "name", reason));
     }
     Ok(())
 }
@@ -496,7 +541,11 @@ fn check_date(key: &str, text: Option<&str>) -> Result<Option<Day>, EntryError> 
     let Some(text) = text else { return Ok(None) };
     civil::parse_date(text).map(Some).ok_or_else(|| EntryError {
         key: key.to_owned(),
-        reason: format!("`{text}` is not a date; write it as 2026-03-02"),
+        reason: said!(
+            "`{text}` is not a date; write it as 2026-03-02",
+            "`{text}` 不是日期;请写作 2026-03-02",
+            text
+        ),
     })
 }
 
@@ -581,7 +630,8 @@ valid_to = "2026-12-31"
         let text = change(HOUSE);
         let error = Directory::parse("house.toml", &text).unwrap_err();
         assert_eq!((error.line, error.key.as_str()), (line, key), "{error}");
-        assert!(error.reason.contains(reason), "{error}");
+        assert!(error.reason.en.contains(reason), "{error}");
+        assert!(!error.reason.zh.is_ascii(), "{error}: {}", error.reason.zh);
     }
 
     #[test]

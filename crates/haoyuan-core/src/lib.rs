@@ -3,6 +3,7 @@
 //! *Architecture invariant:* no atomics, no clock, no randomness, no threads, no I/O. The same arguments give the same
 //! answer, on every machine; integers only.
 
+pub mod said;
 pub mod terms;
 pub mod instant;
 pub mod ids;
@@ -16,6 +17,7 @@ pub mod displaced;
 pub mod plan;
 pub mod request;
 pub mod apportion;
+pub mod foreign;
 pub mod locate;
 pub mod directory;
 pub mod policy;

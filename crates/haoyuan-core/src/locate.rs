@@ -1,5 +1,8 @@
 //! Where in a text an error is: every file of the platform is refused by file, line, column, key and reason.
 
+use crate::foreign;
+use crate::said;
+use crate::said::{Said, Speak};
 use std::fmt;
 use toml::de::{DeTable, DeValue};
 
@@ -15,19 +18,21 @@ pub struct FileError {
     /// The key, dotted: `pools.REFERRAL.opens`, `institution[3].parent`; empty if there is none.
     pub key: String,
     /// What is wrong and what to do.
-    pub reason: String,
+    pub reason: Said,
+}
+
+impl Speak for FileError {
+    fn said(&self) -> Said {
+        let Self { file, line, column, key, reason } = self;
+        let at = if *line > 0 { format!(":{line}:{column}") } else { String::new() };
+        let key = if key.is_empty() { String::new() } else { format!(": `{key}`") };
+        said!("{file}{at}{key}: {reason}", "{file}{at}{key}:{reason}", file, at, key, reason)
+    }
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
-        }
-        if !self.key.is_empty() {
-            write!(f, ": `{}`", self.key)?;
-        }
-        write!(f, ": {}", self.reason)
+        self.said().fmt(f)
     }
 }
 
@@ -35,7 +40,8 @@ impl std::error::Error for FileError {}
 
 impl FileError {
     /// The error of the TOML reader, with the key it stopped at.
-    pub(crate) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+    #[must_use]
+    pub fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let (line, column, key) = match error.span() {
             Some(span) => {
                 let (line, column) = line_column(text, span.start);
@@ -43,13 +49,14 @@ impl FileError {
             }
             None => (0, 0, String::new()),
         };
-        Self { file: file.to_owned(), line, column, key, reason: error.message().trim().replace('\n', ", ") }
+        Self { file: file.to_owned(), line, column, key, reason: foreign::toml(error) }
     }
 
     /// An error about a key; found in the text as exactly as the text allows.
-    pub(crate) fn at_key(file: &str, text: &str, key: &str, reason: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn at_key(file: &str, text: &str, key: &str, reason: Said) -> Self {
         let (line, column) = find(text, key).map_or((0, 0), |place| line_column(text, place.key));
-        Self { file: file.to_owned(), line, column, key: key.to_owned(), reason: reason.into() }
+        Self { file: file.to_owned(), line, column, key: key.to_owned(), reason }
     }
 }
 

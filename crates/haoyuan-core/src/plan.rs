@@ -4,6 +4,8 @@ use crate::ids::{DepartmentId, InstitutionId, Interval, PractitionerId, SEATS_MA
 use crate::instant::{Day, Instant};
 use crate::pool::PoolTree;
 use crate::rules::Rules;
+use crate::said;
+use crate::said::{Said, Speak};
 use crate::terms::{Grade, Kind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -118,15 +120,35 @@ pub enum PlanError {
     Trees,
 }
 
+impl Speak for PlanError {
+    fn said(&self) -> Said {
+        match self {
+            Self::Code => said!(
+                "a session code has 1 to 64 bytes and no control characters",
+                "班次编号须为 1 至 64 字节,且不含控制字符"
+            ),
+            Self::Time => said!(
+                "a session must end after it begins and within 24 hours",
+                "班次的结束时间须晚于开始时间,且不超过 24 小时"
+            ),
+            Self::Slots => said!(
+                "the slot length must divide the session into 1 to 1024 slots",
+                "时段长度须能将班次整分为 1 至 1024 个时段"
+            ),
+            Self::Capacity => {
+                said!("each slot needs a capacity of 1 to 63 seats", "每个时段须有 1 至 63 个号")
+            }
+            Self::Trees => said!(
+                "the pool trees do not match the slots and their capacities",
+                "号源池与各时段的号数不符"
+            ),
+        }
+    }
+}
+
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Code => "a session code has 1 to 64 bytes and no control characters",
-            Self::Time => "a session must end after it begins and within 24 hours",
-            Self::Slots => "the slot length must divide the session into 1 to 1024 slots",
-            Self::Capacity => "each slot needs a capacity of 1 to 63 seats",
-            Self::Trees => "the pool trees do not match the slots and their capacities",
-        })
+        self.said().fmt(f)
     }
 }
 

@@ -25,8 +25,11 @@
 
 use crate::apportion::CarryLedger;
 use crate::day::DayRules;
+use crate::foreign;
 use crate::locate::{self, FileError};
 use crate::plan::{Plan, Session};
+use crate::said;
+use crate::said::{Said, Speak};
 use crate::terms::Tier;
 use serde::Deserialize;
 use std::fmt;
@@ -82,16 +85,27 @@ pub struct PublishRefusal {
     /// The rule's value, as in the file; empty if no single value decides.
     pub value: String,
     /// What is wrong and what to do.
-    pub reason: String,
+    pub reason: Said,
+}
+
+impl Speak for PublishRefusal {
+    fn said(&self) -> Said {
+        let Self { policy, rule, value, reason } = self;
+        let value = if value.is_empty() { String::new() } else { format!(" = {value}") };
+        said!(
+            "{policy}: {rule}{value}: {reason}",
+            "{policy}:{rule}{value}:{reason}",
+            policy,
+            rule,
+            value,
+            reason
+        )
+    }
 }
 
 impl fmt::Display for PublishRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.policy, self.rule)?;
-        if !self.value.is_empty() {
-            write!(f, " = {}", self.value)?;
-        }
-        write!(f, ": {}", self.reason)
+        self.said().fmt(f)
     }
 }
 
@@ -136,8 +150,13 @@ impl Policy {
             let Some(base) = document.extends else { break };
             let known = PRESETS.iter().find(|(name, _)| **name == base);
             let Some((name, preset)) = known.filter(|_| layers.len() <= PRESETS.len()) else {
-                let presets = Self::presets().collect::<Vec<_>>().join("`, `");
-                let reason = format!("there is no preset `{base}`; the presets are `{presets}`");
+                let presets = Said::quoted(Self::presets());
+                let reason = said!(
+                    "there is no preset `{base}`; the presets are {presets}",
+                    "没有预置政策 `{base}`;预置政策有:{presets}",
+                    base,
+                    presets
+                );
                 return Err(FileError::at_key(file, text, "extends", reason));
             };
             layers.push(Layer { file: preset_file(name), text: (*preset).to_owned() });
@@ -149,17 +168,24 @@ impl Policy {
         }
         merged.remove("extends");
         let document = Document::deserialize(merged.clone())
-            .map_err(|error| FileError::at_key(file, text, "", error.message().to_owned()))?;
-        let fail = |key: &str, reason: String| locate_in(&layers, key, reason);
+            .map_err(|error| FileError::at_key(file, text, "", foreign::toml(&error)))?;
+        let fail = |key: &str, reason: Said| locate_in(&layers, key, reason);
         let name = document.name.clone().unwrap_or_default();
         if !own_name {
             return Err(fail(
                 "name",
-                "a policy needs a name: refusals and the trace are signed with it".to_owned(),
+                said!(
+                    "a policy needs a name: refusals and the trace are signed with it",
+                    "政策需要名称:拒绝与留痕以此署名"
+                ),
             ));
         }
         if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
-            return Err(fail("name", "a name has 1 to 64 bytes and no control characters".to_owned()));
+            let reason = said!(
+                "a name has 1 to 64 bytes and no control characters",
+                "名称须为 1 至 64 字节,且不含控制字符"
+            );
+            return Err(fail("name", reason));
         }
         let graph =
             check::check(&document).map_err(|wrong| blame(&layers, &wrong.key, &wrong.also, wrong.reason))?;
@@ -219,9 +245,9 @@ impl Policy {
         String::new()
     }
 
-    fn refuse(&self, rule: impl Into<String>, reason: impl Into<String>) -> PublishRefusal {
+    fn refuse(&self, rule: impl Into<String>, reason: Said) -> PublishRefusal {
         let rule = rule.into();
-        PublishRefusal { policy: self.name.clone(), value: self.value(&rule), rule, reason: reason.into() }
+        PublishRefusal { policy: self.name.clone(), value: self.value(&rule), rule, reason }
     }
 }
 
@@ -245,7 +271,7 @@ fn merge(base: &mut toml::Table, over: toml::Table, parent: &str) {
 }
 
 /// The error at a key, placed in the first file that has it, or has most of it.
-fn locate_in(layers: &[Layer], key: &str, reason: String) -> PolicyError {
+fn locate_in(layers: &[Layer], key: &str, reason: Said) -> PolicyError {
     let depth = |layer: &&Layer| locate::find(&layer.text, key).map_or(0, |place| place.depth);
     // `max_by_key` takes the last of equals; the file itself comes first, so look from behind.
     match layers.iter().rev().max_by_key(depth) {
@@ -255,7 +281,7 @@ fn locate_in(layers: &[Layer], key: &str, reason: String) -> PolicyError {
 }
 
 /// The error of a contradiction between several keys, placed at the first that the policy's own file sets.
-fn blame(layers: &[Layer], key: &str, also: &[String], reason: String) -> PolicyError {
+fn blame(layers: &[Layer], key: &str, also: &[String], reason: Said) -> PolicyError {
     let set_here = |key: &&str| {
         let place = layers.first().and_then(|layer| locate::find(&layer.text, key));
         place.is_some_and(|place| place.depth == locate::segments(key).count())

@@ -35,6 +35,8 @@
 
 use crate::ids::{NodeIndex, SEATS_MAX};
 use crate::refusal::Code;
+use crate::said;
+use crate::said::{Said, Speak};
 use crate::terms::{Channel, Class};
 use crate::word::{COUNTERS, CounterSet, Live};
 use serde::{Deserialize, Serialize};
@@ -193,31 +195,80 @@ pub enum TreeError {
     Pools(String),
 }
 
+impl Speak for TreeError {
+    fn said(&self) -> Said {
+        match self {
+            Self::NodeCount(n) => said!(
+                "a pool tree has 1 to {most} nodes, this one {n}",
+                "号源池(含全部号源)须为 1 至 {most} 个,此处为 {n} 个",
+                most = NODES_MAX,
+                n
+            ),
+            Self::BookableCount(n) => said!(
+                "at most {most} pools can be booked at, here {n}",
+                "可直接预约的号源池最多 {most} 个,此处为 {n} 个",
+                most = COUNTERS,
+                n
+            ),
+            Self::Capacity(n) => said!(
+                "a block has 1 to {most} seats, this one {n}",
+                "一个区块须有 1 至 {most} 个号,此处为 {n} 个",
+                most = SEATS_MAX,
+                n
+            ),
+            Self::Order(name) => said!(
+                "pool `{name}` must come after the pool that contains it",
+                "号源池 `{name}` 须排在其上级号源池之后",
+                name
+            ),
+            Self::DuplicateName(name) => {
+                said!("two pools are named `{name}`", "有两个号源池同名:`{name}`", name)
+            }
+            Self::Rising(name) => said!(
+                "the minimum of pool `{name}` rises with time",
+                "号源池 `{name}` 的预留数随时间增加;预留只能减少",
+                name
+            ),
+            Self::AboveCap(name) => said!(
+                "the minimum of pool `{name}` is above its cap or that of a pool above it",
+                "号源池 `{name}` 的预留数超过其自身或上级号源池的上限",
+                name
+            ),
+            Self::OverCapacity { minima, capacity } => said!(
+                "the pools' minima ask for {minima} seats and there are {capacity}",
+                "各号源池共预留 {minima} 个号,而总数只有 {capacity} 个",
+                minima,
+                capacity
+            ),
+            Self::NeverOpen(name) => {
+                said!("pool `{name}` closes before it opens", "号源池 `{name}` 在放号之前已停挂", name)
+            }
+            Self::Route(node) => said!(
+                "a class is routed to node {node}, which cannot be booked at",
+                "有类别指向节点 {node},而该节点不能直接预约",
+                node
+            ),
+            Self::Seats { capacity, seats } => said!(
+                "the block has {seats} seats, and {capacity} cannot be usable",
+                "该区块只有 {seats} 个号,不能有 {capacity} 个可用",
+                seats,
+                capacity
+            ),
+            Self::Pools(name) => said!(
+                "pool `{name}` changes in more than its minimum, its fences and its cap",
+                "号源池 `{name}` 的变更超出了预留数、释放时间与上限的范围",
+                name
+            ),
+            Self::RootGuarantee => {
+                said!("the root cannot have a minimum: it is all seats", "`ROOT` 即全部号源,不能设预留")
+            }
+        }
+    }
+}
+
 impl fmt::Display for TreeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NodeCount(n) => write!(f, "a pool tree has 1 to {NODES_MAX} nodes, this one {n}"),
-            Self::BookableCount(n) => write!(f, "at most {COUNTERS} pools can be booked at, here {n}"),
-            Self::Capacity(n) => write!(f, "a block has 1 to {SEATS_MAX} seats, this one {n}"),
-            Self::Order(name) => write!(f, "pool `{name}` must come after the pool that contains it"),
-            Self::DuplicateName(name) => write!(f, "two pools are named `{name}`"),
-            Self::Rising(name) => write!(f, "the minimum of pool `{name}` rises with time"),
-            Self::AboveCap(name) => {
-                write!(f, "the minimum of pool `{name}` is above its cap or that of a pool above it")
-            }
-            Self::OverCapacity { minima, capacity } => {
-                write!(f, "the pools' minima ask for {minima} seats and there are {capacity}")
-            }
-            Self::NeverOpen(name) => write!(f, "pool `{name}` closes before it opens"),
-            Self::Route(node) => write!(f, "a class is routed to node {node}, which cannot be booked at"),
-            Self::Seats { capacity, seats } => {
-                write!(f, "the block has {seats} seats, and {capacity} cannot be usable")
-            }
-            Self::Pools(name) => {
-                write!(f, "pool `{name}` changes in more than its minimum, its fences and its cap")
-            }
-            Self::RootGuarantee => f.write_str("the root cannot have a minimum: it is all seats"),
-        }
+        self.said().fmt(f)
     }
 }
 

@@ -23,6 +23,8 @@ use crate::directory::Directory;
 use crate::ids::{InstitutionId, Interval, PractitionerId, SEATS_MAX, SlotIndex};
 use crate::instant::{DAY, Day, MINUTE};
 use crate::plan::Session;
+use crate::said;
+use crate::said::{Said, Speak};
 use crate::terms::{Grade, Kind};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -35,16 +37,29 @@ pub struct RowError {
     /// The column, by its header in the file; empty if the error is about the row as a whole.
     pub column: String,
     /// What is wrong and what to do.
-    pub reason: String,
+    pub reason: Said,
+}
+
+impl Speak for RowError {
+    fn said(&self) -> Said {
+        let Self { line, column, reason } = self;
+        if column.is_empty() {
+            said!("line {line}: {reason}", "第 {line} 行:{reason}", line, reason)
+        } else {
+            said!(
+                "line {line}, column `{column}`: {reason}",
+                "第 {line} 行,`{column}` 列:{reason}",
+                line,
+                column,
+                reason
+            )
+        }
+    }
 }
 
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}", self.line)?;
-        if !self.column.is_empty() {
-            write!(f, ", column `{}`", self.column)?;
-        }
-        write!(f, ": {}", self.reason)
+        self.said().fmt(f)
     }
 }
 
@@ -68,7 +83,7 @@ impl<'a> From<&'a Session> for Duty<'a> {
 }
 
 macro_rules! columns {
-    ($($name:ident $text:literal $($zh:literal)+;)+) => {
+    ($($name:ident $text:literal $zh:literal $($other:literal)*;)+) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         enum Column { $($name),+ }
 
@@ -79,8 +94,12 @@ macro_rules! columns {
                 match self { $(Self::$name => $text),+ }
             }
 
+            const fn zh(self) -> &'static str {
+                match self { $(Self::$name => $zh),+ }
+            }
+
             fn parse(header: &str) -> Option<Self> {
-                match header { $($text $(| $zh)+ => Some(Self::$name),)+ _ => None }
+                match header { $($text | $zh $(| $other)* => Some(Self::$name),)+ _ => None }
             }
         }
     };
@@ -132,7 +151,11 @@ impl Roster {
         let headers = match records.next() {
             Some(Ok(record)) => Headers::parse(&record)?,
             Some(Err(error)) => return Err(vec![broken(&error)]),
-            None => return Err(vec![row(1, "", "the table is empty; its first line names the columns")]),
+            None => {
+                let reason =
+                    said!("the table is empty; its first line names the columns", "表为空;第一行应为表头");
+                return Err(vec![row(1, "", reason)]);
+            }
         };
         let mut duties = Duties::new(published);
         let mut sessions = Vec::new();
@@ -166,32 +189,42 @@ impl Roster {
     }
 }
 
-fn row(line: u64, column: &str, reason: impl Into<String>) -> RowError {
-    RowError { line, column: column.to_owned(), reason: reason.into() }
+fn row(line: u64, column: &str, reason: Said) -> RowError {
+    RowError { line, column: column.to_owned(), reason }
 }
 
 fn broken(error: &csv::Error) -> RowError {
     let line = error.position().map_or(0, csv::Position::line);
-    row(line, "", format!("this is no CSV: {error}"))
+    let error = Said::same(error);
+    row(line, "", said!("this is no CSV: {error}", "这不是 CSV:{error}", error))
 }
 
 fn decode(bytes: &[u8]) -> Result<&str, RowError> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(row(1, "", "the file is UTF-16; save it as CSV in UTF-8"));
+        let reason =
+            said!("the file is UTF-16; save it as CSV in UTF-8", "文件是 UTF-16 编码;请另存为 CSV UTF-8");
+        return Err(row(1, "", reason));
     }
     let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
     let lines_in = |part: &[u8]| part.split(|b| *b == b'\n').count() as u64;
     match std::str::from_utf8(bytes) {
         Ok(text) => match text.find('\0') {
             Some(at) => {
-                Err(row(lines_in(&bytes[..at]), "", "the file has a zero byte; save it as CSV in UTF-8"))
+                let reason = said!(
+                    "the file has a zero byte; save it as CSV in UTF-8",
+                    "文件中有零字节;请另存为 CSV UTF-8"
+                );
+                Err(row(lines_in(&bytes[..at]), "", reason))
             }
             None => Ok(text),
         },
         Err(error) => Err(row(
             lines_in(&bytes[..error.valid_up_to()]),
             "",
-            "the file is not UTF-8, perhaps GBK; save it as CSV in UTF-8 (另存为 CSV UTF-8)",
+            said!(
+                "the file is not UTF-8, perhaps GBK; save it as CSV in UTF-8 (另存为 CSV UTF-8)",
+                "文件不是 UTF-8 编码,可能是 GBK;请另存为 CSV UTF-8"
+            ),
         )),
     }
 }
@@ -210,19 +243,29 @@ impl Headers {
         for (place, header) in record.iter().enumerate() {
             match Column::parse(&header.to_lowercase()) {
                 Some(column) if places.iter().any(|(other, _, _)| *other == column) => {
-                    errors.push(row(line, header, format!("the column `{}` comes twice", column.text())));
+                    let reason = said!(
+                        "the column `{column}` comes twice",
+                        "列 `{column}` 重复",
+                        column = column.text()
+                    );
+                    errors.push(row(line, header, reason));
                 }
                 Some(column) => places.push((column, place, header.to_owned())),
                 None => {
-                    let known: Vec<&str> = Column::ALL.iter().map(|column| column.text()).collect();
-                    let reason = format!("unknown column; the columns are `{}`", known.join("`, `"));
+                    let known = Said {
+                        en: Said::quoted(Column::ALL.iter().map(|column| column.text())).en,
+                        zh: Said::quoted(Column::ALL.iter().map(|column| column.zh())).zh,
+                    };
+                    let reason =
+                        said!("unknown column; the columns are {known}", "未知的列;可用的列:{known}", known);
                     errors.push(row(line, header, reason));
                 }
             }
         }
         for column in Column::ALL {
             if !column.may_be_left_out() && !places.iter().any(|(other, _, _)| other == column) {
-                errors.push(row(line, column.text(), "this column is missing"));
+                let reason = said!("this column is missing", "缺少此列");
+                errors.push(row(line, column.text(), reason));
             }
         }
         if errors.is_empty() { Ok(Self { places, width: record.len() }) } else { Err(errors) }
@@ -245,7 +288,7 @@ impl Reading<'_> {
         self.record.position().map_or(0, csv::Position::line)
     }
 
-    fn refuse(&mut self, column: Column, reason: impl Into<String>) {
+    fn refuse(&mut self, column: Column, reason: Said) {
         self.errors.push(row(self.line(), self.headers.name(column), reason));
     }
 
@@ -255,14 +298,15 @@ impl Reading<'_> {
     }
 
     /// The value of a cell, or a refusal that quotes it.
-    fn read<T>(&mut self, column: Column, read: impl FnOnce(&str) -> Option<T>, wanted: &str) -> Option<T> {
+    fn read<T>(&mut self, column: Column, read: impl FnOnce(&str) -> Option<T>, wanted: &Said) -> Option<T> {
         let cell = self.cell(column);
         let value = read(cell);
         if value.is_none() {
             let reason = if cell.is_empty() {
-                format!("the cell is empty; {wanted}")
+                said!("the cell is empty; write {wanted}", "单元格为空;请填写{wanted}", wanted)
             } else {
-                format!("`{}` {wanted}", shorten(cell))
+                let cell = shorten(cell);
+                said!("`{cell}` is not {wanted}", "`{cell}` 不是{wanted}", cell, wanted)
             };
             self.refuse(column, reason);
         }
@@ -271,10 +315,11 @@ impl Reading<'_> {
 
     fn session(&mut self, directory: &Directory) -> Option<Session> {
         if self.record.len() != self.headers.width {
-            let reason = format!(
-                "the row has {} cells and the header {}; put cells with commas in quotes",
-                self.record.len(),
-                self.headers.width
+            let reason = said!(
+                "the row has {cells} cells and the header {width}; put cells with commas in quotes",
+                "此行有 {cells} 格,而表头有 {width} 格;含逗号的单元格请加引号",
+                cells = self.record.len(),
+                width = self.headers.width
             );
             self.errors.push(row(self.line(), "", reason));
             return None;
@@ -282,34 +327,36 @@ impl Reading<'_> {
         let institution = self.read(
             Column::Institution,
             |cell| directory.institution(cell),
-            "is not the code of a registered institution",
+            &said!("the code of a registered institution", "已登记机构的编码"),
         );
         let department = institution.and_then(|institution| {
-            let wanted = "is not the code of a department of this institution";
+            let wanted = &said!("the code of a department of this institution", "该机构科室的编码");
             self.read(Column::Department, |cell| directory.department(institution, cell), wanted)
         });
         let practitioner = self.read(
             Column::Practitioner,
             |cell| directory.practitioner(cell),
-            "is not the code of a registered practitioner",
+            &said!("the code of a registered practitioner", "已登记医生的编码"),
         );
-        let day = self.read(Column::Date, civil::parse_date, "is not a date; write 2026-03-02");
-        let from = self.read(
-            Column::From,
-            |cell| civil::parse_clock(cell).filter(|t| *t < DAY),
-            "is not a time; write 08:00",
+        let day = self.read(
+            Column::Date,
+            civil::parse_date,
+            &said!("a date (such as 2026-03-02)", "日期(如 2026-03-02)"),
         );
-        let to = self.read(Column::To, civil::parse_clock, "is not a time; write 12:00");
-        let grade = self.read(Column::Grade, Grade::parse, &wanted(Grade::ALL, Grade::text));
+        let time_of_day = said!("a time (such as 08:00)", "时刻(如 08:00)");
+        let from =
+            self.read(Column::From, |cell| civil::parse_clock(cell).filter(|t| *t < DAY), &time_of_day);
+        let to = self.read(Column::To, civil::parse_clock, &time_of_day);
+        let grade = self.read(Column::Grade, Grade::parse, &one_of(Grade::ALL));
         let kind = self.read(
             Column::Kind,
             |cell| if cell.is_empty() { Some(Kind::Clinic) } else { Kind::parse(cell) },
-            &wanted(Kind::ALL, Kind::text),
+            &one_of(Kind::ALL),
         );
         let minutes = self.read(
             Column::SlotMinutes,
             |cell| number(cell).filter(|minutes| (1..=1440).contains(minutes)),
-            "is not a number of minutes, 1 to 1440",
+            &said!("a number of minutes (1 to 1440)", "分钟数(1 至 1440)"),
         );
         let seats = self.read(
             Column::SeatsPerSlot,
@@ -318,7 +365,7 @@ impl Reading<'_> {
                     .and_then(|seats| u8::try_from(seats).ok())
                     .filter(|s| (1..=SEATS_MAX).contains(s))
             },
-            "is not a number of seats, 1 to 63",
+            &said!("a number of seats (1 to 63)", "号数(1 至 63)"),
         );
         let (day, from, to) = (day?, from?, to?);
         let time = interval(day, from, to);
@@ -348,13 +395,18 @@ impl Reading<'_> {
         let slot = i64::from(minutes) * MINUTE;
         let slots = usize::try_from(length / slot).ok();
         if length % slot != 0 {
-            let reason =
-                format!("slots of {minutes} minutes do not fill a session of {} minutes", length / MINUTE);
+            let reason = said!(
+                "slots of {minutes} minutes do not fill a session of {length} minutes",
+                "{minutes} 分钟的时段不能整分 {length} 分钟的班次",
+                minutes,
+                length = length / MINUTE
+            );
             self.refuse(Column::SlotMinutes, reason);
             return None;
         }
         slots.filter(|slots| *slots > 0 && *slots <= usize::from(SlotIndex::MAX) + 1).or_else(|| {
-            self.refuse(Column::SlotMinutes, "a session has at most 1024 slots");
+            let reason = said!("a session has at most 1024 slots", "一个班次最多 1024 个时段");
+            self.refuse(Column::SlotMinutes, reason);
             None
         })
     }
@@ -368,10 +420,11 @@ impl Reading<'_> {
     ) {
         let practitioner = &directory.practitioners()[id.index()];
         if !practitioner.sites.contains(&institution) {
-            let reason = format!(
-                "practitioner `{}` is not registered for institution `{}`; add the site to the directory",
-                practitioner.code,
-                directory.get(institution).code
+            let reason = said!(
+                "practitioner `{code}` is not registered for institution `{site}`; add the site to the directory",
+                "医生 `{code}` 未登记在机构 `{site}` 执业;请在目录中添加该机构",
+                code = practitioner.code,
+                site = directory.get(institution).code
             );
             self.refuse(Column::Practitioner, reason);
         }
@@ -379,11 +432,12 @@ impl Reading<'_> {
         if !practitioner.is_valid_on(time.from.day()) || !practitioner.is_valid_on(last) {
             let date =
                 |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| civil::date(day).to_string());
-            let reason = format!(
-                "the credential of practitioner `{}` is valid {} to {} only",
-                practitioner.code,
-                date(practitioner.valid_from),
-                date(practitioner.valid_to)
+            let reason = said!(
+                "the credential of practitioner `{code}` is valid {from} to {to} only",
+                "医生 `{code}` 的执业资格仅在 {from} 至 {to} 有效",
+                code = practitioner.code,
+                from = date(practitioner.valid_from),
+                to = date(practitioner.valid_to)
             );
             self.refuse(Column::Practitioner, reason);
         }
@@ -402,7 +456,10 @@ impl Reading<'_> {
         if code.len() > 64 || code.chars().any(char::is_control) {
             self.refuse(
                 Column::Code,
-                "a session code has at most 64 bytes and no control characters; give one",
+                said!(
+                    "a session code has at most 64 bytes and no control characters; give one",
+                    "班次编号最多 64 字节,且不含控制字符;请填写一个"
+                ),
             );
             return None;
         }
@@ -417,9 +474,10 @@ fn interval(day: Day, from: i64, to: i64) -> Interval {
     Interval { from: midnight.plus(from), to: midnight.plus(to) }
 }
 
-fn wanted<T: Copy>(all: &[T], text: impl Fn(T) -> &'static str) -> String {
-    let words: Vec<&str> = all.iter().map(|value| text(*value)).collect();
-    format!("is none of `{}` or their Chinese terms", words.join("`, `"))
+/// The terms of a closed set, to choose from.
+fn one_of<T: Speak>(all: &[T]) -> Said {
+    let terms = Said::list(all.iter().map(|term| said!("`{term}`", "`{term}`", term)));
+    said!("one of {terms} or their Chinese terms", "以下之一:{terms},或其英文词", terms)
 }
 
 fn number(cell: &str) -> Option<u16> {
@@ -434,15 +492,15 @@ fn shorten(cell: &str) -> String {
 /// Who is on duty when, and which codes are taken.
 struct Duties {
     /// For each practitioner the disjoint duties by start: end, and what to call it.
-    times: HashMap<PractitionerId, BTreeMap<i64, (i64, String)>>,
-    codes: HashMap<String, String>,
+    times: HashMap<PractitionerId, BTreeMap<i64, (i64, Said)>>,
+    codes: HashMap<String, Said>,
 }
 
 impl Duties {
     fn new<'a>(published: impl IntoIterator<Item = Duty<'a>>) -> Self {
         let mut duties = Self { times: HashMap::new(), codes: HashMap::new() };
         for duty in published {
-            let name = format!("published session `{}`", duty.code);
+            let name = said!("published session `{code}`", "已发布的班次 `{code}`", code = duty.code);
             let times = duties.times.entry(duty.practitioner).or_default();
             times.insert(duty.time.from.ms(), (duty.time.to.ms(), name.clone()));
             duties.codes.insert(duty.code.to_owned(), name);
@@ -450,19 +508,28 @@ impl Duties {
         duties
     }
 
-    fn admit(&mut self, session: &Session, line: u64) -> Result<(), (Column, String)> {
+    fn admit(&mut self, session: &Session, line: u64) -> Result<(), (Column, Said)> {
         if let Some(other) = self.codes.get(&session.code) {
-            return Err((Column::Code, format!("session code `{}` is taken by the {other}", session.code)));
+            let reason = said!(
+                "session code `{code}` is taken by the {other}",
+                "班次编号 `{code}` 已用于{other}",
+                code = session.code,
+                other
+            );
+            return Err((Column::Code, reason));
         }
         let (from, to) = (session.time.from.ms(), session.time.to.ms());
         let times = self.times.entry(session.practitioner).or_default();
         // Duties are disjoint, so only the last one that starts before this one ends can overlap it.
         if let Some((_, (_, other))) = times.range(..to).next_back().filter(|(_, (end, _))| *end > from) {
-            let reason =
-                format!("the practitioner is in two places at once: the session overlaps the {other}");
+            let reason = said!(
+                "the practitioner is in two places at once: the session overlaps the {other}",
+                "同一医生同时在两处出诊:此班次与{other}时间重叠",
+                other
+            );
             return Err((Column::From, reason));
         }
-        let name = format!("session of line {line}");
+        let name = said!("session of line {line}", "第 {line} 行的班次", line);
         times.insert(from, (to, name.clone()));
         self.codes.insert(session.code.clone(), name);
         Ok(())
@@ -579,7 +646,24 @@ sites = ["T2"]
         let errors = parse(&table).unwrap_err();
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert_eq!((errors[0].line, errors[0].column.as_str()), (3, column), "{}", errors[0]);
-        assert!(errors[0].reason.contains(reason), "{}", errors[0]);
+        assert!(errors[0].reason.en.contains(reason), "{}", errors[0]);
+        assert!(!errors[0].reason.zh.is_ascii(), "{}: {}", errors[0], errors[0].reason.zh);
+    }
+
+    #[test]
+    fn a_bad_cell_is_told_in_chinese_too() {
+        let told = |table: &str| parse(table).unwrap_err()[0].said().zh;
+        let row = |from: &str, to: &str| told(&format!("{HEADER}{}", ROW.replace(from, to)));
+        assert_eq!(row("T1,", "T9,"), "第 2 行,`institution` 列:`T9` 不是已登记机构的编码");
+        assert_eq!(row("D1", ""), "第 2 行,`practitioner` 列:单元格为空;请填写已登记医生的编码");
+        assert_eq!(
+            row("expert", "x"),
+            "第 2 行,`grade` 列:`x` 不是以下之一:`普通号`、`专家号`、`特需号`、`专病号`,或其英文词"
+        );
+        assert_eq!(
+            told(&format!("{HEADER}{ROW}{}", ROW.replace("S1", "S2"))),
+            "第 3 行,`from` 列:同一医生同时在两处出诊:此班次与第 2 行的班次时间重叠"
+        );
     }
 
     #[test]
@@ -592,8 +676,8 @@ sites = ["T2"]
         check("2026-03-03", "2026-04-01", "practitioner", "valid … to 2026-03-31 only");
         check("08:00", "24:00", "from", "is not a time");
         check("12:00", "12.00", "to", "is not a time");
-        check("expert", "Expert!", "grade", "is none of `ordinary`, `expert`");
-        check("clinic", "party", "kind", "is none of `clinic`");
+        check("expert", "Expert!", "grade", "is not one of `ordinary`, `expert`");
+        check("clinic", "party", "kind", "is not one of `clinic`");
     }
 
     #[test]
@@ -617,7 +701,7 @@ sites = ["T2"]
         assert!(parse(&format!("{HEADER}{ROW}{}", other("06:00", "08:00"))).is_ok(), "sessions may touch");
         for (from, to) in [("11:30", "14:00"), ("07:00", "08:30"), ("09:00", "10:00"), ("07:00", "13:00")] {
             let errors = parse(&format!("{HEADER}{ROW}{}", other(from, to))).unwrap_err();
-            assert!(errors[0].reason.contains("overlaps the session of line 2"), "{from}: {}", errors[0]);
+            assert!(errors[0].reason.en.contains("overlaps the session of line 2"), "{from}: {}", errors[0]);
         }
         let night = ROW.replace("08:00,12:00", "22:00,02:00").replace("S1", "N").replace("03-03", "03-02");
         let early = ROW.replace("08:00,12:00", "01:00,03:00");
@@ -630,9 +714,9 @@ sites = ["T2"]
         let again =
             |text: &str| Roster::parse(text.as_bytes(), &directory(), published.iter().map(Duty::from));
         let same = again(&format!("{HEADER}{ROW}")).unwrap_err();
-        assert!(same[0].reason.contains("taken by the published session `S1`"), "{}", same[0]);
+        assert!(same[0].reason.en.contains("taken by the published session `S1`"), "{}", same[0]);
         let over = again(&format!("{HEADER}{}", ROW.replace("S1", "S2"))).unwrap_err();
-        assert!(over[0].reason.contains("overlaps the published session `S1`"), "{}", over[0]);
+        assert!(over[0].reason.en.contains("overlaps the published session `S1`"), "{}", over[0]);
         assert!(again(&format!("{HEADER}{}", ROW.replace("S1", "S2").replace("03-03", "03-04"))).is_ok());
     }
 
@@ -664,10 +748,10 @@ sites = ["T2"]
         let gbk = b"institution\n\xbb\xfa\xb9\xb9\n";
         let error = Roster::parse(gbk, &directory(), []).unwrap_err().remove(0);
         assert_eq!(error.line, 2);
-        assert!(error.reason.contains("perhaps GBK; save it as CSV in UTF-8"), "{error}");
+        assert!(error.reason.en.contains("perhaps GBK; save it as CSV in UTF-8"), "{error}");
         let error = Roster::parse(b"\xff\xfei\0n\0", &directory(), []).unwrap_err().remove(0);
-        assert!(error.reason.contains("UTF-16"), "{error}");
-        assert!(Roster::parse(b"a\0b", &directory(), []).unwrap_err()[0].reason.contains("zero byte"));
+        assert!(error.reason.en.contains("UTF-16"), "{error}");
+        assert!(Roster::parse(b"a\0b", &directory(), []).unwrap_err()[0].reason.en.contains("zero byte"));
     }
 
     proptest::proptest! {

@@ -46,6 +46,12 @@ macro_rules! term {
             }
         }
 
+        impl $crate::said::Speak for $name {
+            fn said(&self) -> $crate::said::Said {
+                $crate::said::Said { en: self.text().to_owned(), zh: self.zh().to_owned() }
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.text())

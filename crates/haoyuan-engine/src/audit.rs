@@ -4,6 +4,8 @@ use crate::Engine;
 use crate::fact::Trace;
 use crate::seat::State;
 use haoyuan_core::ids::{BlockId, NodeIndex};
+use haoyuan_core::said;
+use haoyuan_core::said::Said;
 
 /// What an audit counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,14 +28,19 @@ impl<T: Trace> Engine<T> {
     ///
     /// # Errors
     /// One sentence for each law that does not hold.
-    pub fn audit(&self) -> Result<Audit, Vec<String>> {
+    pub fn audit(&self) -> Result<Audit, Vec<Said>> {
         let mut audit = Audit::default();
         let mut broken = Vec::new();
         for number in 0..self.session_count() {
             let Some(row) = self.sessions[number as usize].read() else { continue };
             for id in row.blocks().filter_map(BlockId::new) {
                 let Some((_, _, block, tree)) = self.place(id) else {
-                    broken.push(format!("block {id} of session {number} cannot be found"));
+                    broken.push(said!(
+                        "block {block} of session {number} cannot be found",
+                        "找不到第 {number} 号班次的区块 {block}",
+                        block = id.get(),
+                        number
+                    ));
                     continue;
                 };
                 let (word, records) = block.records();
@@ -50,31 +57,56 @@ impl<T: Trace> Engine<T> {
                     }
                     counted[usize::from(record.counter())] += 1;
                     if record.sequence() > word.sequence() {
-                        broken.push(format!("seat {seat} of block {id} is ahead of its block"));
+                        broken.push(said!(
+                            "seat {seat} of block {block} is ahead of its block",
+                            "区块 {block} 的号 {seat} 的流水号超前于区块",
+                            seat,
+                            block = id.get()
+                        ));
                     }
                     if self.patients.key(record.patient()).is_none() {
-                        broken.push(format!("seat {seat} of block {id} is live and has no patient"));
+                        broken.push(said!(
+                            "seat {seat} of block {block} is live and has no patient",
+                            "区块 {block} 的号 {seat} 已被占用却没有患者",
+                            seat,
+                            block = id.get()
+                        ));
                     }
                     if tree.counter(record.node()) != Some(record.counter()) {
-                        broken.push(format!("seat {seat} of block {id} is counted at another node"));
+                        broken.push(said!(
+                            "seat {seat} of block {block} is counted at another node",
+                            "区块 {block} 的号 {seat} 计入了另一节点",
+                            seat,
+                            block = id.get()
+                        ));
                     }
                 }
                 let claimed = records.iter().filter(|r| r.state() == State::Claimed).count();
                 for (count, counter) in counted.iter().zip(0u8..) {
                     let live = u32::from(word.live().get(counter));
                     if live != *count && claimed == 0 {
-                        broken.push(format!(
-                            "counter {counter} of block {id} says {live}, its seats say {count}"
+                        broken.push(said!(
+                            "counter {counter} of block {block} says {live}, its seats say {count}",
+                            "区块 {block} 的计数器 {counter} 为 {live},而其号数为 {count}",
+                            counter,
+                            block = id.get(),
+                            live,
+                            count
                         ));
                     }
                 }
                 if word.live().total() > u32::from(tree.capacity()) {
-                    broken.push(format!("block {id} is oversold"));
+                    broken.push(said!("block {block} is oversold", "区块 {block} 超售", block = id.get()));
                 }
                 for node in (0..tree.nodes().len()).filter_map(|n| NodeIndex::new(u8::try_from(n).ok()?)) {
                     let cap = tree.nodes()[node.index()].cap;
                     if cap.is_some_and(|cap| tree.live_in(word.live(), node) > u32::from(cap)) {
-                        broken.push(format!("node {node} of block {id} is above its cap"));
+                        broken.push(said!(
+                            "node {node} of block {block} is above its cap",
+                            "区块 {block} 的节点 {node} 超过上限",
+                            node = node.get(),
+                            block = id.get()
+                        ));
                     }
                 }
             }

@@ -12,6 +12,8 @@ use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::{Blocks, Plan, PlanError};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::rules::{HOLD_MS, Rules};
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::terms::{Grade, Kind};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
@@ -29,17 +31,38 @@ pub enum PublishError {
     /// The engine has no room; the limit to raise is named.
     Full(&'static str),
     /// A rule about patients cannot be kept by anybody; the sentence says which.
-    Rules(&'static str),
+    Rules(Said),
+}
+
+impl Speak for PublishError {
+    fn said(&self) -> Said {
+        match self {
+            Self::Plan(error) => error.said(),
+            Self::Duplicate(code) => {
+                said!(
+                    "a session with code `{code}` is already published",
+                    "编号为 `{code}` 的班次已发布",
+                    code
+                )
+            }
+            Self::Full(limit) => full(limit),
+            Self::Rules(reason) => reason.clone(),
+        }
+    }
+}
+
+/// What to say when the engine is opened with too small a limit.
+pub(crate) fn full(limit: &str) -> Said {
+    said!(
+        "no room left: open the engine with a larger `Limits::{limit}`",
+        "容量不足:请以更大的 `Limits::{limit}` 打开系统",
+        limit
+    )
 }
 
 impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plan(error) => error.fmt(f),
-            Self::Duplicate(code) => write!(f, "a session with code `{code}` is already published"),
-            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
-            Self::Rules(reason) => f.write_str(reason),
-        }
+        self.said().fmt(f)
     }
 }
 
@@ -290,13 +313,18 @@ impl<T: Trace> Engine<T> {
 
 fn check_rules(rules: &Rules) -> Result<(), PublishError> {
     if !rules.hold_ms.iter().all(|ms| HOLD_MS.contains(ms)) {
-        return Err(PublishError::Rules("a hold lasts 1 second to 7 days"));
+        return Err(PublishError::Rules(said!(
+            "a hold lasts 1 second to 7 days",
+            "锁号时长须为 1 秒至 7 天"
+        )));
     }
     if rules.holds_per_patient == 0 || rules.holds_per_session == 0 {
-        return Err(PublishError::Rules("a patient may have at least one hold"));
+        let reason = said!("a patient may have at least one hold", "每位患者至少可有一个锁号");
+        return Err(PublishError::Rules(reason));
     }
     if rules.limits.iter().any(|limit| limit.most == 0) {
-        return Err(PublishError::Rules("a limit allows at least one booking"));
+        let reason = said!("a limit allows at least one booking", "限额至少为一个预约");
+        return Err(PublishError::Rules(reason));
     }
     Ok(())
 }

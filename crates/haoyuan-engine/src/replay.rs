@@ -12,6 +12,7 @@ use crate::memory::{
 };
 use crate::patients::{Entry, EntryKind, Gate, Reserved};
 use crate::portfolio::{Portfolio, bury};
+use crate::publish::{PublishError, full};
 use crate::seat::{Occupant, Seat, State};
 use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey, PatientKey, Sequence, SessionId, SlotRef};
 use haoyuan_core::instant::Instant;
@@ -19,6 +20,8 @@ use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::Refusal;
 use haoyuan_core::request::{Settle, Settled, Wish};
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::word::{Operation, Word};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -54,25 +57,45 @@ pub enum ReplayError {
     /// The engine was opened with limits that are too small; the limit to raise is named.
     Full(&'static str),
     /// A session of a snapshot could not be published.
-    Session(String),
+    Session(PublishError),
+}
+
+impl Speak for ReplayError {
+    fn said(&self) -> Said {
+        match self {
+            Self::UnknownBlock(block) => said!(
+                "block {block} belongs to no published session",
+                "区块 {block} 不属于任何已发布的班次",
+                block = block.get()
+            ),
+            Self::Gap { block, expected, found } => said!(
+                "block {block} continues at {found} although {expected} is missing",
+                "区块 {block} 缺少流水号 {expected},却以 {found} 继续",
+                block = block.get(),
+                found = found.0,
+                expected = expected.0
+            ),
+            Self::Conflict { booking, sequence } => said!(
+                "fact {sequence} of booking {booking} does not fit its seat",
+                "预约 {booking} 的流水号 {sequence} 与其号的状态不符",
+                booking = booking.to_string(),
+                sequence = sequence.0
+            ),
+            Self::Resized { block, sequence } => said!(
+                "the pools of fact {sequence} do not fit block {block}",
+                "流水号 {sequence} 的号源池与区块 {block} 不符",
+                sequence = sequence.0,
+                block = block.get()
+            ),
+            Self::Full(limit) => full(limit),
+            Self::Session(error) => error.said(),
+        }
+    }
 }
 
 impl fmt::Display for ReplayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownBlock(block) => write!(f, "block {block} belongs to no published session"),
-            Self::Gap { block, expected, found } => {
-                write!(f, "block {block} continues at {} although {} is missing", found.0, expected.0)
-            }
-            Self::Conflict { booking, sequence } => {
-                write!(f, "fact {} of booking {booking} does not fit its seat", sequence.0)
-            }
-            Self::Resized { block, sequence } => {
-                write!(f, "the pools of fact {} do not fit block {block}", sequence.0)
-            }
-            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
-            Self::Session(reason) => f.write_str(reason),
-        }
+        self.said().fmt(f)
     }
 }
 
@@ -396,7 +419,7 @@ impl<T: Trace> Engine<T> {
     pub fn restore(&self, part: Part) -> Result<(), ReplayError> {
         match part {
             Part::Session { plan, at } => {
-                self.publish(&plan, at).map_err(|error| ReplayError::Session(error.to_string()))?;
+                self.publish(&plan, at).map_err(ReplayError::Session)?;
             }
             Part::Block { block, word, seats } => {
                 let id = BlockId::new(block).ok_or(ReplayError::UnknownBlock(BlockId::default()))?;

@@ -2,6 +2,8 @@
 //!
 //! An error is a value that can be cloned, because one failed sync is the answer to every receipt that waited for it.
 
+use haoyuan_core::said;
+use haoyuan_core::said::{Phrase, Said, Speak};
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -100,14 +102,14 @@ pub enum Error {
         /// Its name.
         name: &'static str,
         /// Why not.
-        reason: &'static str,
+        reason: Phrase,
     },
     /// A line of exported heads cannot be read.
     HeadText {
         /// The line.
         line: String,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: Phrase,
     },
     /// The folder must be empty and is not.
     NotEmpty {
@@ -124,82 +126,167 @@ pub struct Damage {
     /// The offset of the group, header or block that does not verify.
     pub offset: u64,
     /// What does not verify.
-    pub reason: &'static str,
+    pub reason: Phrase,
     /// The records (counted from 0 over the whole journal) that are affected, as far as later good ones tell.
     pub records: Range<u64>,
 }
 
+impl Speak for Damage {
+    fn said(&self) -> Said {
+        let Self { file, offset, reason, records } = self;
+        let affected = if records.is_empty() {
+            Said::default()
+        } else {
+            said!(
+                "; affected are the records {first} to {last}",
+                ";受影响的记录为 {first} 至 {last}",
+                first = records.start,
+                last = records.end - 1
+            )
+        };
+        said!(
+            "`{file}` is damaged at offset {offset}: {reason}{affected}",
+            "`{file}` 在位置 {offset} 处损坏:{reason}{affected}",
+            file,
+            offset,
+            reason,
+            affected
+        )
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is damaged at offset {}: {}", self.file, self.offset, self.reason)?;
-        if self.records.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; affected are the records {} to {}", self.records.start, self.records.end - 1)
+        self.said().fmt(f)
+    }
+}
+
+/// What can be done to a file.
+const DEEDS: [(&str, &str); 13] = [
+    ("create", "创建"),
+    ("list", "列出"),
+    ("lock", "锁定"),
+    ("measure", "获取长度"),
+    ("open", "打开"),
+    ("preallocate", "预分配"),
+    ("read", "读取"),
+    ("remove", "删除"),
+    ("rename", "重命名"),
+    ("start a thread for", "启动线程"),
+    ("sync", "同步"),
+    ("truncate", "截断"),
+    ("write", "写入"),
+];
+
+/// What the medium refused.
+fn medium(doing: &str, file: &str, source: &io::Error) -> Said {
+    let zh = DEEDS.iter().find(|(en, _)| *en == doing).map_or(doing, |(_, zh)| zh);
+    let doing = Said { en: doing.to_owned(), zh: zh.to_owned() };
+    said!("could not {doing} `{file}`: {source}", "`{file}` 无法{doing}:{source}", doing, file, source)
+}
+
+impl Speak for Error {
+    fn said(&self) -> Said {
+        match self {
+            Self::Locked { holder } => said!(
+                "the journal is already open for writing ({holder}); close it there first",
+                "日志已被打开写入({holder});请先在那里关闭",
+                holder
+            ),
+            Self::Medium { doing, file, source } => medium(doing, file, source),
+            Self::Damaged(damage) => said!(
+                "{damage}; salvage the folder into a new one to keep what verifies",
+                "{damage};请将可核验的内容转出到新目录",
+                damage
+            ),
+            Self::Version { file, version, readable_from } => said!(
+                "`{file}` has format version {version}, readable from version {readable_from} on; this program reads \
+                 versions {least} to {most}",
+                "`{file}` 的格式版本为 {version},自版本 {readable_from} 起可读;本程序可读版本 {least} 至 {most}",
+                file,
+                version,
+                readable_from,
+                least = crate::format::VERSION_MIN,
+                most = crate::format::VERSION
+            ),
+            Self::SegmentMissing { segment } => said!(
+                "segment `{segment}` is missing; bring it back from the archive",
+                "缺少日志段 `{segment}`;请从归档中恢复",
+                segment = crate::format::segment_name(*segment)
+            ),
+            Self::Shard { file, found, wanted } => said!(
+                "`{file}` belongs to shard `{found}`, not to shard `{wanted}`",
+                "`{file}` 属于分片 `{found}`,而不是分片 `{wanted}`",
+                file,
+                found,
+                wanted
+            ),
+            Self::Behind { snapshot, segment, offset } => said!(
+                "snapshot `{snapshot}` was taken at offset {offset} of segment `{segment}`, which the journal does not \
+                 have: acknowledged records are missing",
+                "快照 `{snapshot}` 取自日志段 `{segment}` 的位置 {offset},而日志中没有该处:已确认的记录丢失",
+                snapshot,
+                offset,
+                segment
+            ),
+            Self::HeadDiffers { segment, records } => said!(
+                "the first {records} records of segment `{segment}` are not those of the exported head",
+                "日志段 `{segment}` 的前 {records} 条记录与已存证的链头不符",
+                records,
+                segment
+            ),
+            Self::Poisoned { cause } => said!(
+                "nothing is acknowledged any more since the journal failed: {cause}; reopen it to recover",
+                "日志已失效,不再确认任何内容:{cause};请重新打开以恢复",
+                cause = **cause
+            ),
+            Self::Repeated { block, sequence } => said!(
+                "sequence `{sequence}` of block `{block}` is journaled already",
+                "区块 `{block}` 的流水号 `{sequence}` 已在日志中",
+                sequence,
+                block
+            ),
+            Self::PredecessorMissing { block, sequence, held_back } => said!(
+                "{held_back} records wait for sequence `{sequence}` of block `{block}`, which never came",
+                "{held_back} 条记录在等待区块 `{block}` 的流水号 `{sequence}`,而它始终没有到来",
+                held_back,
+                sequence,
+                block
+            ),
+            Self::PayloadTooLong { length } => said!(
+                "a payload of {length} bytes is longer than the {most} a record can carry",
+                "内容有 {length} 字节,超过一条记录的上限 {most} 字节",
+                length,
+                most = crate::entry::PAYLOAD_MAX
+            ),
+            Self::Closed => said!(
+                "the journal was closed before the record was on disk",
+                "日志在该记录写入磁盘之前已关闭"
+            ),
+            Self::ReadOnly => said!(
+                "the recovery was begun for reading only; begin it for writing",
+                "恢复是以只读方式开始的;请以写入方式开始"
+            ),
+            Self::Option { name, reason } => {
+                said!("option `{name}` {reason}", "选项 `{name}` {reason}", name, reason)
+            }
+            Self::HeadText { line, reason } => {
+                said!("exported head `{line}`: {reason}", "链头 `{line}`:{reason}", line, reason)
+            }
+            Self::NotEmpty { file } => {
+                said!(
+                    "the folder must be empty, but `{file}` is in it",
+                    "目录必须为空,但其中有 `{file}`",
+                    file
+                )
+            }
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Locked { holder } => {
-                write!(f, "the journal is already open for writing ({holder}); close it there first")
-            }
-            Self::Medium { doing, file, source } => write!(f, "could not {doing} `{file}`: {source}"),
-            Self::Damaged(damage) => {
-                write!(f, "{damage}; salvage the folder into a new one to keep what verifies")
-            }
-            Self::Version { file, version, readable_from } => write!(
-                f,
-                "`{file}` has format version {version}, readable from version {readable_from} on; this program \
-                 reads versions {} to {}",
-                crate::format::VERSION_MIN,
-                crate::format::VERSION
-            ),
-            Self::SegmentMissing { segment } => {
-                write!(
-                    f,
-                    "segment `{}` is missing; bring it back from the archive",
-                    crate::format::segment_name(*segment)
-                )
-            }
-            Self::Shard { file, found, wanted } => {
-                write!(f, "`{file}` belongs to shard `{found}`, not to shard `{wanted}`")
-            }
-            Self::Behind { snapshot, segment, offset } => write!(
-                f,
-                "snapshot `{snapshot}` was taken at offset {offset} of segment `{segment}`, which the journal does \
-                 not have: acknowledged records are missing"
-            ),
-            Self::HeadDiffers { segment, records } => write!(
-                f,
-                "the first {records} records of segment `{segment}` are not those of the exported head"
-            ),
-            Self::Poisoned { cause } => {
-                write!(
-                    f,
-                    "nothing is acknowledged any more since the journal failed: {cause}; reopen it to recover"
-                )
-            }
-            Self::Repeated { block, sequence } => {
-                write!(f, "sequence `{sequence}` of block `{block}` is journaled already")
-            }
-            Self::PredecessorMissing { block, sequence, held_back } => write!(
-                f,
-                "{held_back} records wait for sequence `{sequence}` of block `{block}`, which never came"
-            ),
-            Self::PayloadTooLong { length } => write!(
-                f,
-                "a payload of {length} bytes is longer than the {} a record can carry",
-                crate::entry::PAYLOAD_MAX
-            ),
-            Self::Closed => f.write_str("the journal was closed before the record was on disk"),
-            Self::ReadOnly => f.write_str("the recovery was begun for reading only; begin it for writing"),
-            Self::Option { name, reason } => write!(f, "option `{name}` {reason}"),
-            Self::HeadText { line, reason } => write!(f, "exported head `{line}`: {reason}"),
-            Self::NotEmpty { file } => write!(f, "the folder must be empty, but `{file}` is in it"),
-        }
+        self.said().fmt(f)
     }
 }
 
@@ -220,7 +307,27 @@ impl Error {
         move |source| Self::Medium { doing, file, source: Arc::new(source) }
     }
 
-    pub(crate) fn damaged(file: &str, offset: u64, reason: &'static str, records: Range<u64>) -> Self {
+    pub(crate) fn damaged(file: &str, offset: u64, reason: Phrase, records: Range<u64>) -> Self {
         Self::Damaged(Damage { file: file.to_owned(), offset, reason, records })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_the_medium_refuses_is_said_in_chinese() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut seen = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for call in text.split("Error::medium(\"").skip(1) {
+                let doing = call.split('"').next().unwrap();
+                assert!(DEEDS.iter().any(|(en, _)| *en == doing), "{doing}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 10);
     }
 }

@@ -6,6 +6,7 @@
 use crate::entry::{EntryRef, PAYLOAD_MAX, Place};
 use crate::error::Error;
 use crate::hash::{HashKind, Head};
+use haoyuan_core::said::Phrase;
 
 /// The version this program writes.
 pub(crate) const VERSION: u16 = 1;
@@ -108,29 +109,35 @@ impl SegmentHeader {
     pub(crate) fn decode(file: &str, segment: u32, bytes: &[u8]) -> Result<Self, Error> {
         let damaged = |offset, reason| Err(Error::damaged(file, offset, reason, 0..0));
         if bytes.len() < HEADER {
-            return damaged(0, "the file is shorter than a segment header");
+            return damaged(0, Phrase::new("the file is shorter than a segment header", "文件短于段头"));
         }
         let bytes = &bytes[..HEADER];
         if bytes[..8] != MAGIC {
-            return damaged(0, "the file does not begin as a segment");
+            return damaged(0, Phrase::new("the file does not begin as a segment", "文件开头不是日志段"));
         }
         // Where the checksum lies belongs to the version, but no version may move it: an altered version number must
         // not pass for a newer program.
         if u32_at(bytes, HEADER - 4) != crc32c::crc32c(&bytes[..HEADER - 4]) {
-            return damaged(0, "the checksum of the segment header does not match");
+            return damaged(
+                0,
+                Phrase::new("the checksum of the segment header does not match", "段头的校验和不符"),
+            );
         }
         let (version, readable_from) = (u16_at(bytes, 8), u16_at(bytes, 10));
         if version < VERSION_MIN || readable_from > VERSION {
             return Err(Error::Version { file: file.to_owned(), version, readable_from });
         }
         let Some(hash) = HashKind::from_code(bytes[12]) else {
-            return damaged(12, "the hash of the chain is unknown");
+            return damaged(12, Phrase::new("the hash of the chain is unknown", "哈希链的算法未知"));
         };
         if bytes[13..16] != [0; 3]
             || bytes[28..32] != [0; 4]
             || bytes[80..HEADER - 4].iter().any(|byte| *byte != 0)
         {
-            return damaged(0, "a reserved byte of the segment header is not zero");
+            return damaged(
+                0,
+                Phrase::new("a reserved byte of the segment header is not zero", "段头的保留字节不为零"),
+            );
         }
         let header = Self {
             hash,
@@ -143,7 +150,13 @@ impl SegmentHeader {
         if header.segment == segment {
             Ok(header)
         } else {
-            damaged(24, "the segment number in the header is not that of the file name")
+            damaged(
+                24,
+                Phrase::new(
+                    "the segment number in the header is not that of the file name",
+                    "段头中的段号与文件名不符",
+                ),
+            )
         }
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: a head is `H(previous head ‖ bytes)`; whoever has a head can tell whether the bytes are still the same.
 
 use crate::error::Error;
+use haoyuan_core::said::Phrase;
 use std::fmt;
 use std::str::FromStr;
 
@@ -74,7 +75,10 @@ impl FromStr for Head {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::HeadText { line: text.to_owned(), reason: "a head has 64 hexadecimal digits" };
+        let wrong = || Error::HeadText {
+            line: text.to_owned(),
+            reason: Phrase::new("a head has 64 hexadecimal digits", "链头须为 64 位十六进制数"),
+        };
         let digits = text.as_bytes();
         if digits.len() != 64 {
             return Err(wrong());

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::hash::Head;
 use crate::reader::Position;
+use haoyuan_core::said::Phrase;
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,12 +41,21 @@ impl FromStr for SegmentHead {
         let (Some(segment), Some(records), Some(head), None) =
             (words.next(), words.next(), words.next(), words.next())
         else {
-            return Err(wrong("a line has a segment, a number of records and a head"));
+            return Err(wrong(Phrase::new(
+                "a line has a segment, a number of records and a head",
+                "每行须有段号、记录数与链头",
+            )));
         };
         Ok(Self {
-            segment: segment.parse().map_err(|_| wrong("the segment is no number"))?,
-            records: records.parse().map_err(|_| wrong("the number of records is none"))?,
-            head: head.parse().map_err(|_| wrong("a head has 64 hexadecimal digits"))?,
+            segment: segment
+                .parse()
+                .map_err(|_| wrong(Phrase::new("the segment is no number", "段号不是数字")))?,
+            records: records
+                .parse()
+                .map_err(|_| wrong(Phrase::new("the number of records is none", "记录数不是数字")))?,
+            head: head.parse().map_err(|_| {
+                wrong(Phrase::new("a head has 64 hexadecimal digits", "链头须为 64 位十六进制数"))
+            })?,
         })
     }
 }

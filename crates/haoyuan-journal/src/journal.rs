@@ -25,6 +25,7 @@ use crate::recovery::{Access, Finished, From, Recovery};
 use crate::snapshot;
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::{Backoff, CachePadded};
+use haoyuan_core::said::Phrase;
 use parking_lot::{Mutex, MutexGuard};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -102,22 +103,40 @@ impl Options {
     fn check(&self) -> Result<(), Error> {
         let wrong = |name, reason| Err(Error::Option { name, reason });
         if self.segment_bytes < (HEADER + COMMIT + format::PREFIX) as u64 {
-            return wrong("segment_bytes", "is too small for a single record");
+            return wrong(
+                "segment_bytes",
+                Phrase::new("is too small for a single record", "过小,放不下一条记录"),
+            );
         }
         if self.group_bytes == 0 || self.group_bytes > GROUP_MAX - RECORD_MAX - COMMIT {
-            return wrong("group_bytes", "must be between 1 and 16 MiB less one record");
+            return wrong(
+                "group_bytes",
+                Phrase::new(
+                    "must be between 1 and 16 MiB less one record",
+                    "须在 1 与 16 MiB 减一条记录之间",
+                ),
+            );
         }
         if self.queue == 0 || self.queue > 1 << 24 {
-            return wrong("queue", "must be between 1 and 16,777,216");
+            return wrong(
+                "queue",
+                Phrase::new("must be between 1 and 16,777,216", "须在 1 与 16,777,216 之间"),
+            );
         }
         if let Mode::Async { window, records } = self.mode {
             if records < 32 {
-                return wrong("mode", "needs a loss window of at least 32 records");
+                return wrong(
+                    "mode",
+                    Phrase::new("needs a loss window of at least 32 records", "的丢失窗口至少为 32 条记录"),
+                );
             }
             if window < Duration::from_millis(1) {
                 return wrong(
                     "mode",
-                    "needs a loss window of at least 1 ms; choose `Synced` to lose nothing",
+                    Phrase::new(
+                        "needs a loss window of at least 1 ms; choose `Synced` to lose nothing",
+                        "的丢失窗口至少为 1 毫秒;若不容丢失,请选 `Synced`",
+                    ),
                 );
             }
         }

@@ -11,13 +11,15 @@ use crate::format::{
     record_holds, segment_name, segment_number,
 };
 use crate::hash::Head;
+use haoyuan_core::said::Phrase;
 use std::ops::Range;
 
 /// How much is read at a time: small enough to stay in the processor's cache until it is hashed.
 const CHUNK: usize = 1 << 18;
 
 /// Every checksum of a group matches and the chain does not.
-pub(crate) const UNCHAINED: &str = "the chain head does not continue the one before";
+pub(crate) const UNCHAINED: Phrase =
+    Phrase::new("the chain head does not continue the one before", "链头与前一个不相接");
 
 /// The numbers of all segments of the folder, in order.
 pub(crate) fn segments(disk: &dyn Disk) -> Result<Vec<u32>, Error> {
@@ -60,7 +62,7 @@ pub(crate) enum Step {
     /// Nothing but zeros up to the end of the file.
     End,
     /// Something that does not verify, and why.
-    Bad(&'static str),
+    Bad(Phrase),
 }
 
 /// What lies behind a group that does not verify.
@@ -193,27 +195,36 @@ impl Walker {
         let mut count = 0_u32;
         loop {
             if end > GROUP_MAX - COMMIT {
-                return Ok(Step::Bad("no commit block closes the group"));
+                return Ok(Step::Bad(Phrase::new("no commit block closes the group", "该组没有提交块")));
             }
             if !self.reach(end + PREFIX)? {
                 let rest = self.length - self.at.offset;
                 return if end == 0 && self.rest_is_blank()? {
                     Ok(Step::End)
                 } else if rest == end as u64 {
-                    Ok(Step::Bad("the file ends before the group is closed"))
+                    Ok(Step::Bad(Phrase::new(
+                        "the file ends before the group is closed",
+                        "文件在该组结束之前终止",
+                    )))
                 } else {
-                    Ok(Step::Bad("the file ends within a record"))
+                    Ok(Step::Bad(Phrase::new("the file ends within a record", "文件在一条记录中间终止")))
                 };
             }
             let base = self.base();
             match piece(format::array(&self.window, base + end)) {
                 Piece::Record(length) => {
                     if !self.reach(end + length)? {
-                        return Ok(Step::Bad("the file ends within a record"));
+                        return Ok(Step::Bad(Phrase::new(
+                            "the file ends within a record",
+                            "文件在一条记录中间终止",
+                        )));
                     }
                     let base = self.base();
                     if !record_holds(&self.window[base + end..base + end + length]) {
-                        return Ok(Step::Bad("the checksum of a record does not match"));
+                        return Ok(Step::Bad(Phrase::new(
+                            "the checksum of a record does not match",
+                            "记录的校验和不符",
+                        )));
                     }
                     end += length;
                     count += 1;
@@ -223,11 +234,21 @@ impl Walker {
                     return if self.rest_is_blank()? {
                         Ok(Step::End)
                     } else {
-                        Ok(Step::Bad("a group begins with zeros"))
+                        Ok(Step::Bad(Phrase::new("a group begins with zeros", "该组以零字节开头")))
                     };
                 }
-                Piece::Blank => return Ok(Step::Bad("the group ends in zeros instead of a commit block")),
-                Piece::Unknown => return Ok(Step::Bad("the flags of a record are unknown")),
+                Piece::Blank => {
+                    return Ok(Step::Bad(Phrase::new(
+                        "the group ends in zeros instead of a commit block",
+                        "该组末尾是零字节而不是提交块",
+                    )));
+                }
+                Piece::Unknown => {
+                    return Ok(Step::Bad(Phrase::new(
+                        "the flags of a record are unknown",
+                        "记录的标志位未知",
+                    )));
+                }
             }
         }
     }
@@ -238,11 +259,14 @@ impl Walker {
 
     fn close(&mut self, end: usize, count: u32) -> Result<Step, Error> {
         if !self.reach(end + COMMIT)? {
-            return Ok(Step::Bad("the file ends within a commit block"));
+            return Ok(Step::Bad(Phrase::new("the file ends within a commit block", "文件在提交块中间终止")));
         }
         let base = self.base();
         let Some(commit) = Commit::decode(&self.window[base + end..], self.salt) else {
-            return Ok(Step::Bad("the checksum of a commit block does not match"));
+            return Ok(Step::Bad(Phrase::new(
+                "the checksum of a commit block does not match",
+                "提交块的校验和不符",
+            )));
         };
         if count == 0
             || commit.count != count
@@ -250,7 +274,10 @@ impl Walker {
             || commit.first_record != self.at.record
             || commit.group != self.at.group
         {
-            return Ok(Step::Bad("a commit block does not count what lies before it"));
+            return Ok(Step::Bad(Phrase::new(
+                "a commit block does not count what lies before it",
+                "提交块的计数与其之前的内容不符",
+            )));
         }
         let records = base..base + end;
         if commit.chain(self.header.hash, &self.at.head, &self.window[records.clone()]) != commit.head {
@@ -338,12 +365,20 @@ impl Walker {
             Err(Error::damaged(
                 &self.name,
                 48,
-                "the segment does not continue the chain of the one before",
+                Phrase::new(
+                    "the segment does not continue the chain of the one before",
+                    "该段与前一段的哈希链不相接",
+                ),
                 lost,
             ))
         } else if header.first_record != previous.record || header.first_group != previous.group {
             let lost = previous.record..header.first_record.max(previous.record);
-            Err(Error::damaged(&self.name, 32, "the segment does not count on from the one before", lost))
+            Err(Error::damaged(
+                &self.name,
+                32,
+                Phrase::new("the segment does not count on from the one before", "该段的计数与前一段不相接"),
+                lost,
+            ))
         } else {
             Ok(())
         }

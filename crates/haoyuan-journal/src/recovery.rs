@@ -12,6 +12,7 @@ use crate::hash::HashKind;
 use crate::heads::SegmentHead;
 use crate::reader::{Later, Position, Step, Walker, segments_from, split_record};
 use crate::snapshot::{self, Snapshot};
+use haoyuan_core::said::Phrase;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ pub struct TornTail {
     /// How many bytes of it were there.
     pub bytes: u64,
     /// What did not verify.
-    pub reason: &'static str,
+    pub reason: Phrase,
 }
 
 /// What a recovery found.
@@ -323,7 +324,7 @@ impl Recovery {
                 return Ok(None);
             }
             if place.sequence <= reached {
-                let reason = "a sequence of a block comes twice";
+                let reason = Phrase::new("a sequence of a block comes twice", "同一区块的流水号重复");
                 return Err(Error::damaged(&walker.name, walker.group_at, reason, record..record + 1));
             }
             if place.sequence - reached > 1 {

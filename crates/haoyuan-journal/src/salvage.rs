@@ -14,6 +14,7 @@ use crate::journal::{Options, Raw};
 use crate::reader::{Position, Step, Walker, segments, split_record};
 use crate::recovery::{TornTail, take_lock};
 use crate::snapshot;
+use haoyuan_core::said::Phrase;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -176,7 +177,7 @@ impl Salvage {
     }
 
     /// Goes on behind a group that does not verify; false if nothing follows in this segment.
-    fn skip(&mut self, walker: &mut Walker, reason: &'static str, is_last: bool) -> Result<bool, Error> {
+    fn skip(&mut self, walker: &mut Walker, reason: Phrase, is_last: bool) -> Result<bool, Error> {
         let at = walker.at();
         let fits =
             |commit: &crate::format::Commit| commit.group >= at.group && commit.first_record >= at.record;

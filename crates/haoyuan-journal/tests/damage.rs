@@ -245,7 +245,7 @@ fn an_insider_who_rewrites_a_record_with_its_checksum_breaks_the_chain() {
     bytes[128..132].copy_from_slice(&checksum.to_le_bytes());
     disk.place(name, &bytes);
     let Err(Error::Damaged(damage)) = read(&shared(&disk)) else { panic!("not detected") };
-    assert_eq!(damage.reason, "the chain head does not continue the one before");
+    assert_eq!(damage.reason.en, "the chain head does not continue the one before");
 }
 
 #[test]

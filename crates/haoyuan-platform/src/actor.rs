@@ -156,8 +156,12 @@ fn read_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ActorId>
 struct KeyedId(ActorId);
 
 impl crate::text::Written for KeyedId {
-    const FORM: &'static str =
-        "a keyed hash of a person: exactly 16 hexadecimal digits, not zero, never a name or a staff number";
+    fn form() -> haoyuan_core::said::Said {
+        haoyuan_core::said!(
+            "a keyed hash of a person: exactly 16 hexadecimal digits, not zero, never a name or a staff number",
+            "人员键(带密钥哈希的 16 位十六进制数,不为零;切勿填写姓名或工号)"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         let hex = text.len() == 16 && text.bytes().all(|c| c.is_ascii_hexdigit());

@@ -19,6 +19,8 @@ use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::policy::Policy;
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::roster::{Duty, Roster};
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::terms::Kind;
 use haoyuan_engine::{Engine, Limits, SessionView, Trace};
 use serde::{Deserialize, Serialize};
@@ -92,7 +94,7 @@ enum From {
 
 impl From {
     /// An error in one field of a session; in the session as a whole if the field is empty.
-    fn wrong(self, field: &str, reason: impl Into<String>) -> Malformed {
+    fn wrong(self, field: &str, reason: Said) -> Malformed {
         match self {
             Self::Object if field.is_empty() => Malformed::field("session", reason),
             Self::Object => Malformed::field(&format!("session.{field}"), reason),
@@ -154,10 +156,8 @@ impl Admin {
             capacity: Vec::new(),
         };
         check_practitioner(directory, &session).map_err(|reason| Malformed::field("practitioner", reason))?;
-        enter(self.diaries.entry(after).or_default(), &session).map_err(|other| {
-            let reason = format!("the practitioner is in two places at once: it overlaps session `{other}`");
-            Malformed::field("practitioner", reason)
-        })?;
+        enter(self.diaries.entry(after).or_default(), &session)
+            .map_err(|other| Malformed::field("practitioner", in_two_places(&other)))?;
         self.diaries.entry(view.practitioner).or_default().remove(&view.time.from);
         Ok(())
     }
@@ -170,13 +170,24 @@ impl Admin {
     ) -> Result<String, Malformed> {
         let policy = match (&set.preset, &set.toml) {
             (Some(preset), None) => Policy::preset(preset).ok_or_else(|| {
-                let presets = Policy::presets().collect::<Vec<_>>().join("`, `");
-                Malformed::field("preset", format!("there is no such preset; the presets are `{presets}`"))
+                let presets = Said::quoted(Policy::presets());
+                let reason = said!(
+                    "there is no such preset; the presets are {presets}",
+                    "没有这个预置政策;预置政策有:{presets}",
+                    presets
+                );
+                Malformed::field("preset", reason)
             })?,
             (None, Some(toml)) => {
                 Policy::parse("toml", toml).map_err(|error| Malformed::file("toml", error))?
             }
-            _ => return Err(Malformed::field("preset", "give the policy either as `preset` or as `toml`")),
+            _ => {
+                let reason = said!(
+                    "give the policy either as `preset` or as `toml`",
+                    "政策须以 `preset` 或 `toml` 给出,且只给出其一"
+                );
+                return Err(Malformed::field("preset", reason));
+            }
         };
         let name = policy.name().to_owned();
         let policy = Some(Arc::new(policy));
@@ -191,8 +202,12 @@ impl Admin {
         if let Some(policy) = self.own.get(&institution).or(self.common.as_ref()) {
             return Ok(Arc::clone(policy));
         }
-        let policy = Policy::preset(DEFAULT_POLICY)
-            .ok_or_else(|| Malformed::line("no policy is set; set one with the command `policy`"))?;
+        let policy = Policy::preset(DEFAULT_POLICY).ok_or_else(|| {
+            Malformed::line(said!(
+                "no policy is set; set one with the command `policy`",
+                "尚未设置政策;请用命令 `policy` 设置"
+            ))
+        })?;
         Ok(Arc::clone(self.common.insert(Arc::new(policy))))
     }
 
@@ -207,7 +222,10 @@ impl Admin {
     ) -> Result<Published, Malformed> {
         let session = resolve(directory, session)?;
         let plans = self.publish_all(engine, day, directory, vec![session], From::Object, at)?;
-        plans.first().map(summary).ok_or_else(|| Malformed::line("there is nothing to publish"))
+        plans
+            .first()
+            .map(summary)
+            .ok_or_else(|| Malformed::line(said!("there is nothing to publish", "没有可发布的班次")))
     }
 
     /// Publishes the sessions of a table, all or none; gives back how many sessions and seats.
@@ -254,24 +272,25 @@ impl Admin {
         let mut entered: Vec<Books> = Vec::with_capacity(sessions.len());
         for session in sessions {
             if session.code.ends_with(extra::SUFFIX) {
-                let reason =
-                    "a code that ends with `+` is that of a session of extra seats; give this one another";
+                let reason = said!(
+                    "a code that ends with `+` is that of a session of extra seats; give this one another",
+                    "以 `+` 结尾的编号用于加号班次;请换一个编号"
+                );
                 return Err(from.wrong("code", reason));
             }
             if engine.find(&session.code).is_some() {
-                let reason =
-                    format!("session `{}` is published already; give this one another code", session.code);
+                let reason = said!(
+                    "session `{code}` is published already; give this one another code",
+                    "班次 `{code}` 已发布;请换一个编号",
+                    code = session.code
+                );
                 return Err(from.wrong("code", reason));
             }
             check_practitioner(directory, &session).map_err(|reason| from.wrong("practitioner", reason))?;
             let diary = diaries
                 .entry(session.practitioner)
                 .or_insert_with(|| self.diaries.get(&session.practitioner).cloned().unwrap_or_default());
-            enter(diary, &session).map_err(|other| {
-                let reason =
-                    format!("the practitioner is in two places at once: it overlaps session `{other}`");
-                from.wrong("from", reason)
-            })?;
+            enter(diary, &session).map_err(|other| from.wrong("from", in_two_places(&other)))?;
             let tier = directory.get(session.institution).tier;
             let policy = self.policy_of(session.institution)?;
             let before = ledger.clone();
@@ -282,14 +301,24 @@ impl Admin {
                 } else {
                     format!("`{} = {}`", refusal.rule, refusal.value)
                 };
-                from.wrong("", format!("policy `{}`, {rule}: {}", refusal.policy, refusal.reason))
+                let reason = said!(
+                    "policy `{policy}`, {rule}: {reason}",
+                    "政策 `{policy}`,{rule}:{reason}",
+                    policy = refusal.policy,
+                    rule,
+                    reason = refusal.reason
+                );
+                from.wrong("", reason)
             })?;
             room.take(&plan).map_err(|limit| {
                 let code = &plan.session.code;
-                from.wrong(
-                    "",
-                    format!("the engine has no room for session `{code}`; open it with more `{limit}`"),
-                )
+                let reason = said!(
+                    "the engine has no room for session `{code}`; open it with more `{limit}`",
+                    "系统容量不足,无法发布班次 `{code}`;请以更大的 `{limit}` 打开",
+                    code,
+                    limit
+                );
+                from.wrong("", reason)
             })?;
             plans.push(plan);
             entered.push(Books { ledger: ledger.since(&before), day: rules });
@@ -297,7 +326,7 @@ impl Admin {
         let books: Vec<String> = entered.iter().map(Books::to_json).collect();
         let pairs: Vec<(&Plan, &str)> = plans.iter().zip(&books).map(|(p, b)| (p, b.as_str())).collect();
         // All that the engine checks was checked above, so an error is a foreign publisher's doing.
-        let ids = engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.to_string()))?;
+        let ids = engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.said()))?;
         for (id, books) in ids.into_iter().zip(entered) {
             day.enter(id, books.day);
         }
@@ -306,6 +335,14 @@ impl Admin {
         self.diaries.extend(diaries);
         Ok(plans)
     }
+}
+
+fn in_two_places(other: &str) -> Said {
+    said!(
+        "the practitioner is in two places at once: it overlaps session `{other}`",
+        "同一医生同时在两处出诊:与班次 `{other}` 时间重叠",
+        other
+    )
 }
 
 /// Enters a session, or gives back the code of the one it overlaps with.
@@ -319,22 +356,24 @@ fn enter(diary: &mut Diary, session: &Session) -> Result<(), Arc<str>> {
     }
 }
 
-fn check_practitioner(directory: &Directory, session: &Session) -> Result<(), String> {
+fn check_practitioner(directory: &Directory, session: &Session) -> Result<(), Said> {
     let Some(practitioner) = directory.practitioners().get(session.practitioner.index()) else {
         return Ok(());
     };
     if !practitioner.sites.contains(&session.institution) {
-        return Err(format!(
-            "practitioner `{}` is not registered for institution `{}`; add the site to the directory",
-            practitioner.code,
-            directory.get(session.institution).code
+        return Err(said!(
+            "practitioner `{code}` is not registered for institution `{site}`; add the site to the directory",
+            "医生 `{code}` 未登记在机构 `{site}` 执业;请在目录中添加该机构",
+            code = practitioner.code,
+            site = directory.get(session.institution).code
         ));
     }
     let (first, last) = (session.day(), session.time.to.plus(-1).day());
     if !practitioner.is_valid_on(first) || !practitioner.is_valid_on(last) {
-        return Err(format!(
-            "the credential of practitioner `{}` is not valid on that day",
-            practitioner.code
+        return Err(said!(
+            "the credential of practitioner `{code}` is not valid on that day",
+            "医生 `{code}` 的执业资格在当日无效",
+            code = practitioner.code
         ));
     }
     Ok(())
@@ -385,14 +424,25 @@ fn resolve(directory: &Directory, text: &SessionText) -> Result<Session, Malform
     let slot_ms = i64::from(text.slot_minutes) * MINUTE;
     let length = text.to.ms() - text.from.ms();
     if length <= 0 || length > haoyuan_core::instant::DAY {
-        return Err(Malformed::field("session.to", "a session ends after it begins and within 24 hours"));
+        let reason = said!(
+            "a session ends after it begins and within 24 hours",
+            "班次的结束时间须晚于开始时间,且不超过 24 小时"
+        );
+        return Err(Malformed::field("session.to", reason));
     }
     if slot_ms == 0 || length % slot_ms != 0 || length / slot_ms > 1024 {
-        let reason = "the slot length divides the session into 1 to 1024 slots";
+        let reason = said!(
+            "the slot length divides the session into 1 to 1024 slots",
+            "时段长度须能将班次整分为 1 至 1024 个时段"
+        );
         return Err(Malformed::field("session.slot_minutes", reason));
     }
     if text.seats == 0 || text.seats > haoyuan_core::ids::SEATS_MAX {
-        let reason = format!("a slot has 1 to {} seats", haoyuan_core::ids::SEATS_MAX);
+        let reason = said!(
+            "a slot has 1 to {most} seats",
+            "每个时段须有 1 至 {most} 个号",
+            most = haoyuan_core::ids::SEATS_MAX
+        );
         return Err(Malformed::field("session.seats", reason));
     }
     Ok(Session {

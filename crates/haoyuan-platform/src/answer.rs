@@ -400,6 +400,9 @@ pub enum Done {
         /// What is wrong otherwise, in words for the log.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         broken: Vec<String>,
+        /// The same in Chinese.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        broken_zh: Vec<String>,
     },
     /// The state hash.
     StateHash {

@@ -12,6 +12,8 @@ use crate::text::{self, Slot};
 use haoyuan_core::directory::Entries;
 use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, TicketId};
 use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::said;
+use haoyuan_core::said::Said;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
 use serde::{Deserialize, Serialize};
 
@@ -46,10 +48,7 @@ macro_rules! commands {
             fn parse_body(word: &str, line: &str) -> Result<Self, Malformed> {
                 match word {
                     $($word => body(line).map(Self::$variant),)+
-                    _ => Err(Malformed::field(
-                        "command",
-                        concat!("there is no such command; write one of", $(" `", $word, "`"),+),
-                    )),
+                    _ => Err(Malformed::field("command", no_such_command())),
                 }
             }
         }
@@ -390,7 +389,12 @@ pub enum Order {
 }
 
 impl text::Written for Order {
-    const FORM: &'static str = "an order: `earliest` or `least_loaded`";
+    fn form() -> Said {
+        said!(
+            "an order: `earliest` or `least_loaded`",
+            "排序 `earliest`(时间优先)或 `least_loaded`(空闲优先)"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         match text {
@@ -534,17 +538,27 @@ impl Command {
     /// [`Malformed`] names the field and the reason.
     pub fn parse_by(line: &str) -> Result<(Self, Option<Actor>), Malformed> {
         if line.len() > LINE_BYTES_MAX {
-            return Err(Malformed::line(format!(
-                "the line has {} bytes and at most {LINE_BYTES_MAX} are allowed; split it",
-                line.len()
+            return Err(Malformed::line(said!(
+                "the line has {length} bytes and at most {most} are allowed; split it",
+                "此行有 {length} 字节,最多允许 {most};请拆分",
+                length = line.len(),
+                most = LINE_BYTES_MAX
             )));
         }
         if line.trim().is_empty() {
-            return Err(Malformed::line("the line is empty; write a JSON object with the key `command`"));
+            return Err(Malformed::line(said!(
+                "the line is empty; write a JSON object with the key `command`",
+                "此行为空;请写一个带 `command` 的 JSON 对象"
+            )));
         }
         let Tag { command, actor } = read(line, &[])?;
         Ok((Self::parse_body(&command, line)?, actor))
     }
+}
+
+fn no_such_command() -> Said {
+    let words = Command::WORDS.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" ");
+    said!("there is no such command; write one of {words}", "没有这个命令;可用的命令:{words}", words)
 }
 
 impl std::str::FromStr for Command {

@@ -71,7 +71,7 @@
 //!
 //! # What can be relied on
 //! - **One line in, one line out, never a panic.** A line that is not a command is answered with `"outcome":"error"`, the
-//!   field and the reason, and has no effect. Administration is all or nothing.
+//!   field and the reason, in English (`reason`) and in Chinese (`reason_zh`), and has no effect. Administration is all or nothing.
 //! - **Nothing personal comes back.** Patients are opaque keys. No error repeats a value of a command about a patient, so an
 //!   identity number typed into the wrong field goes nowhere.
 //! - **The same script, the same answers.** Time comes in with each command; nothing is read from a clock, a file or the

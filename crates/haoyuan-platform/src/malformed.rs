@@ -1,8 +1,12 @@
 //! What is wrong with a line that is not a command.
 
+use haoyuan_core::foreign;
 use haoyuan_core::locate::FileError;
 use haoyuan_core::roster::RowError;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use std::fmt;
 
 /// A line that is not a command, or a command that names things that do not exist or do not fit: it has had no effect.
@@ -10,12 +14,15 @@ use std::fmt;
 /// INVARIANT (nothing personal comes back): nothing here repeats a value of a command about a patient, and a key only if
 /// it looks like the name of a field. Messages about directories, policies and rosters, which know no patients, name the
 /// code that is wrong.
+///
+/// In JSON the English reason is under `reason`, the Chinese one under `reason_zh`; so it is in [`Row`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Malformed {
     /// Which field, as a path such as `session.slot_minutes`; absent if the line as a whole is wrong.
     pub field: Option<String>,
     /// What is wrong with it and what to write instead.
-    pub reason: String,
+    #[serde(flatten, serialize_with = "in_both")]
+    pub reason: Said,
     /// Where in the line, counted in bytes from 1, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
@@ -38,7 +45,15 @@ pub struct Row {
     /// The column, by its header; empty if the row as a whole is wrong.
     pub column: String,
     /// What is wrong with it.
-    pub reason: String,
+    #[serde(flatten, serialize_with = "in_both")]
+    pub reason: Said,
+}
+
+fn in_both<S: Serializer>(reason: &Said, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut keys = serializer.serialize_map(Some(2))?;
+    keys.serialize_entry("reason", &reason.en)?;
+    keys.serialize_entry("reason_zh", &reason.zh)?;
+    keys.end()
 }
 
 /// A place in a TOML text.
@@ -53,12 +68,19 @@ pub struct Place {
     pub key: String,
 }
 
+impl Speak for Malformed {
+    fn said(&self) -> Said {
+        let Self { field, reason, .. } = self;
+        match field {
+            Some(field) => said!("field `{field}`: {reason}", "字段 `{field}`:{reason}", field, reason),
+            None => reason.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.field {
-            Some(field) => write!(f, "field `{field}`: {}", self.reason),
-            None => f.write_str(&self.reason),
-        }
+        self.said().fmt(f)
     }
 }
 
@@ -66,19 +88,13 @@ impl std::error::Error for Malformed {}
 
 impl Malformed {
     /// The line as a whole is wrong.
-    pub(crate) fn line(reason: impl Into<String>) -> Self {
-        Self { field: None, reason: reason.into(), column: None, place: None, rows: Vec::new() }
+    pub(crate) fn line(reason: Said) -> Self {
+        Self { field: None, reason, column: None, place: None, rows: Vec::new() }
     }
 
     /// One field is wrong.
-    pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
-        Self {
-            field: Some(field.to_owned()),
-            reason: reason.into(),
-            column: None,
-            place: None,
-            rows: Vec::new(),
-        }
+    pub(crate) fn field(field: &str, reason: Said) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::line(reason) }
     }
 
     /// The same, of a field inside `outer`.
@@ -89,9 +105,14 @@ impl Malformed {
 
     /// Rows of a table inside a field are wrong.
     pub(crate) fn rows(field: &str, mut rows: Vec<RowError>) -> Self {
-        let reason = match &rows[..] {
-            [only] => only.to_string(),
-            _ => format!("{} rows are wrong and none was applied", rows.len()),
+        let reason = if let [only] = &rows[..] {
+            only.said()
+        } else {
+            said!(
+                "{count} rows are wrong and none was applied",
+                "{count} 行有误,整个不被采用",
+                count = rows.len()
+            )
         };
         rows.truncate(ROWS_MAX);
         let rows = rows.into_iter().map(|row| Row { line: row.line, column: row.column, reason: row.reason });
@@ -102,7 +123,8 @@ impl Malformed {
     pub(crate) fn file(field: &str, error: FileError) -> Self {
         let FileError { file, line, column, key, reason } = error;
         // An error may lie in the preset that the text extends.
-        let reason = if file == field { reason } else { format!("{file}: {reason}") };
+        let reason =
+            if file == field { reason } else { said!("{file}: {reason}", "{file}:{reason}", file, reason) };
         let place = (line > 0).then(|| Box::new(Place { line, column, key }));
         Self { place, ..Self::field(field, reason) }
     }
@@ -115,44 +137,40 @@ impl Malformed {
         let column = (inner.line() == 1 && inner.column() > 0).then(|| inner.column());
         let mut path: Vec<String> = error.path().iter().filter_map(segment).collect();
         if !inner.is_data() {
-            return Self {
-                field: joined(&path),
-                reason: format!("this is not JSON: {text}"),
-                column,
-                place: None,
-                rows: Vec::new(),
-            };
+            let reason = said!("this is not JSON: {text}", "JSON 语法错误:{text}", text);
+            return Self { field: joined(&path), column, ..Self::line(reason) };
         }
         let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
         let reason = if let Some(field) = named("missing field `") {
             path.push(field);
-            "this field is missing".to_owned()
+            said!("this field is missing", "缺少此字段")
         } else if let Some(field) = named("duplicate field `") {
             if path.last() != Some(&field) {
                 path.push(field);
             }
-            "this field is given twice".to_owned()
+            said!("this field is given twice", "此字段重复给出")
         } else if let Some(field) = named("unknown field `") {
             if path.last() != Some(&field) {
                 path.push(if repeatable(&field) { field } else { "?".to_owned() });
             }
-            match text.rfind("`, expected ") {
-                Some(at) => {
-                    format!("there is no such field here; write {}", &text[at + "`, expected ".len()..])
-                }
-                None => "there is no such field here".to_owned(),
+            if let Some((_, en)) = text.rsplit_once("`, expected ") {
+                let known = Said { en: en.to_owned(), zh: Said::quoted(en.split('`').skip(1).step_by(2)).zh };
+                said!(
+                    "there is no such field here; write {known}",
+                    "此处没有这个字段;可用的字段:{known}",
+                    known
+                )
+            } else {
+                said!("there is no such field here", "此处没有这个字段")
             }
         } else if let Some(at) = text.rfind(", expected ") {
             // "invalid type: string "…", expected …": what was expected comes last, whatever the value contains.
-            match &text[at + ", expected ".len()..] {
-                "u8" => format!("expected a whole number, 0 to {}", u8::MAX),
-                "u32" => format!("expected a whole number, 0 to {}", u32::MAX),
-                expected => format!("expected {expected}"),
-            }
+            let wanted = foreign::expected(&text[at + ", expected ".len()..]);
+            said!("expected {wanted}", "应为:{wanted}", wanted)
         } else {
-            text.to_owned()
+            foreign::data(text).unwrap_or_else(|| Said::same(text))
         };
-        Self { field: joined(&path), reason, column, place: None, rows: Vec::new() }
+        Self { field: joined(&path), column, ..Self::line(reason) }
     }
 }
 

@@ -11,6 +11,8 @@ use haoyuan_core::apportion::CarryLedger;
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::Plan;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_engine::{Limits, Part, PublishError, ReplayError, Trace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -36,7 +38,7 @@ pub enum NamesError {
     /// The carry ledger cannot be read.
     Ledger(String),
     /// The hospital's day, or an event of it, cannot be read.
-    Day(String),
+    Day(Said),
     /// A recorded plan cannot be published.
     Publish(PublishError),
     /// A part of a snapshot does not fit.
@@ -45,16 +47,30 @@ pub enum NamesError {
     Full(&'static str),
 }
 
+impl Speak for NamesError {
+    fn said(&self) -> Said {
+        match self {
+            Self::Command(malformed) => said!(
+                "a recorded command is not understood: {malformed}",
+                "无法解读记录的命令:{malformed}",
+                malformed
+            ),
+            Self::Ledger(reason) => {
+                said!("the carry ledger is not understood: {reason}", "无法解读结转账:{reason}", reason)
+            }
+            Self::Day(reason) => {
+                said!("the hospital's day is not understood: {reason}", "无法解读当日事务:{reason}", reason)
+            }
+            Self::Publish(error) => error.said(),
+            Self::Part(error) => error.said(),
+            Self::Full(limit) => PublishError::Full(limit).said(),
+        }
+    }
+}
+
 impl fmt::Display for NamesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command(malformed) => write!(f, "a recorded command is not understood: {malformed}"),
-            Self::Day(reason) => write!(f, "the hospital's day is not understood: {reason}"),
-            Self::Ledger(reason) => write!(f, "the carry ledger is not understood: {reason}"),
-            Self::Publish(error) => error.fmt(f),
-            Self::Part(error) => error.fmt(f),
-            Self::Full(limit) => write!(f, "no room left: open the engine with a larger `Limits::{limit}`"),
-        }
+        self.said().fmt(f)
     }
 }
 
@@ -109,7 +125,7 @@ impl<T: Trace> Platform<T> {
         }
         if !names.day.is_empty() {
             let day = serde_json::from_str(&names.day);
-            *self.day() = day.map_err(|error| NamesError::Day(error.to_string()))?;
+            *self.day() = day.map_err(|error| NamesError::Day(Said::same(error)))?;
             self.day().index();
             self.note_counting(&self.day());
         }
@@ -122,10 +138,15 @@ impl<T: Trace> Platform<T> {
     /// # Errors
     /// [`NamesError::Day`] if it is not understood, or not the next.
     pub fn replay_day(&self, number: u32, json: &str) -> Result<(), NamesError> {
-        let event = serde_json::from_str(json).map_err(|error| NamesError::Day(error.to_string()))?;
+        let event = serde_json::from_str(json).map_err(|error| NamesError::Day(Said::same(error)))?;
         let mut day = self.day();
         if day.number.checked_add(1) != Some(number) {
-            return Err(NamesError::Day(format!("event {number} comes after event {}", day.number)));
+            return Err(NamesError::Day(said!(
+                "event {number} comes after event {last}",
+                "第 {number} 号事件出现在第 {last} 号事件之后",
+                number,
+                last = day.number
+            )));
         }
         day.apply(&event);
         Ok(())
@@ -201,10 +222,14 @@ impl<T: Trace> Platform<T> {
     pub(crate) fn publish_extra(&self, plan: &Plan, at: Instant) -> Result<SessionId, Malformed> {
         let mut admin = self.admin();
         let full = |limit| {
-            Malformed::line(format!("the engine has no room for extra seats; open it with more `{limit}`"))
+            Malformed::line(said!(
+                "the engine has no room for extra seats; open it with more `{limit}`",
+                "系统容量不足,无法加号;请以更大的 `{limit}` 打开",
+                limit
+            ))
         };
         admin.has_room(plan).map_err(full)?;
-        let id = self.engine().publish(plan, at).map_err(|error| Malformed::line(error.to_string()))?;
+        let id = self.engine().publish(plan, at).map_err(|error| Malformed::line(error.said()))?;
         admin.adopt(plan).map_err(full)?;
         Ok(id)
     }

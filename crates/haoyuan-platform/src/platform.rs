@@ -15,6 +15,8 @@ use haoyuan_core::instant::{Day as Date, Instant};
 use haoyuan_core::kpi;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
+use haoyuan_core::said;
+use haoyuan_core::said::Said;
 use haoyuan_core::terms::Class;
 use haoyuan_engine::{Engine, Limits, Occupied, Trace, Unnamed};
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -205,8 +207,16 @@ impl<T: Trace> Platform<T> {
             Command::Bookings(bookings) => self.bookings(bookings),
             Command::Session(describe) => self.describe(describe),
             Command::Audit(_) => Ok(Answer::Done(match self.engine().audit() {
-                Ok(audit) => Done::Audit { sound: true, counted: Some(audit.into()), broken: Vec::new() },
-                Err(broken) => Done::Audit { sound: false, counted: None, broken },
+                Ok(audit) => Done::Audit {
+                    sound: true,
+                    counted: Some(audit.into()),
+                    broken: Vec::new(),
+                    broken_zh: Vec::new(),
+                },
+                Err(broken) => {
+                    let (broken, broken_zh) = broken.into_iter().map(|law| (law.en, law.zh)).unzip();
+                    Done::Audit { sound: false, counted: None, broken, broken_zh }
+                }
             })),
             Command::StateHash(_) => {
                 let hash = blake3::Hash::from_bytes(self.state_hash()).to_hex().to_string();
@@ -225,7 +235,11 @@ impl<T: Trace> Platform<T> {
 
     fn open_with(&self, open: &command::Open) -> Decided {
         if open.for_seats.is_some_and(|seats| seats == 0 || seats > self.ceiling.seats) {
-            let reason = format!("the host allows 1 to {} seats", self.ceiling.seats);
+            let reason = said!(
+                "the host allows 1 to {most} seats",
+                "宿主系统允许 1 至 {most} 个号",
+                most = self.ceiling.seats
+            );
             return Err(Malformed::field("for_seats", reason).into());
         }
         let limits = limits_of(open);
@@ -239,16 +253,22 @@ impl<T: Trace> Platform<T> {
             ("entries", limits.entries, most.entries),
         ] {
             if asked == 0 || asked > most {
-                let reason = format!("the host allows 1 to {most} {name}, and this asks for {asked}");
+                let reason = said!(
+                    "the host allows 1 to {most} {name}, and this asks for {asked}",
+                    "宿主系统允许 `{name}` 为 1 至 {most},此处为 {asked}",
+                    most,
+                    name,
+                    asked
+                );
                 return Err(Malformed::field(name, reason).into());
             }
         }
         if !self.open(limits).1 {
-            return Err(Malformed::field(
-                "command",
+            let reason = said!(
                 "the engine is already open; `open` comes first or never",
-            )
-            .into());
+                "系统已经打开;`open` 只能是第一条命令"
+            );
+            return Err(Malformed::field("command", reason).into());
         }
         self.administered(&mut self.admin.lock(), &Command::Open(open.clone()));
         Ok(Answer::Done(Done::Open {
@@ -275,9 +295,11 @@ impl<T: Trace> Platform<T> {
                 .extend(entries)
                 .map_err(|error| Malformed::field(&format!("entries.{}", error.key), error.reason))?,
             _ => {
-                return Err(
-                    Malformed::field("toml", "give the directory either as `toml` or as `entries`").into()
+                let reason = said!(
+                    "give the directory either as `toml` or as `entries`",
+                    "目录须以 `toml` 或 `entries` 给出,且只给出其一"
                 );
+                return Err(Malformed::field("toml", reason).into());
             }
         }
         let done = Done::Directory {
@@ -327,15 +349,20 @@ impl<T: Trace> Platform<T> {
         let issuer = issue
             .issuer
             .as_ref()
-            .map(|code| directory.institution(code).ok_or_else(|| unknown("issuer", "institution")))
+            .map(|code| {
+                directory.institution(code).ok_or_else(|| unknown("issuer", &said!("institution", "机构")))
+            })
             .transpose()?;
         if matches!(issue.class, Class::ReferralSecondary | Class::ReferralPrimary) {
             let Some(issuer) = issuer else {
-                return Err(Malformed::field("issuer", "a referral names the institution that refers").into());
+                let reason = said!("a referral names the institution that refers", "转诊须写明转出的机构");
+                return Err(Malformed::field("issuer", reason).into());
             };
             if directory.referral_class(issuer, institution) != Some(issue.class) {
-                let reason = "an institution refers to one of a higher tier in an alliance of both, \
-                              under the class of its own tier";
+                let reason = said!(
+                    "an institution refers to one of a higher tier in an alliance of both, under the class of its own tier",
+                    "机构只能向同一医联体内更高等级的机构转诊,类别须与其自身等级相符"
+                );
                 return Err(Malformed::field("issuer", reason).into());
             }
         }
@@ -561,16 +588,27 @@ impl<T: Trace> Platform<T> {
         let practitioner = search
             .practitioner
             .as_ref()
-            .map(|code| directory.practitioner(code).ok_or_else(|| unknown("practitioner", "practitioner")))
+            .map(|code| {
+                directory
+                    .practitioner(code)
+                    .ok_or_else(|| unknown("practitioner", &said!("practitioner", "医生")))
+            })
             .transpose()?;
         if search.to < search.from || search.to.0 - search.from.0 >= command::Search::DAYS_MAX {
-            let reason =
-                format!("the last day is the first or up to {} days later", command::Search::DAYS_MAX - 1);
+            let reason = said!(
+                "the last day is the first or up to {days} days later",
+                "截止日须不早于起始日,且最多晚 {days} 天",
+                days = command::Search::DAYS_MAX - 1
+            );
             return Err(Malformed::field("to", reason).into());
         }
         let most = search.most.unwrap_or(command::Search::MOST_DEFAULT);
         if most == 0 || most > command::Search::MOST_MAX {
-            let reason = format!("a search lists 1 to {} slots", command::Search::MOST_MAX);
+            let reason = said!(
+                "a search lists 1 to {most} slots",
+                "一次查询须列出 1 至 {most} 个时段",
+                most = command::Search::MOST_MAX
+            );
             return Err(Malformed::field("most", reason).into());
         }
         let query = Query {
@@ -753,11 +791,13 @@ const fn standing(standing: Standing) -> (answer::Standing, Option<Instant>) {
     }
 }
 
-fn unknown(field: &str, what: &str) -> Malformed {
-    Malformed::field(
-        field,
-        format!("the directory has no {what} with this code; register it or correct the code"),
-    )
+fn unknown(field: &str, what: &Said) -> Malformed {
+    let reason = said!(
+        "the directory has no {what} with this code; register it or correct the code",
+        "目录中没有此编码的{what};请登记或更正编码",
+        what
+    );
+    Malformed::field(field, reason)
 }
 
 /// Looking up what must be there.
@@ -775,16 +815,21 @@ pub(crate) trait Lookup {
 
 impl Lookup for Directory {
     fn need_institution(&self, code: &str) -> Result<InstitutionId, Malformed> {
-        self.institution(code).ok_or_else(|| unknown("institution", "institution"))
+        self.institution(code).ok_or_else(|| unknown("institution", &said!("institution", "机构")))
     }
 
     fn need_department(&self, institution: InstitutionId, code: &str) -> Result<DepartmentId, Malformed> {
-        self.department(institution, code)
-            .ok_or_else(|| unknown("department", "department of this institution"))
+        self.department(institution, code).ok_or_else(|| {
+            let reason = said!(
+                "this institution has no department with this code; register it or correct the code",
+                "该机构没有此编码的科室;请登记或更正编码"
+            );
+            Malformed::field("department", reason)
+        })
     }
 
     fn need_practitioner(&self, code: &str) -> Result<PractitionerId, Malformed> {
-        self.practitioner(code).ok_or_else(|| unknown("practitioner", "practitioner"))
+        self.practitioner(code).ok_or_else(|| unknown("practitioner", &said!("practitioner", "医生")))
     }
 
     fn place(
@@ -794,10 +839,13 @@ impl Lookup for Directory {
     ) -> Result<(Option<InstitutionId>, Option<DepartmentId>), Malformed> {
         match (institution, department) {
             (None, None) => Ok((None, None)),
-            (None, Some(_)) => Err(Malformed::field(
-                "institution",
-                "a department is known within its institution; name both",
-            )),
+            (None, Some(_)) => {
+                let reason = said!(
+                    "a department is known within its institution; name both",
+                    "科室属于机构;请同时写明机构与科室"
+                );
+                Err(Malformed::field("institution", reason))
+            }
             (Some(institution), None) => Ok((Some(self.need_institution(institution)?), None)),
             (Some(institution), Some(department)) => {
                 let institution = self.need_institution(institution)?;

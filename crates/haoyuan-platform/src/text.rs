@@ -6,6 +6,8 @@
 
 use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, TicketId};
 use haoyuan_core::instant::{Day, Instant, OFFSET};
+use haoyuan_core::said;
+use haoyuan_core::said::{Packed, Said};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind, Outcome, VisitKind};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -18,7 +20,7 @@ pub const CODE_BYTES_MAX: usize = 64;
 /// A value that is written in JSON as a string of a fixed form.
 pub(crate) trait Written: Sized {
     /// What the string must be, for the message to somebody who wrote something else.
-    const FORM: &'static str;
+    fn form() -> Said;
     /// Reads the string.
     fn read(text: &str) -> Option<Self>;
     /// Writes the string.
@@ -26,8 +28,12 @@ pub(crate) trait Written: Sized {
 }
 
 impl Written for Instant {
-    const FORM: &'static str =
-        "an RFC 3339 instant between 1970 and 2109, such as `2026-03-10T07:00:00+08:00`";
+    fn form() -> Said {
+        said!(
+            "an RFC 3339 instant between 1970 and 2109, such as `2026-03-10T07:00:00+08:00`",
+            "1970 至 2109 年之间的 RFC 3339 时间,如 `2026-03-10T07:00:00+08:00`"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         // jiff reads more than RFC 3339 (spaces, zone names, missing seconds); one spelling is enough here.
@@ -70,7 +76,12 @@ fn has_form(text: &str, form: &[u8]) -> bool {
 }
 
 impl Written for Day {
-    const FORM: &'static str = "a day between 1970 and 2109, such as `2026-03-10`";
+    fn form() -> Said {
+        said!(
+            "a day between 1970 and 2109, such as `2026-03-10`",
+            "1970 至 2109 年之间的日期,如 `2026-03-10`"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         if text.len() != 10 || !has_form(text, b"dddd-dd-dd") {
@@ -93,8 +104,12 @@ fn hex(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u128> {
 }
 
 impl Written for PatientKey {
-    const FORM: &'static str =
-        "a patient key: exactly 32 hexadecimal digits of a keyed hash, never a name or an identity number";
+    fn form() -> Said {
+        said!(
+            "a patient key: exactly 32 hexadecimal digits of a keyed hash, never a name or an identity number",
+            "患者键(带密钥哈希的 32 位十六进制数;切勿填写姓名或证件号)"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         Self::new(hex(text, 32..=32)?)
@@ -106,7 +121,12 @@ impl Written for PatientKey {
 }
 
 impl Written for IdempotencyKey {
-    const FORM: &'static str = "an idempotency key: 1 to 32 hexadecimal digits, not zero";
+    fn form() -> Said {
+        said!(
+            "an idempotency key: 1 to 32 hexadecimal digits, not zero",
+            "幂等键(1 至 32 位十六进制数,不为零)"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         Self::new(hex(text, 1..=32)?)
@@ -118,7 +138,9 @@ impl Written for IdempotencyKey {
 }
 
 impl Written for TicketId {
-    const FORM: &'static str = "a ticket number: 1 to 32 hexadecimal digits, not zero";
+    fn form() -> Said {
+        said!("a ticket number: 1 to 32 hexadecimal digits, not zero", "凭证号(1 至 32 位十六进制数,不为零)")
+    }
 
     fn read(text: &str) -> Option<Self> {
         Self::new(hex(text, 1..=32)?)
@@ -130,7 +152,12 @@ impl Written for TicketId {
 }
 
 impl Written for BookingId {
-    const FORM: &'static str = "a booking number: the 16 hexadecimal digits that a grant gave";
+    fn form() -> Said {
+        said!(
+            "a booking number: the 16 hexadecimal digits that a grant gave",
+            "预约号(给号答复中的 16 位十六进制数)"
+        )
+    }
 
     fn read(text: &str) -> Option<Self> {
         Self::new(hex(text, 16..=16)?.try_into().ok()?)
@@ -142,9 +169,13 @@ impl Written for BookingId {
 }
 
 macro_rules! written_terms {
-    ($($term:ident $form:literal),+ $(,)?) => {
+    ($($term:ident $en:literal $zh:literal),+ $(,)?) => {
         $(impl Written for $term {
-            const FORM: &'static str = $form;
+            fn form() -> Said {
+                let terms: Vec<String> =
+                    Self::ALL.iter().map(|term| format!("`{}`({})", term.text(), term.zh())).collect();
+                Said { en: $en.to_owned(), zh: format!("{} {}", $zh, terms.join("、")) }
+            }
 
             fn read(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.text() == text)
@@ -158,19 +189,21 @@ macro_rules! written_terms {
 }
 
 written_terms! {
-    Class "a class: `public`, `referral_secondary`, `referral_primary`, `contract`, `revisit`, `on_site` or `green`",
-    Channel "a channel: `app`, `wechat`, `phone`, `web`, `kiosk`, `window`, `station` or `partner`",
-    Grade "a grade: `ordinary`, `expert`, `premium` or `disease`",
-    Kind "a kind: `clinic`, `online` or `exam`",
-    VisitKind "a kind of visit: `outpatient`, `stomatology`, `prenatal`, `emergency`, `checkup`, `mass_test`, `refill`, `inpatient_exam` or `inpatient_exam_exempt`",
-    Outcome "an outcome: `attended`, `no_show`, `cancelled`, `cancelled_late`, `stopped`, `excused` or `refunded`",
+    Class "a class: `public`, `referral_secondary`, `referral_primary`, `contract`, `revisit`, `on_site` or `green`" "类别",
+    Channel "a channel: `app`, `wechat`, `phone`, `web`, `kiosk`, `window`, `station` or `partner`" "渠道",
+    Grade "a grade: `ordinary`, `expert`, `premium` or `disease`" "号别",
+    Kind "a kind: `clinic`, `online` or `exam`" "类型",
+    VisitKind "a kind of visit: `outpatient`, `stomatology`, `prenatal`, `emergency`, `checkup`, `mass_test`, `refill`, `inpatient_exam` or `inpatient_exam_exempt`" "就诊类型",
+    Outcome "an outcome: `attended`, `no_show`, `cancelled`, `cancelled_late`, `stopped`, `excused` or `refunded`" "就诊结果",
 }
 
 /// A code that people gave to a thing: 1 to [`CODE_BYTES_MAX`] bytes, no control characters.
 pub(crate) struct Name(pub(crate) String);
 
 impl Written for Name {
-    const FORM: &'static str = "a code of 1 to 64 bytes without control characters";
+    fn form() -> Said {
+        said!("a code of 1 to 64 bytes without control characters", "编码(1 至 64 字节,不含控制字符)")
+    }
 
     fn read(text: &str) -> Option<Self> {
         let fits = !text.is_empty() && text.len() <= CODE_BYTES_MAX && !text.chars().any(char::is_control);
@@ -189,7 +222,7 @@ impl<T: Written> Visitor<'_> for Reader<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::FORM)
+        write!(f, "{}", Packed(T::form()))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
@@ -320,7 +353,11 @@ impl<'de> Deserialize<'de> for Slot {
             type Value = Slot;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the index of a slot, counted from 0, or the RFC 3339 instant at which it starts")
+                let form = said!(
+                    "the index of a slot, counted from 0, or the RFC 3339 instant at which it starts",
+                    "时段序号(从 0 起),或时段开始的 RFC 3339 时间"
+                );
+                write!(f, "{}", Packed(form))
             }
 
             fn visit_u64<E: Error>(self, index: u64) -> Result<Slot, E> {
@@ -393,7 +430,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
+        write!(f, "{}", Packed(said!("a JSON object", "JSON 对象")))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {

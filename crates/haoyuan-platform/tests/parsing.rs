@@ -1,5 +1,6 @@
 //! What a line must be to be a command, and what somebody is told whose line is not.
 
+use haoyuan_core::said::Speak;
 use haoyuan_platform::command::Command;
 use proptest::prelude::*;
 
@@ -10,7 +11,42 @@ const HOLD: &str = r#"{"command":"hold","at":"2026-03-03T07:00:00+08:00","patien
 fn refused(line: &str, field: Option<&str>, words: &str) {
     let error = Command::parse(line).unwrap_err();
     assert_eq!(error.field.as_deref(), field, "{error}");
-    assert!(error.reason.contains(words), "{}", error.reason);
+    assert!(error.reason.en.contains(words), "{}", error.reason);
+    assert!(!error.reason.zh.is_ascii(), "{}: {}", error.reason, error.reason.zh);
+}
+
+/// `HOLD` with one piece replaced is refused in these words.
+#[track_caller]
+fn refused_in_chinese(old: &str, new: &str, words: &str) {
+    let error = Command::parse(&HOLD.replace(old, new)).unwrap_err();
+    assert_eq!(error.said().zh, words);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_chinese_too() {
+    refused_in_chinese(
+        "2026-03-03T07:00:00+08:00",
+        "7 am",
+        "字段 `at`:应为:1970 至 2109 年之间的 RFC 3339 时间,如 `2026-03-10T07:00:00+08:00`",
+    );
+    refused_in_chinese(r#","slot":0"#, "", "字段 `slot`:缺少此字段");
+    refused_in_chinese(r#""slot":0"#, r#""slot":0,"slot":1"#, "字段 `slot`:此字段重复给出");
+    refused_in_chinese(
+        r#""slot":0"#,
+        r#""slots":0"#,
+        "字段 `slots`:此处没有这个字段;可用的字段:`at`、`patient`、`session`、`slot`、`class`、`channel`、`ticket`、`key`",
+    );
+    refused_in_chinese(
+        "\"public\"",
+        "[]",
+        "字段 `class`:应为:类别 `public`(公众)、`referral_secondary`(二级转诊)、`referral_primary`(基层转诊)、`contract`(签约居民)、`revisit`(复诊)、`on_site`(现场)、`green`(绿色通道)",
+    );
+    let error = Command::parse("[1]").unwrap_err();
+    assert_eq!(error.reason.zh, "应为:JSON 对象");
+    let error = Command::parse(r#"{"command":"#).unwrap_err();
+    assert!(error.reason.zh.starts_with("JSON 语法错误:EOF"), "{}", error.reason.zh);
+    let error = Command::parse(r#"{"command":"open","at":"2026-03-03T07:00:00Z","seats":-1}"#).unwrap_err();
+    assert_eq!(error.said().zh, "字段 `seats`:应为:0 至 4294967295 的整数");
 }
 
 /// The same, for `HOLD` with one piece replaced.

@@ -1,5 +1,7 @@
 //! What can go wrong between the platform and its journal, in words that say what to do.
 
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_platform::NamesError;
 use std::fmt;
 use std::io;
@@ -25,10 +27,10 @@ pub enum Error {
         /// The segment it is in.
         segment: u32,
         /// What does not fit.
-        reason: String,
+        reason: Said,
     },
     /// A snapshot verifies and still cannot be taken up.
-    Snapshot(String),
+    Snapshot(Said),
     /// A plan cannot be published.
     Names(NamesError),
     /// The journal has failed, so nothing was decided; questions are still answered.
@@ -37,28 +39,45 @@ pub enum Error {
     NoJournal,
 }
 
+impl Speak for Error {
+    fn said(&self) -> Said {
+        match self {
+            Self::Journal(error) => error.said(),
+            Self::Folder { folder, source } => said!(
+                "could not open folder `{folder}`: {source}",
+                "无法打开目录 `{folder}`:{source}",
+                folder = Said::same(folder.display()),
+                source = **source
+            ),
+            Self::Replay { record, segment, reason } => said!(
+                "record {record} of segment {segment} cannot be replayed: {reason}",
+                "第 {segment} 段的第 {record} 条记录无法重放:{reason}",
+                record,
+                segment,
+                reason
+            ),
+            Self::Snapshot(reason) => said!(
+                "the snapshot cannot be taken up: {reason}; recover from the first segment instead",
+                "快照无法采用:{reason};请改从第一段恢复",
+                reason
+            ),
+            Self::Names(error) => error.said(),
+            Self::Undecided(cause) => said!(
+                "nothing was decided, because the journal takes no changes any more: {cause}; repair the medium and restart",
+                "未作任何裁决,因为日志不再接受变更:{cause};请修复存储并重新启动",
+                cause
+            ),
+            Self::NoJournal => said!(
+                "there is no journal; open with a durability other than `Memory`",
+                "没有日志;请以 `Memory` 以外的持久方式打开"
+            ),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Journal(error) => error.fmt(f),
-            Self::Folder { folder, source } => {
-                write!(f, "could not open folder `{}`: {source}", folder.display())
-            }
-            Self::Replay { record, segment, reason } => {
-                write!(f, "record {record} of segment {segment} cannot be replayed: {reason}")
-            }
-            Self::Snapshot(reason) => {
-                write!(f, "the snapshot cannot be taken up: {reason}; recover from the first segment instead")
-            }
-            Self::Names(error) => error.fmt(f),
-            Self::Undecided(cause) => {
-                write!(
-                    f,
-                    "nothing was decided, because the journal takes no changes any more: {cause}; repair the medium and restart"
-                )
-            }
-            Self::NoJournal => f.write_str("there is no journal; open with a durability other than `Memory`"),
-        }
+        self.said().fmt(f)
     }
 }
 

@@ -15,6 +15,7 @@
 mod ack;
 mod error;
 mod rebuild;
+mod reasons;
 pub mod record;
 mod recorder;
 mod registry;
@@ -23,7 +24,8 @@ pub mod state;
 pub use ack::{Ack, Decided};
 pub use error::Error;
 pub use haoyuan_core::{
-    apportion, directory, ids, instant, locate, plan, policy, pool, refusal, request, roster, rules, terms,
+    apportion, directory, ids, instant, locate, plan, policy, pool, refusal, request, roster, rules, said,
+    terms,
 };
 pub use haoyuan_engine::{
     self as engine, Audit, Change, Engine, Fact, Limits, LiveBooking, PublishError, SessionView, Trace,

@@ -9,6 +9,8 @@ use crate::recorder::{Recorder, Refusals};
 use crate::state::{self, Published};
 use haoyuan_core::ids::BookingId;
 use haoyuan_core::instant::Instant;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_engine::{Change, Limits, ReplayError};
 use haoyuan_journal::{Access, Disk, EntryRef, Finished, From, Recovery};
 use haoyuan_platform::Platform;
@@ -98,13 +100,13 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn apply(&mut self, entry: EntryRef<'_>) -> Result<(), String> {
-        let replay = |error: ReplayError| error.to_string();
-        let record = Record::decode(entry).map_err(|error| error.to_string())?;
+    fn apply(&mut self, entry: EntryRef<'_>) -> Result<(), Said> {
+        let replay = |error: ReplayError| error.said();
+        let record = Record::decode(entry).map_err(|error| error.said())?;
         match record {
             Record::Transition(transition) => {
                 let engine = self.platform.engine();
-                let unknown = || ReplayError::UnknownBlock(transition.booking.block()).to_string();
+                let unknown = || ReplayError::UnknownBlock(transition.booking.block()).said();
                 let slot = engine.slot_of(transition.booking).ok_or_else(unknown)?;
                 let is_new = engine.replay(&transition.fact(slot)).map_err(replay)?;
                 if is_new && matches!(transition.change, Change::Held | Change::Booked) {
@@ -119,11 +121,12 @@ impl Replay<'_> {
             Record::Repeated { settle, settled, .. } => {
                 self.platform.engine().replay_repeated(&settle, &settled).map_err(replay)
             }
-            Record::Ticket { ticket, at, .. } => self
-                .platform
-                .engine()
-                .issue_ticket(&ticket, at)
-                .map_err(|refusal| format!("a ticket is refused: {}", refusal.code)),
+            Record::Ticket { ticket, at, .. } => {
+                self.platform.engine().issue_ticket(&ticket, at).map_err(|refusal| {
+                    let code = Said { en: refusal.code.to_string(), zh: refusal.code.zh().to_owned() };
+                    said!("a ticket is refused: {code}", "凭证被拒绝:{code}", code)
+                })
+            }
             Record::Fence { session, node, at, .. } => {
                 self.recorder.passed(session, node, at);
                 Ok(())
@@ -133,36 +136,41 @@ impl Replay<'_> {
             | Record::RefusedCount { .. }
             | Record::Again { .. } => Ok(()),
             Record::Published(part) => {
-                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
+                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(()) };
-                for session in Published::all_from_bytes(&bytes).map_err(|error| error.to_string())? {
+                for session in Published::all_from_bytes(&bytes).map_err(|error| error.said())? {
                     let id = self
                         .platform
                         .publish_plan(&session.plan, session.at, &session.books)
-                        .map_err(|error| error.to_string())?;
+                        .map_err(|error| error.said())?;
                     if id != session.id {
-                        return Err(format!("session {} comes out as session {id}", session.id));
+                        return Err(said!(
+                            "session {from} comes out as session {to}",
+                            "第 {from} 号班次重放后成为第 {to} 号",
+                            from = session.id.get(),
+                            to = id.get()
+                        ));
                     }
                 }
                 Ok(())
             }
             Record::Administered(part) => {
-                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
+                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(()) };
-                let administered = Administered::from_bytes(&bytes).map_err(|error| error.to_string())?;
-                self.platform.replay_command(&administered.command).map_err(|error| error.to_string())
+                let administered = Administered::from_bytes(&bytes).map_err(|error| error.said())?;
+                self.platform.replay_command(&administered.command).map_err(|error| error.said())
             }
             Record::Resized(resizing) => {
-                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                let tree = resizing.tree().map_err(|error| error.said())?;
                 let engine = self.platform.engine();
                 engine.replay_resized(resizing.block, resizing.sequence, &tree).map(drop).map_err(replay)
             }
             Record::Day(day) => {
                 self.recorder.day_passed(day.sequence);
-                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
+                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(()) };
-                let event = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-                self.platform.replay_day(day.part.batch, &event).map_err(|error| error.to_string())
+                let event = String::from_utf8(bytes).map_err(Said::same)?;
+                self.platform.replay_day(day.part.batch, &event).map_err(|error| error.said())
             }
         }
     }

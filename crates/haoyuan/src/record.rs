@@ -14,6 +14,8 @@ use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::{Change, Command, Fact, Unnamed};
 use haoyuan_journal::{Entry, EntryRef, Payload, Place};
@@ -80,9 +82,23 @@ pub struct RecordError {
     pub reason: &'static str,
 }
 
+impl Speak for RecordError {
+    fn said(&self) -> Said {
+        let Self { kind, offset, reason } = *self;
+        let reason = Said { en: reason.to_owned(), zh: crate::reasons::zh(reason).to_owned() };
+        said!(
+            "a record of kind {kind} is wrong at byte {offset}: {reason}",
+            "种类 {kind} 的记录在第 {offset} 字节处有误:{reason}",
+            kind,
+            offset,
+            reason
+        )
+    }
+}
+
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a record of kind {} is wrong at byte {}: {}", self.kind, self.offset, self.reason)
+        self.said().fmt(f)
     }
 }
 

@@ -15,6 +15,8 @@ use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::Plan;
 use haoyuan_core::refusal::Refusal;
 use haoyuan_core::request::{Grant, Settle, Settled, Ticket, Wish};
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_engine::{Engine, Limits};
 use haoyuan_journal::{self as journal, Access, Disk, Folder, Journal, Mode};
 use haoyuan_platform::actor::{self, Actor};
@@ -291,7 +293,11 @@ impl Registry {
         let Decided { answer, ack } = self.submit(line);
         if matches!(self.durability, Durability::Synced { .. }) {
             if let Err(error) = ack.wait() {
-                return failed(&format!("this was decided and is not durable: {error}"));
+                return failed(said!(
+                    "this was decided and is not durable: {error}",
+                    "已作裁决,但未能持久:{error}",
+                    error
+                ));
             }
         }
         answer
@@ -359,7 +365,7 @@ impl Registry {
             return Decided { answer: self.platform.decide(command), ack: Ack::NOTHING };
         }
         if let Err(error) = self.check() {
-            return Decided { answer: failed(&error.to_string()), ack: Ack::NOTHING };
+            return Decided { answer: failed(error.said()), ack: Ack::NOTHING };
         }
         recorder::listen(true);
         let answer = self.platform.decide(command);
@@ -428,8 +434,7 @@ const fn mode(durability: Durability) -> Option<Mode> {
     }
 }
 
-fn failed(reason: &str) -> Answer {
-    let reason = reason.to_owned();
+fn failed(reason: Said) -> Answer {
     Answer::Error(Malformed { field: None, reason, column: None, place: None, rows: Vec::new() })
 }
 

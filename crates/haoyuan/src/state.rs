@@ -11,6 +11,8 @@ use haoyuan_core::instant::Instant;
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::rules::Rules;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::word::Word;
 use haoyuan_engine::{Engine, Part, Trace};
 use haoyuan_journal::Place;
@@ -271,16 +273,27 @@ pub(crate) fn dump<T: Trace>(platform: &Platform<T>, beside: Beside) -> (Vec<u8>
 }
 
 /// Takes the state of a snapshot up into a platform that nobody else uses yet.
-pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Beside, String> {
-    let state: State = postcard::from_bytes(bytes).map_err(|error| error.to_string())?;
+pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Beside, Said> {
+    let state: State = postcard::from_bytes(bytes).map_err(Said::same)?;
     if state.layout != u16::from(LAYOUT) {
-        return Err(format!("its layout is {}, and this program reads layout {LAYOUT}", state.layout));
+        return Err(said!(
+            "its layout is {found}, and this program reads layout {known}",
+            "其布局为 {found},而本程序可读布局 {known}",
+            found = state.layout,
+            known = LAYOUT
+        ));
     }
-    let names: Names = serde_json::from_str(&state.names).map_err(|error| error.to_string())?;
-    platform.restore_names(names).map_err(|error| error.to_string())?;
-    let restore = |part| platform.restore_part(part).map_err(|error| error.to_string());
+    let names: Names = serde_json::from_str(&state.names).map_err(Said::same)?;
+    platform.restore_names(names).map_err(|error| error.said())?;
+    let restore = |part| platform.restore_part(part).map_err(|error| error.said());
     for packed in state.sessions {
-        let misfit = || format!("the plan of session `{}` does not fit together", packed.session.code);
+        let misfit = || {
+            said!(
+                "the plan of session `{code}` does not fit together",
+                "班次 `{code}` 的排班内容自相矛盾",
+                code = packed.session.code
+            )
+        };
         let tree = |place: &u32| state.trees.get(*place as usize).cloned();
         let trees: Vec<PoolTree> =
             packed.blocks.iter().map(tree).collect::<Option<_>>().ok_or_else(misfit)?;

@@ -14,6 +14,8 @@ use haoyuan::journal::Recovered;
 use haoyuan::plan::{Blocks, Plan};
 use haoyuan::record::{Administered, Assembler, Record, Transition, kind};
 use haoyuan::refusal::{Binding, Code, Refusal, Retry};
+use haoyuan::said;
+use haoyuan::said::{Said, Speak};
 use haoyuan::state::Published;
 use haoyuan::{Change, Command, Platform, Role};
 use serde_json::{Map, Value, json};
@@ -160,9 +162,9 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// The rows of a record: one; none for a part that others follow; one for each session of a roster.
-    pub(crate) fn rows(&mut self, recovered: &Recovered<'_>) -> Result<Vec<Row>, String> {
+    pub(crate) fn rows(&mut self, recovered: &Recovered<'_>) -> Result<Vec<Row>, Said> {
         let entry = recovered.entry;
-        let record = Record::decode(entry).map_err(|error| error.to_string())?;
+        let record = Record::decode(entry).map_err(|error| error.said())?;
         let mut row = Row::default();
         row.set("record", recovered.record);
         row.set("segment", recovered.segment);
@@ -241,21 +243,21 @@ impl Reader {
                 self.pool(&mut row, session.index(), None, node);
             }
             Record::Published(part) => {
-                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
+                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
-                let sessions = Published::all_from_bytes(&bytes).map_err(|error| error.to_string())?;
+                let sessions = Published::all_from_bytes(&bytes).map_err(|error| error.said())?;
                 return Ok(sessions
                     .into_iter()
                     .map(|session| self.published(row.clone(), session))
                     .collect());
             }
             Record::Administered(part) => {
-                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.to_string())?;
+                let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
-                let act = Administered::from_bytes(&bytes).map_err(|error| error.to_string())?;
+                let act = Administered::from_bytes(&bytes).map_err(|error| error.said())?;
                 row.instant(act.at);
                 row.by(&act.actor);
-                let command = Command::parse(&act.command).map_err(|error| error.to_string())?;
+                let command = Command::parse(&act.command).map_err(|error| error.said())?;
                 row.set("what", command.word());
                 if matches!(command, Command::Directory(_)) {
                     // The names are needed; engine and policies are not.
@@ -263,7 +265,7 @@ impl Reader {
                 }
             }
             Record::Resized(resizing) => {
-                let tree = resizing.tree().map_err(|error| error.to_string())?;
+                let tree = resizing.tree().map_err(|error| error.said())?;
                 row.instant(resizing.at);
                 row.by(&resizing.actor);
                 row.set("what", "resized");
@@ -276,14 +278,14 @@ impl Reader {
                 }
             }
             Record::Day(day) => {
-                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.to_string())?;
+                let whole = self.day.take(entry.kind, &day.part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
                 row.instant(day.at);
                 row.by(&day.actor);
                 if let Some(patient) = day.patient {
                     row.of(patient);
                 }
-                let event: Value = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+                let event: Value = serde_json::from_slice(&bytes).map_err(Said::same)?;
                 let what = event.get("event").and_then(Value::as_str).unwrap_or("day");
                 row.set("what", what);
             }
@@ -493,57 +495,80 @@ impl Query {
         fn read<T>(
             value: Option<&String>,
             arg: &str,
-            form: &str,
-            wrong: &impl Fn(&str, &str, &str) -> Failure,
+            form: &Said,
+            wrong: &impl Fn(&str, &str, &Said) -> Failure,
             read: impl Fn(&str) -> Option<T>,
         ) -> Result<Option<T>, Failure> {
             value.map(|text| read(text).ok_or_else(|| wrong(arg, text, form))).transpose()
         }
-        let wrong = |arg: &str, value: &str, reason: &str| {
-            Failure::input(say!(lang, "args.value_wrong", arg = arg, value = value, reason = reason))
+        let when = said!(
+            "a day or an instant, such as {form}",
+            "日期或时间,如 {form}",
+            form = "2026-03-10 | 2026-03-10T07:00:00+08:00"
+        );
+        let wrong = |arg: &str, value: &str, reason: &Said| {
+            Failure::input(say!(lang, "args.value_wrong", arg = arg, value = value, reason = lang.of(reason)))
         };
         let hex = |text: &str, digits: usize| {
             (text.len() == digits).then(|| u128::from_str_radix(text, 16).ok()).flatten()
         };
         let instant = |end: bool| move |text: &str| instant(text, end);
         Ok(Self {
-            booking: read(options.booking.as_ref(), "--booking", "16 hex", &wrong, |text| {
-                BookingId::new(u64::try_from(hex(text, 16)?).ok()?)
-            })?,
+            booking: read(
+                options.booking.as_ref(),
+                "--booking",
+                &said!("16 hexadecimal digits", "16 位十六进制数"),
+                &wrong,
+                |text| BookingId::new(u64::try_from(hex(text, 16)?).ok()?),
+            )?,
             // Never repeated in a message: somebody may have typed a name.
             patient: options
                 .patient
                 .as_ref()
                 .map(|text| {
-                    hex(text, 32).and_then(PatientKey::new).ok_or_else(|| wrong("--patient", "…", "32 hex"))
+                    hex(text, 32).and_then(PatientKey::new).ok_or_else(|| {
+                        wrong("--patient", "…", &said!("32 hexadecimal digits", "32 位十六进制数"))
+                    })
                 })
                 .transpose()?,
             session: options.session.clone(),
             practitioner: options.practitioner.clone(),
-            actor: read(options.actor.as_ref(), "--actor", "16 hex | role", &wrong, |text| {
-                let role = Role::ALL.iter().find(|role| role.text() == text || role.zh() == text);
-                let person = || ActorId::new(u64::try_from(hex(text, 16)?).ok()?);
-                role.map(|role| Who::Role(*role)).or_else(|| person().map(Who::Person))
-            })?,
-            from: read(
-                options.from.as_ref(),
-                "--from",
-                "2026-03-10[T07:00:00+08:00]",
+            actor: read(
+                options.actor.as_ref(),
+                "--actor",
+                &said!("a role or 16 hexadecimal digits", "角色,或 16 位十六进制数"),
                 &wrong,
-                instant(false),
+                |text| {
+                    let role = Role::ALL.iter().find(|role| role.text() == text || role.zh() == text);
+                    let person = || ActorId::new(u64::try_from(hex(text, 16)?).ok()?);
+                    role.map(|role| Who::Role(*role)).or_else(|| person().map(Who::Person))
+                },
             )?,
-            to: read(options.to.as_ref(), "--to", "2026-03-10[T07:00:00+08:00]", &wrong, instant(true))?,
-            code: read(options.code.as_ref(), "--code", "SLOT_FULL …", &wrong, |text| {
-                Code::ALL
-                    .iter()
-                    .copied()
-                    .find(|code| code.text() == text || code.number().to_string() == text)
-            })?,
-            seat: read(options.seat.as_ref(), "--seat", "SESSION/SLOT/SEAT", &wrong, |text| {
-                let mut parts = text.rsplitn(3, '/');
-                let (seat, slot, session) = (parts.next()?, parts.next()?, parts.next()?);
-                Some((session.to_owned(), slot.parse().ok()?, seat.parse().ok()?))
-            })?,
+            from: read(options.from.as_ref(), "--from", &when, &wrong, instant(false))?,
+            to: read(options.to.as_ref(), "--to", &when, &wrong, instant(true))?,
+            code: read(
+                options.code.as_ref(),
+                "--code",
+                &said!("a refusal code such as SLOT_FULL", "拒绝代码,如 SLOT_FULL"),
+                &wrong,
+                |text| {
+                    Code::ALL
+                        .iter()
+                        .copied()
+                        .find(|code| code.text() == text || code.number().to_string() == text)
+                },
+            )?,
+            seat: read(
+                options.seat.as_ref(),
+                "--seat",
+                &said!("SESSION/SLOT/SEAT", "班次/时段/号"),
+                &wrong,
+                |text| {
+                    let mut parts = text.rsplitn(3, '/');
+                    let (seat, slot, session) = (parts.next()?, parts.next()?, parts.next()?);
+                    Some((session.to_owned(), slot.parse().ok()?, seat.parse().ok()?))
+                },
+            )?,
         })
     }
 

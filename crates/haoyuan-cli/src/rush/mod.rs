@@ -22,6 +22,7 @@ use crate::journal;
 use crate::lang::{Lang, say};
 use crate::text::grouped;
 use haoyuan_core::ids::SessionId;
+use haoyuan_core::said::Said;
 use haoyuan_engine::{Engine, Limits};
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
@@ -29,7 +30,7 @@ use scenario::Scenario;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::time::Duration;
-use world::World;
+use world::{World, of_session};
 
 /// Runs the morning.
 pub(crate) fn run(options: &args::Rush, lang: Lang) -> Result<(), Failure> {
@@ -44,7 +45,7 @@ pub(crate) fn run(options: &args::Rush, lang: Lang) -> Result<(), Failure> {
 
     if let Some(path) = &options.svg {
         std::fs::write(path, report.picture().svg(morning.name(lang), lang)).map_err(|error| {
-            Failure::input(say!(lang, "file.unwritable", file = path.display(), reason = error))
+            Failure::input(say!(lang, "file.unwritable", file = path.display(), reason = lang.of(&error)))
         })?;
     }
     if options.json {
@@ -81,7 +82,7 @@ struct Morning {
     sessions: Vec<SessionId>,
     driven: drive::Driven,
     /// What the engine's own audit complains about.
-    audit: Vec<String>,
+    audit: Vec<Said>,
     journaled: Option<Journaled>,
 }
 
@@ -119,7 +120,7 @@ struct Durable {
 struct Played {
     sessions: Vec<SessionId>,
     driven: drive::Driven,
-    audit: Vec<String>,
+    audit: Vec<Said>,
 }
 
 /// Everything that is done with an engine, whatever its trace.
@@ -143,7 +144,7 @@ impl Steps<'_> {
         for plan in &world.plans {
             let id = engine
                 .publish(plan, trace.issued)
-                .map_err(|error| Failure::input(format!("session `{}`: {error}", plan.session.code)))?;
+                .map_err(|error| Failure::told(&of_session(&plan.session.code, &error), lang))?;
             sessions.push(id);
         }
         for ticket in &trace.tickets {
@@ -274,7 +275,7 @@ impl Morning {
             Some(path) => (path.display().to_string(), files::read(path, lang)?),
             None => (scenario::EMBEDDED_NAME.to_owned(), scenario::EMBEDDED.to_owned()),
         };
-        let scenario = Scenario::parse(&text).map_err(|error| Failure::input(format!("{file}: {error}")))?;
+        let scenario = Scenario::parse(&file, &text).map_err(|error| Failure::told(&error, lang))?;
         let requests = options.requests.map_or(scenario.requests.count, std::num::NonZeroU32::get);
         let seed = options.seed.unwrap_or(scenario.seed);
         let threads = options.threads.unwrap_or_else(|| {
@@ -282,8 +283,13 @@ impl Morning {
             std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |n| n.min(MOST_BY_DEFAULT))
         });
         stage.show(&say!(lang, "stage.publish"));
-        let world =
-            World::build(&scenario, &file, options.policy.as_deref(), options.roster.as_deref(), lang)?;
+        let world = World::build(
+            &scenario,
+            (&file, &text),
+            options.policy.as_deref(),
+            options.roster.as_deref(),
+            lang,
+        )?;
         stage.show(&say!(lang, "stage.draw"));
         let source = trace::Source {
             plans: &world.plans,
@@ -327,7 +333,7 @@ impl Morning {
             sessions: &self.sessions,
             driven: &self.driven,
             recount: &recount::recount(&plans, told),
-            audit: self.audit.clone(),
+            audit: self.audit.iter().map(|law| lang.of(law)).collect(),
         })
     }
 }

@@ -3,6 +3,9 @@
 //! The embedded one is the example to copy from: `haoyuan rush --print-scenario`. Unknown keys are errors.
 
 use haoyuan_core::directory::Entries;
+use haoyuan_core::locate::FileError;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::terms::{Channel, Class, Grade, Tier};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -146,28 +149,35 @@ pub(crate) struct ScenarioError {
     /// The dotted key, empty if it is about the whole file.
     pub(crate) key: String,
     /// What is wrong and what to do.
-    pub(crate) reason: String,
+    pub(crate) reason: Said,
 }
 
-impl std::fmt::Display for ScenarioError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if !self.key.is_empty() {
-            write!(f, "`{}`: ", self.key)?;
-        }
-        f.write_str(&self.reason)
+impl ScenarioError {
+    /// The same, with its place in the file.
+    pub(crate) fn at(self, file: &str, text: &str) -> FileError {
+        FileError::at_key(file, text, &self.key, self.reason)
     }
 }
 
-fn wrong(key: &str, reason: impl Into<String>) -> ScenarioError {
-    ScenarioError { key: key.to_owned(), reason: reason.into() }
+fn wrong(key: &str, reason: Said) -> ScenarioError {
+    ScenarioError { key: key.to_owned(), reason }
+}
+
+fn between(key: &str, least: impl Speak, most: impl Speak) -> ScenarioError {
+    wrong(key, said!("must be {least} to {most}", "须为 {least} 至 {most}", least, most))
+}
+
+fn no_share(key: &str) -> ScenarioError {
+    wrong(key, said!("at least one share must be above 0", "至少有一项须大于 0"))
 }
 
 impl Scenario {
     /// Reads and checks a scenario.
-    pub(crate) fn parse(text: &str) -> Result<Self, ScenarioError> {
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let scenario: Self = toml::from_str(text).map_err(|error| wrong("", error.to_string().trim_end()))?;
-        scenario.check()?;
+        let scenario: Self =
+            toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+        scenario.check().map_err(|error| error.at(file, text))?;
         Ok(scenario)
     }
 
@@ -187,23 +197,27 @@ impl Scenario {
         ];
         for (key, share) in shares {
             if share > 10_000 {
-                return Err(wrong(&format!("requests.{key}"), "a share is 0 to 10000 basis points"));
+                return Err(between(&format!("requests.{key}"), 0, 10_000));
             }
         }
         if requests.paid + requests.given_up > 10_000 {
-            return Err(wrong("requests.given_up", "`paid` and `given_up` are together more than 10000"));
+            let reason = said!(
+                "`paid` and `given_up` are together more than 10000",
+                "`paid` 与 `given_up` 合计超过 10000"
+            );
+            return Err(wrong("requests.given_up", reason));
         }
         if requests.count == 0 || requests.count > crate::args::REQUESTS_MAX {
-            return Err(wrong("requests.count", format!("must be 1 to {}", crate::args::REQUESTS_MAX)));
+            return Err(between("requests.count", 1, crate::args::REQUESTS_MAX));
         }
         if !(100..=50_000_000).contains(&requests.patients) {
-            return Err(wrong("requests.patients", "must be 100 to 50000000"));
+            return Err(between("requests.patients", 100, 50_000_000));
         }
         if !(0.0..=4.0).contains(&requests.zipf) {
-            return Err(wrong("requests.zipf", "must be 0.0 to 4.0"));
+            return Err(between("requests.zipf", "0.0", "4.0"));
         }
         if !(1..=3_600).contains(&requests.rush_seconds) {
-            return Err(wrong("requests.rush_seconds", "must be 1 to 3600"));
+            return Err(between("requests.rush_seconds", 1, 3_600));
         }
         let phases = requests.phases;
         let sum = [phases.rush, phases.expiry, phases.cancellations, phases.fence, phases.second_wave]
@@ -211,25 +225,28 @@ impl Scenario {
             .map(|share| u64::from(*share))
             .sum::<u64>();
         if sum == 0 {
-            return Err(wrong("requests.phases", "at least one share must be above 0"));
+            return Err(no_share("requests.phases"));
         }
         for (tier, classes) in &self.classes {
             if classes.values().map(|share| u64::from(*share)).sum::<u64>() == 0 {
-                return Err(wrong(&format!("classes.{tier}"), "at least one share must be above 0"));
+                return Err(no_share(&format!("classes.{tier}")));
             }
             for (class, _) in classes.iter().filter(|(_, share)| **share > 0) {
                 let channels =
                     self.channels.get(class).map_or(0, |c| c.values().map(|s| u64::from(*s)).sum());
                 if channels == 0 {
-                    return Err(wrong(&format!("channels.{class}"), "at least one share must be above 0"));
+                    return Err(no_share(&format!("channels.{class}")));
                 }
             }
         }
         if !(1..=366).contains(&self.roster.days) {
-            return Err(wrong("roster.days", "must be 1 to 366"));
+            return Err(between("roster.days", 1, 366));
         }
         if self.roster.half_days.is_empty() {
-            return Err(wrong("roster.half_days", "give at least one part of the day"));
+            return Err(wrong(
+                "roster.half_days",
+                said!("give at least one part of the day", "请至少写一个半天"),
+            ));
         }
         Ok(())
     }
@@ -241,14 +258,15 @@ mod tests {
 
     #[test]
     fn the_embedded_scenario_is_sound() {
-        Scenario::parse(EMBEDDED).unwrap();
+        Scenario::parse(EMBEDDED_NAME, EMBEDDED).unwrap();
     }
 
     #[track_caller]
     fn check(from: &str, to: &str, expected: &str) {
         assert!(EMBEDDED.contains(from), "`{from}`");
-        let error = Scenario::parse(&EMBEDDED.replacen(from, to, 1)).unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
+        let error = Scenario::parse("mine.toml", &EMBEDDED.replacen(from, to, 1)).unwrap_err();
+        assert!(error.line > 0 && error.to_string().contains(expected), "{error}");
+        assert!(!error.reason.zh.is_ascii(), "{}", error.reason.zh);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use haoyuan_core::ids::{InstitutionId, Interval};
 use haoyuan_core::instant::{Day, HOUR, MINUTE};
 use haoyuan_core::plan::{Plan, Session};
 use haoyuan_core::policy::Policy;
+use haoyuan_core::said;
+use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::terms::{Kind, Tier};
 use std::path::Path;
 
@@ -30,7 +32,7 @@ impl World {
     /// Builds the world of a scenario, with another policy or roster if they are given.
     pub(crate) fn build(
         scenario: &Scenario,
-        file: &str,
+        (file, text): (&str, &str),
         policy: Option<&str>,
         roster: Option<&Path>,
         lang: Lang,
@@ -38,19 +40,20 @@ impl World {
         let policy = match policy {
             Some(name) => files::policy(name, lang)?,
             None => Policy::parse(&format!("{file} [policy]"), &scenario.policy)
-                .map_err(|error| Failure::input(error.to_string()))?,
+                .map_err(|error| Failure::told(&error, lang))?,
         };
-        let wrong = |error: &ScenarioError| Failure::input(format!("{file}: {error}"));
-        let (entries, rows) = made_up(scenario).map_err(|error| wrong(&error))?;
-        let directory = register(&entries, file)?;
+        let wrong = |error: ScenarioError| Failure::told(&error.at(file, text), lang);
+        let (entries, rows) = made_up(scenario).map_err(wrong)?;
+        let directory = register(&entries).map_err(wrong)?;
         let sessions = if let Some(path) = roster {
             let bytes = rosters::read(path, lang)?;
-            rosters::parse(&bytes, &directory)
-                .map_err(|errors| Failure::input(rosters::lines(&path.display().to_string(), &errors)))?
+            rosters::parse(&bytes, &directory).map_err(|errors| {
+                Failure::input(rosters::lines(&path.display().to_string(), &errors, lang))
+            })?
         } else {
-            resolve(rows, &directory).map_err(|error| wrong(&error))?
+            resolve(rows, &directory).map_err(wrong)?
         };
-        let (plans, tiers) = plan_all(&policy, &directory, sessions)?;
+        let (plans, tiers) = plan_all(&policy, &directory, sessions, lang)?;
         if plans.is_empty() {
             return Err(Failure::input(say!(lang, "rush.no_sessions")));
         }
@@ -63,9 +66,11 @@ impl World {
     }
 }
 
-fn register(entries: &Entries, file: &str) -> Result<Directory, Failure> {
+fn register(entries: &Entries) -> Result<Directory, ScenarioError> {
     let mut directory = Directory::default();
-    directory.extend(entries).map_err(|error| Failure::input(format!("{file}: directory: {error}")))?;
+    directory
+        .extend(entries)
+        .map_err(|error| ScenarioError { key: format!("directory.{}", error.key), reason: error.reason })?;
     Ok(directory)
 }
 
@@ -74,6 +79,7 @@ pub(crate) fn plan_all(
     policy: &Policy,
     directory: &Directory,
     mut sessions: Vec<Session>,
+    lang: Lang,
 ) -> Result<(Vec<Plan>, Vec<Tier>), Failure> {
     sessions.sort_by(|a, b| (a.day(), &a.code).cmp(&(b.day(), &b.code)));
     let mut carry = CarryLedger::default();
@@ -84,11 +90,16 @@ pub(crate) fn plan_all(
         let code = session.code.clone();
         let plan = policy
             .plan(session, tier, &mut carry)
-            .map_err(|refusal| Failure::input(format!("session `{code}`: {refusal}")))?;
+            .map_err(|refusal| Failure::told(&of_session(&code, &refusal), lang))?;
         plans.push(plan);
         tiers.push(tier);
     }
     Ok((plans, tiers))
+}
+
+/// What is wrong with a session.
+pub(crate) fn of_session(code: &str, error: &impl Speak) -> Said {
+    said!("session `{code}`: {error}", "班次 `{code}`:{error}", code, error)
 }
 
 /// A session before its names are looked up.
@@ -103,15 +114,22 @@ struct Row<'a> {
 /// The practitioners and sessions that the scenario's roster describes.
 fn made_up(scenario: &Scenario) -> Result<(Entries, Vec<Row<'_>>), ScenarioError> {
     let roster = &scenario.roster;
-    let wrong = |key: &str, reason: &str| ScenarioError { key: key.to_owned(), reason: reason.to_owned() };
-    let first = first_day(&roster.first_day)
-        .ok_or_else(|| wrong("roster.first_day", "not a date; write it as 2026-03-03"))?;
+    let wrong = |key: &str, reason| ScenarioError { key: key.to_owned(), reason };
+    let first = first_day(&roster.first_day).ok_or_else(|| {
+        wrong("roster.first_day", said!("not a date; write it as 2026-03-03", "不是日期;请写作 2026-03-03"))
+    })?;
     let half_days: Vec<(i64, i64)> = roster
         .half_days
         .iter()
         .map(|HalfDay { from, to }| clock(from).zip(clock(to)).filter(|(from, to)| from < to))
         .collect::<Option<_>>()
-        .ok_or_else(|| wrong("roster.half_days", "write `from` and `to` as 08:00, `from` before `to`"))?;
+        .ok_or_else(|| {
+            let reason = said!(
+                "write `from` and `to` as 08:00, `from` before `to`",
+                "请将 `from` 与 `to` 写作 08:00,且 `from` 早于 `to`"
+            );
+            wrong("roster.half_days", reason)
+        })?;
     let mut entries = scenario.directory.clone();
     let mut rows = Vec::new();
     for (group, staff) in roster.staff.iter().enumerate() {
@@ -155,23 +173,34 @@ fn letter(staff: &Staff) -> char {
 }
 
 fn resolve(rows: Vec<Row<'_>>, directory: &Directory) -> Result<Vec<Session>, ScenarioError> {
-    let wrong = |reason: String| ScenarioError { key: "roster.staff".to_owned(), reason };
+    let wrong = |reason| ScenarioError { key: "roster.staff".to_owned(), reason };
     rows.into_iter()
         .map(|row| {
             let staff = row.staff;
+            let (site, code) = (&staff.institution, &staff.department);
             let institution: InstitutionId = directory
-                .institution(&staff.institution)
-                .ok_or_else(|| wrong(format!("there is no institution `{}`", staff.institution)))?;
-            let department = directory.department(institution, &staff.department).ok_or_else(|| {
-                wrong(format!("there is no department `{}` in `{}`", staff.department, staff.institution))
+                .institution(site)
+                .ok_or_else(|| wrong(said!("there is no institution `{site}`", "没有机构 `{site}`", site)))?;
+            let department = directory.department(institution, code).ok_or_else(|| {
+                wrong(said!(
+                    "there is no department `{code}` in `{site}`",
+                    "机构 `{site}` 没有科室 `{code}`",
+                    code,
+                    site
+                ))
             })?;
-            let practitioner = directory
-                .practitioner(&row.practitioner)
-                .ok_or_else(|| wrong(format!("there is no practitioner `{}`", row.practitioner)))?;
+            let practitioner = directory.practitioner(&row.practitioner).ok_or_else(|| {
+                let code = &row.practitioner;
+                wrong(said!("there is no practitioner `{code}`", "没有医生 `{code}`", code))
+            })?;
             let (from, to) = row.half_day;
             let slot = i64::from(staff.slot_minutes) * MINUTE;
             if slot == 0 || (to - from) % slot != 0 {
-                return Err(wrong(format!("slots of {} min do not divide a half-day", staff.slot_minutes)));
+                return Err(wrong(said!(
+                    "slots of {minutes} min do not divide a half-day",
+                    "{minutes} 分钟的时段不能整分半天",
+                    minutes = staff.slot_minutes
+                )));
             }
             let midnight = row.day.midnight();
             Ok(Session {

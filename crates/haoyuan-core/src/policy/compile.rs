@@ -14,6 +14,8 @@ use crate::instant::{DAY, Day, HOUR, MINUTE};
 use crate::plan::{Blocks, Plan, Session};
 use crate::pool::{Fence, Node, PoolTree, Protection, TreeError};
 use crate::rules::{Limit, Rules, Scope, Window};
+use crate::said;
+use crate::said::{Said, Speak};
 use crate::terms::{Channel, Grade, Kind, Tier};
 
 /// What each pool gets in a session.
@@ -34,9 +36,7 @@ pub(super) fn compile(
     tier: Tier,
     ledger: &CarryLedger,
 ) -> Result<(Plan, Vec<Carry>), PublishRefusal> {
-    session
-        .check()
-        .map_err(|error| policy.refuse(format!("session `{}`", session.code), error.to_string()))?;
+    session.check().map_err(|error| policy.refuse(format!("session `{}`", session.code), error.said()))?;
     check_precision(policy, &session, tier)?;
     let (amounts, carries) = amounts(policy, &session, tier, ledger)?;
     let whole = whole_session(policy, &session, &amounts)?;
@@ -52,8 +52,7 @@ pub(super) fn compile(
     };
     let rules = rules(policy, &session);
     let plan = Plan { session, blocks, rules };
-    plan.check()
-        .map_err(|error| policy.refuse(format!("session `{}`", plan.session.code), error.to_string()))?;
+    plan.check().map_err(|error| policy.refuse(format!("session `{}`", plan.session.code), error.said()))?;
     Ok((plan, carries))
 }
 
@@ -64,9 +63,13 @@ fn check_precision(policy: &Policy, session: &Session, tier: Tier) -> Result<(),
         return Ok(());
     }
     let length = i64::from(session.slot_ms) / MINUTE;
-    let reason = format!(
-        "session `{}` has slots of {length} minutes; a {tier} institution books in slots of at most {minutes}",
-        session.code
+    let reason = said!(
+        "session `{code}` has slots of {length} minutes; a {tier} institution books in slots of at most {minutes}",
+        "班次 `{code}` 的时段为 {length} 分钟;{tier}机构的时段最长 {minutes} 分钟",
+        code = session.code,
+        length,
+        tier,
+        minutes
     );
     Err(policy.refuse(format!("slot_minutes_max.{name}"), reason))
 }
@@ -128,16 +131,18 @@ fn amounts(
         .collect();
     let reserved: u32 = part.iter().sum();
     if reserved > seats {
-        let pools: Vec<String> = own
+        let pools = own
             .iter()
             .zip(&graph.pools)
             .filter(|(amount, _)| **amount > 0)
-            .map(|(amount, place)| format!("{} {amount}", place.name))
-            .collect();
-        let reason = format!(
-            "session `{}` has {seats} seats and its reserves ask for {reserved} ({})",
-            session.code,
-            pools.join(", ")
+            .map(|(amount, place)| Said::same(format_args!("{} {amount}", place.name)));
+        let reason = said!(
+            "session `{code}` has {seats} seats and its reserves ask for {reserved} ({pools})",
+            "班次 `{code}` 共 {seats} 个号,而预留合计 {reserved} 个({pools})",
+            code = session.code,
+            seats,
+            reserved,
+            pools = Said::list(pools)
         );
         return Err(policy.refuse(last.unwrap_or_default(), reason));
     }
@@ -154,8 +159,13 @@ fn amounts(
         };
         let inside = if is_extra(at) { own[at] } else { guaranteed[at] };
         if most.is_some_and(|most| inside > most) {
-            let reason =
-                format!("session `{}` reserves {inside} seats in pool `{}`", session.code, place.name);
+            let reason = said!(
+                "session `{code}` reserves {inside} seats in pool `{name}`",
+                "班次 `{code}` 在号源池 `{name}` 中预留 {inside} 个号,超过上限",
+                code = session.code,
+                inside,
+                name = place.name
+            );
             return Err(policy.refuse(format!("pools.{}.cap", place.name), reason));
         }
         cap.push(most);
@@ -175,10 +185,11 @@ fn whole_session(policy: &Policy, session: &Session, amounts: &Amounts) -> Resul
         BlockScope::Session if fits => Ok(true),
         BlockScope::Session => Err(policy.refuse(
             "booking.scope",
-            format!(
-                "session `{}` cannot be decided as a whole: that needs at most {} seats, the same number in each slot",
-                session.code,
-                crate::ids::SEATS_MAX
+            said!(
+                "session `{code}` cannot be decided as a whole: that needs at most {most} seats, the same number in each slot",
+                "班次 `{code}` 不能按整个班次裁决:需最多 {most} 个号,且各时段号数相同",
+                code = session.code,
+                most = crate::ids::SEATS_MAX
             ),
         )),
         BlockScope::Auto => {
@@ -332,7 +343,8 @@ fn tree(policy: &Policy, session: &Session, block: &Block<'_>) -> Result<PoolTre
             TreeError::BookableCount(_) => "routes".to_owned(),
             _ => "pools".to_owned(),
         };
-        let mut refusal = policy.refuse(rule, format!("session `{}`: {error}", session.code));
+        let reason = said!("session `{code}`: {error}", "班次 `{code}`:{error}", code = session.code, error);
+        let mut refusal = policy.refuse(rule, reason);
         // A whole table is no value to quote.
         if matches!(refusal.rule.as_str(), "pools" | "routes") {
             refusal.value.clear();
@@ -584,7 +596,7 @@ impl Policy {
                             &self.layers,
                             &key,
                             &also,
-                            "the pool closes before it opens".to_owned(),
+                            said!("the pool closes before it opens", "该号源池在放号之前已停挂"),
                         ));
                     }
                 }

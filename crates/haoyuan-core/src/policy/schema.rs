@@ -13,6 +13,8 @@ use crate::civil;
 use crate::instant::{DAY, Day, HOUR, MINUTE, SECOND};
 use crate::pool::Protection;
 use crate::rules::LateConfirm;
+use crate::said;
+use crate::said::{Packed, Said};
 use crate::terms::{Channel, Class, Grade, Tier};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -63,10 +65,15 @@ impl Length {
 }
 
 impl TryFrom<String> for Length {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-            .ok_or_else(|| format!("`{text}` is not a length of time; write `15min`, `2h`, `1d` or `1d12h`"))
+    type Error = Packed;
+    fn try_from(text: String) -> Result<Self, Packed> {
+        Self::parse(&text).ok_or_else(|| {
+            Packed(said!(
+                "`{text}` is not a length of time; write `15min`, `2h`, `1d` or `1d12h`",
+                "`{text}` 不是时长;请写作 `15min`、`2h`、`1d` 或 `1d12h`",
+                text
+            ))
+        })
     }
 }
 
@@ -84,11 +91,15 @@ impl Clock {
 }
 
 impl TryFrom<String> for Clock {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        civil::parse_clock(&text)
-            .map(Self)
-            .ok_or_else(|| format!("`{text}` is not a time of day; write `07:00`"))
+    type Error = Packed;
+    fn try_from(text: String) -> Result<Self, Packed> {
+        civil::parse_clock(&text).map(Self).ok_or_else(|| {
+            Packed(said!(
+                "`{text}` is not a time of day; write `07:00`",
+                "`{text}` 不是时刻;请写作 `07:00`",
+                text
+            ))
+        })
     }
 }
 
@@ -101,11 +112,15 @@ pub struct CalendarDate(
 );
 
 impl TryFrom<String> for CalendarDate {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        civil::parse_date(&text)
-            .map(Self)
-            .ok_or_else(|| format!("`{text}` is not a date; write `2026-10-01`"))
+    type Error = Packed;
+    fn try_from(text: String) -> Result<Self, Packed> {
+        civil::parse_date(&text).map(Self).ok_or_else(|| {
+            Packed(said!(
+                "`{text}` is not a date; write `2026-10-01`",
+                "`{text}` 不是日期;请写作 `2026-10-01`",
+                text
+            ))
+        })
     }
 }
 
@@ -232,7 +247,7 @@ struct RawMoment {
 const DAYS_BEFORE_MAX: u16 = 366;
 
 impl RawMoment {
-    fn moment(self) -> Result<Moment, String> {
+    fn moment(self) -> Result<Moment, Said> {
         let clock = self.at.is_some() || self.morning.is_some() || self.afternoon.is_some();
         let by_day = self.days_before.is_some()
             || self.months_before.is_some()
@@ -241,53 +256,78 @@ impl RawMoment {
         let by_length = self.before.is_some() || self.reference.is_some();
         let by_pool = self.pool.is_some() || self.days.is_some();
         if u8::from(by_day) + u8::from(by_length) + u8::from(by_pool) != 1 {
-            return Err("a moment is either `days_before` with `at`, or `before` with `reference`, \
-                        or `pool` with `days`"
-                .to_owned());
+            return Err(said!(
+                "a moment is either `days_before` with `at`, or `before` with `reference`, or `pool` with `days`",
+                "时间点须为以下三种之一:`days_before` 与 `at`、`before` 与 `reference`、`pool` 与 `days`"
+            ));
         }
         if by_day {
             let working = self.working_days.unwrap_or(false);
             let back = match (self.days_before, self.months_before) {
                 (Some(days), None) if days > DAYS_BEFORE_MAX => {
-                    return Err(format!("`days_before` is at most {DAYS_BEFORE_MAX}"));
+                    return Err(at_most("days_before", DAYS_BEFORE_MAX));
                 }
                 (Some(days), None) if working => Back::WorkingDays(days),
                 (Some(days), None) => Back::Days(days),
                 (None, Some(_)) if working => {
-                    return Err("`working_days` goes with `days_before` only".to_owned());
+                    return Err(said!(
+                        "`working_days` goes with `days_before` only",
+                        "`working_days` 只能与 `days_before` 同用"
+                    ));
                 }
-                (None, Some(months)) if months > 12 => return Err("`months_before` is at most 12".to_owned()),
+                (None, Some(months)) if months > 12 => return Err(at_most("months_before", 12)),
                 (None, Some(months)) => Back::Months(months),
-                _ => return Err("name one of `days_before` and `months_before`".to_owned()),
+                _ => return Err(one_of(["days_before", "months_before"])),
             };
             let (morning, afternoon) = match (self.at, self.morning, self.afternoon) {
                 (Some(at), None, None) => (at, at),
                 (None, Some(morning), Some(afternoon)) => (morning, afternoon),
-                _ => return Err("name the clock time: `at`, or both `morning` and `afternoon`".to_owned()),
+                _ => {
+                    return Err(said!(
+                        "name the clock time: `at`, or both `morning` and `afternoon`",
+                        "请给出时刻:`at`,或同时给出 `morning` 与 `afternoon`"
+                    ));
+                }
             };
             Ok(Moment::Clock { back, morning, afternoon })
         } else if by_length {
             match (self.before, self.reference) {
                 (Some(length), Some(reference)) => Ok(Moment::Before { length, reference }),
-                _ => Err("`before` and `reference` go together".to_owned()),
+                _ => Err(together("before", "reference")),
             }
         } else {
             match (self.pool, self.days) {
                 (Some(pool), Some(days)) if days <= DAYS_BEFORE_MAX => Ok(Moment::BeforePool { pool, days }),
-                (Some(_), Some(_)) => Err(format!("`days` is at most {DAYS_BEFORE_MAX}")),
-                _ => Err("`pool` and `days` go together".to_owned()),
+                (Some(_), Some(_)) => Err(at_most("days", DAYS_BEFORE_MAX)),
+                _ => Err(together("pool", "days")),
             }
         }
     }
 }
 
+fn at_most(key: &str, most: u16) -> Said {
+    said!("`{key}` is at most {most}", "`{key}` 最大为 {most}", key, most)
+}
+
+fn one_of<const N: usize>(keys: [&str; N]) -> Said {
+    let (last, first) = (keys[N - 1], Said::quoted(&keys[..N - 1]));
+    said!("name one of {first} and `{last}`", "{first} 与 `{last}` 须给出且只给出一个", first, last)
+}
+
+fn together(key: &str, other: &str) -> Said {
+    said!("`{key}` and `{other}` go together", "`{key}` 与 `{other}` 须同时给出", key, other)
+}
+
 impl TryFrom<RawMoment> for Moment {
-    type Error = String;
-    fn try_from(raw: RawMoment) -> Result<Self, String> {
+    type Error = Packed;
+    fn try_from(raw: RawMoment) -> Result<Self, Packed> {
         if raw.keep.is_some() || raw.keep_basis_points.is_some() {
-            return Err("`keep` belongs to a step of `release`".to_owned());
+            return Err(Packed(said!(
+                "`keep` belongs to a step of `release`",
+                "`keep` 只能用于 `release` 的步骤"
+            )));
         }
-        raw.moment()
+        Ok(raw.moment()?)
     }
 }
 
@@ -305,15 +345,18 @@ pub struct Release {
 }
 
 impl TryFrom<RawMoment> for Release {
-    type Error = String;
-    fn try_from(mut raw: RawMoment) -> Result<Self, String> {
+    type Error = Packed;
+    fn try_from(mut raw: RawMoment) -> Result<Self, Packed> {
         let keep = share(raw.keep.take(), raw.keep_basis_points.take(), "keep", "keep_basis_points")?
-            .ok_or("say how much is kept: `keep = 0` in percent")?;
+            .ok_or_else(|| {
+                said!("say how much is kept: `keep = 0` in percent", "请写明保留多少:`keep = 0`(百分比)")
+            })?;
         let moment = raw.moment()?;
         if matches!(moment, Moment::BeforePool { .. }) {
-            return Err(
-                "a reserve is released relative to the session or the cut-off, not to a pool".to_owned()
-            );
+            return Err(Packed(said!(
+                "a reserve is released relative to the session or the cut-off, not to a pool",
+                "预留号源的释放时间须相对于班次或停挂时间,不能相对于号源池"
+            )));
         }
         Ok(Self { moment, keep })
     }
@@ -324,18 +367,28 @@ fn share(
     basis_points: Option<u16>,
     name: &str,
     fine: &str,
-) -> Result<Option<BasisPoints>, String> {
+) -> Result<Option<BasisPoints>, Said> {
     match (percent, basis_points) {
         (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(format!("name one of `{name}` and `{fine}`")),
-        (Some(percent), None) => percent
-            .checked_mul(100)
-            .and_then(BasisPoints::new)
-            .map(Some)
-            .ok_or_else(|| format!("`{name} = {percent}` is more than 100 %")),
-        (None, Some(points)) => BasisPoints::new(points)
-            .map(Some)
-            .ok_or_else(|| format!("`{fine} = {points}` is more than 10000, which is everything")),
+        (Some(_), Some(_)) => Err(one_of([name, fine])),
+        (Some(percent), None) => {
+            percent.checked_mul(100).and_then(BasisPoints::new).map(Some).ok_or_else(|| {
+                said!(
+                    "`{name} = {percent}` is more than 100 %",
+                    "`{name} = {percent}` 超过 100 %",
+                    name,
+                    percent
+                )
+            })
+        }
+        (None, Some(points)) => BasisPoints::new(points).map(Some).ok_or_else(|| {
+            said!(
+                "`{fine} = {points}` is more than 10000, which is everything",
+                "`{fine} = {points}` 超过 10000(即全部)",
+                fine,
+                points
+            )
+        }),
     }
 }
 
@@ -371,23 +424,29 @@ struct RawReserve {
     rounding: Option<Rounding>,
 }
 
-fn amount(percent: Option<u16>, basis_points: Option<u16>, seats: Option<u16>) -> Result<Amount, String> {
+fn amount(percent: Option<u16>, basis_points: Option<u16>, seats: Option<u16>) -> Result<Amount, Said> {
     match (share(percent, basis_points, "percent", "basis_points")?, seats) {
         (Some(share), None) => Ok(Amount::Share(share)),
         (None, Some(seats)) => Ok(Amount::Seats(seats)),
-        _ => Err("name one of `percent`, `basis_points` and `seats`".to_owned()),
+        _ => Err(one_of(["percent", "basis_points", "seats"])),
     }
 }
 
 impl TryFrom<RawReserve> for Reserve {
-    type Error = String;
-    fn try_from(raw: RawReserve) -> Result<Self, String> {
+    type Error = Packed;
+    fn try_from(raw: RawReserve) -> Result<Self, Packed> {
         let amount = amount(raw.percent, raw.basis_points, raw.seats)?;
         if matches!(amount, Amount::Seats(_)) && raw.rounding.is_some() {
-            return Err("a number of `seats` needs no `rounding`".to_owned());
+            return Err(Packed(said!(
+                "a number of `seats` needs no `rounding`",
+                "以 `seats` 给出号数时不需要 `rounding`"
+            )));
         }
         if raw.grades.as_ref().is_some_and(Vec::is_empty) {
-            return Err("`grades` is empty; leave it out for all grades".to_owned());
+            return Err(Packed(said!(
+                "`grades` is empty; leave it out for all grades",
+                "`grades` 为空;若指所有号别,请省略"
+            )));
         }
         Ok(Self { amount, grades: raw.grades, rounding: raw.rounding.unwrap_or_default() })
     }
@@ -411,9 +470,9 @@ struct RawCap {
 }
 
 impl TryFrom<RawCap> for Cap {
-    type Error = String;
-    fn try_from(raw: RawCap) -> Result<Self, String> {
-        amount(raw.percent, raw.basis_points, raw.seats).map(Self)
+    type Error = Packed;
+    fn try_from(raw: RawCap) -> Result<Self, Packed> {
+        Ok(Self(amount(raw.percent, raw.basis_points, raw.seats)?))
     }
 }
 
@@ -684,12 +743,14 @@ pub enum Span {
     Period(Period),
 }
 
-fn span(days: Option<u16>, period: Option<Period>) -> Result<Span, String> {
+fn span(days: Option<u16>, period: Option<Period>) -> Result<Span, Said> {
     match (days, period) {
         (Some(days), None) if (1..=DAYS_BEFORE_MAX).contains(&days) => Ok(Span::Days(days)),
-        (Some(_), None) => Err(format!("`days` is 1 to {DAYS_BEFORE_MAX}")),
+        (Some(_), None) => {
+            Err(said!("`days` is 1 to {most}", "`days` 须为 1 至 {most}", most = DAYS_BEFORE_MAX))
+        }
         (None, Some(period)) => Ok(Span::Period(period)),
-        _ => Err("name one of `days` and `period`".to_owned()),
+        _ => Err(one_of(["days", "period"])),
     }
 }
 
@@ -716,10 +777,10 @@ struct RawLimit {
 }
 
 impl TryFrom<RawLimit> for LimitEntry {
-    type Error = String;
-    fn try_from(raw: RawLimit) -> Result<Self, String> {
+    type Error = Packed;
+    fn try_from(raw: RawLimit) -> Result<Self, Packed> {
         if raw.most == 0 {
-            return Err("`most = 0` would admit nobody".to_owned());
+            return Err(Packed(said!("`most = 0` would admit nobody", "`most = 0` 将使任何人都无法预约")));
         }
         Ok(Self { scope: raw.scope, span: span(raw.days, raw.period)?, most: raw.most })
     }
@@ -777,15 +838,23 @@ struct RawStep {
 }
 
 impl TryFrom<RawStep> for Step {
-    type Error = String;
-    fn try_from(raw: RawStep) -> Result<Self, String> {
+    type Error = Packed;
+    fn try_from(raw: RawStep) -> Result<Self, Packed> {
         let suspend = match (raw.suspend, raw.suspend_months) {
             (Some(length), None) if length.ms() > 0 => Suspension::Length(length),
             (None, Some(months)) if (1..=60).contains(&months) => Suspension::Months(months),
-            _ => return Err("name one of `suspend = \"90d\"` and `suspend_months` (1 to 60)".to_owned()),
+            _ => {
+                return Err(Packed(said!(
+                    "name one of `suspend = \"90d\"` and `suspend_months` (1 to 60)",
+                    "`suspend = \"90d\"` 与 `suspend_months`(1 至 60)须给出且只给出一个"
+                )));
+            }
         };
         if raw.count == 0 {
-            return Err("`count = 0` would suspend everybody".to_owned());
+            return Err(Packed(said!(
+                "`count = 0` would suspend everybody",
+                "`count = 0` 将使所有人都被限制预约"
+            )));
         }
         Ok(Self { count: raw.count, span: span(raw.days, raw.period)?, suspend })
     }
@@ -943,11 +1012,11 @@ impl Percent {
 }
 
 impl TryFrom<u16> for Percent {
-    type Error = String;
-    fn try_from(value: u16) -> Result<Self, String> {
+    type Error = Packed;
+    fn try_from(value: u16) -> Result<Self, Packed> {
         match u8::try_from(value) {
             Ok(value) if value <= 100 => Ok(Self(value)),
-            _ => Err(format!("`{value}` is more than 100 %")),
+            _ => Err(Packed(said!("`{value}` is more than 100 %", "`{value}` 超过 100 %", value))),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::plan::Blocks;
 use crate::pool::PoolTree;
 use crate::refusal::Code;
 use crate::rules::{Limit, Scope, Window};
+use crate::said::Speak;
 use crate::terms::{Channel, Class, Grade, Kind};
 use crate::word::Live;
 use proptest::prelude::*;
@@ -466,7 +467,34 @@ fn refused(text: &str, line: usize, key: &str, reason: &str) {
         ("hospital.toml", line, key),
         "{error}"
     );
-    assert!(error.reason.contains(reason), "{error}");
+    assert!(error.reason.en.contains(reason), "{error}");
+    assert!(!error.reason.zh.is_ascii(), "{error}: {}", error.reason.zh);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_chinese_too() {
+    let check = |text: &str, zh: &str| {
+        assert_eq!(hospital("jilin-2018", text).unwrap_err().said().zh, format!("hospital.toml:{zh}"));
+    };
+    check(
+        "[hold]\nall = \"15 minutes\"",
+        "4:7: `hold.all`:`15 minutes` 不是时长;请写作 `15min`、`2h`、`1d` 或 `1d12h`",
+    );
+    check("[hold]\nall = 15", "4:7: `hold.all`:类型不对:此处是整数 `15`,应为字符串");
+    check(
+        "[holidays]\nweekend = true",
+        "4:1: `holidays.weekend`:没有键 `weekend`;可用的键:`weekends`、`dates`、`working`",
+    );
+    check(
+        "[pools.PUBLIC]\nopens = { pool = \"REFERRAL\", days = 1 }",
+        "4:1: `pools.PUBLIC.opens`:各号源池的放号时间互相推算,成了循环",
+    );
+    check(
+        "[pools.RETURN.reserve]\nall = { percent = 80 }",
+        "4:1: `pools.RETURN.reserve.all`:二级机构的 `普通号` 班次中,各预留合计占号源的 120 %(PRIMARY 40 %、RETURN 80 %)",
+    );
+    let syntax = hospital("jilin-2018", "[hold").unwrap_err();
+    assert_eq!(syntax.reason.zh, format!("TOML 语法错误:{}", syntax.reason.en));
 }
 
 #[test]
@@ -494,7 +522,7 @@ fn unknown_keys_and_wrong_types_are_named_where_they_stand() {
     refused("[holidays]\ndates = [\"1 October\"]", 4, "holidays.dates", "is not a date");
     let error = Policy::parse("x.toml", "name = \"x\"\nextends = \"jilin-2017\"\n").unwrap_err();
     assert_eq!((error.line, error.key.as_str()), (2, "extends"));
-    assert!(error.reason.contains("`jilin-2018`"), "{error}");
+    assert!(error.reason.en.contains("`jilin-2018`"), "{error}");
     let error = Policy::parse("x.toml", "extends = \"jilin-2018\"\n").unwrap_err();
     assert_eq!(error.key, "name");
 }

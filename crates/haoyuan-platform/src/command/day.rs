@@ -3,6 +3,8 @@
 use crate::text::{self, Slot};
 use haoyuan_core::ids::{BookingId, PatientKey, RoomId, TicketId};
 use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::said;
+use haoyuan_core::said::Said;
 use haoyuan_core::terms::{Channel, Class, Outcome, VisitKind};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +84,9 @@ pub enum Half {
 }
 
 impl text::Written for Half {
-    const FORM: &'static str = "half of a day: `morning` or `afternoon`";
+    fn form() -> Said {
+        said!("half of a day: `morning` or `afternoon`", "半天 `morning`(上午)或 `afternoon`(下午)")
+    }
 
     fn read(text: &str) -> Option<Self> {
         match text {
@@ -279,7 +283,9 @@ pub enum Urgency {
 }
 
 impl text::Written for Urgency {
-    const FORM: &'static str = "an urgency: `emergency` or `return`";
+    fn form() -> Said {
+        said!("an urgency: `emergency` or `return`", "缓急 `emergency`(急诊)或 `return`(检查后回诊)")
+    }
 
     fn read(text: &str) -> Option<Self> {
         match text {

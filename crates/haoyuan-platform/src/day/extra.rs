@@ -21,6 +21,8 @@ use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
 use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Grant, Settle, Standing, Wish};
 use haoyuan_core::rules::Rules;
+use haoyuan_core::said;
+use haoyuan_core::said::Speak;
 use haoyuan_core::terms::Class;
 use haoyuan_engine::{Occupied, SessionView, Trace};
 
@@ -96,7 +98,7 @@ impl<T: Trace> Desk<'_, T> {
         let view = self.own_session(&ask.session)?;
         let cause = staff(self.rules(view.id).extra.reason_required)?;
         if ask.seats == 0 {
-            return Err(Malformed::field("seats", "add at least one seat").into());
+            return Err(Malformed::field("seats", said!("add at least one seat", "请至少加一个号")).into());
         }
         self.may_open(&view, ask.seats)?;
         let extras = self.widen(&view, cause)?;
@@ -110,7 +112,11 @@ impl<T: Trace> Desk<'_, T> {
         let cause = staff(self.rules(view.id).extra.reason_required)?;
         let now = self.seats_of(&view);
         if ask.seats > now.seats {
-            let reason = format!("the session has {} seats; `add_seats` gives it more", now.seats);
+            let reason = said!(
+                "the session has {seats} seats; `add_seats` gives it more",
+                "该班次有 {seats} 个号;增加请用 `add_seats`",
+                seats = now.seats
+            );
             return Err(Malformed::field("seats", reason).into());
         }
         if ask.seats < now.live {
@@ -227,7 +233,7 @@ impl<T: Trace> Desk<'_, T> {
             slot_ms: view.slot_ms,
             capacity: vec![1; usize::from(view.slots)],
         };
-        session.check().map_err(|error| Malformed::field("session", error.to_string()))?;
+        session.check().map_err(|error| Malformed::field("session", error.said()))?;
         let pool = NodeIndex::new(1).unwrap_or_default();
         let mut routes = Routes::default();
         for class in Class::ALL {
@@ -241,7 +247,7 @@ impl<T: Trace> Desk<'_, T> {
         });
         let trees = trees
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Malformed::field("session", error.to_string()))?;
+            .map_err(|error| Malformed::field("session", error.said()))?;
         let rules = self.engine.rules(view.id).cloned().unwrap_or_default();
         let green = 1 << Class::Green.number();
         let rules = Rules {

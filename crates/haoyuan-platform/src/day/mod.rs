@@ -27,6 +27,7 @@ use haoyuan_core::day::DayRules;
 use haoyuan_core::ids::{PatientKey, SessionId, SlotIndex, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::said;
 use haoyuan_engine::{Engine, SessionView, Trace};
 use parking_lot::MutexGuard;
 use state::{Cause, Day, News, Notice};
@@ -72,7 +73,10 @@ impl<T: Trace> Desk<'_, T> {
             Command::Correct(correct) => (self.correct(correct), None),
             Command::MergeIdentities(merge) => (self.merge(merge), Some(merge.patient)),
             Command::Notices(ask) => return self.notices(ask),
-            _ => return Err(Malformed::field("command", "this is no command of the day").into()),
+            _ => {
+                let reason = said!("this is no command of the day", "这不是当日事务的命令");
+                return Err(Malformed::field("command", reason).into());
+            }
         };
         if let Err(Stop::Refusal(refusal, _)) = &decided {
             let (command, code) = (command.word().to_owned(), refusal.code.number());

@@ -8,13 +8,18 @@ use crate::answer::{self, Answer, Done};
 use crate::command::day::Notices;
 use crate::malformed::Malformed;
 use crate::platform::Decided;
+use haoyuan_core::said;
 use haoyuan_engine::Trace;
 
 impl<T: Trace> Desk<'_, T> {
     pub(crate) fn notices(&self, ask: &Notices) -> Decided {
         let most = ask.most.unwrap_or(Notices::MOST_DEFAULT);
         if most == 0 || most > Notices::MOST_MAX {
-            let reason = format!("an answer has 1 to {} notices", Notices::MOST_MAX);
+            let reason = said!(
+                "an answer has 1 to {most} notices",
+                "一次答复须列出 1 至 {most} 条通知",
+                most = Notices::MOST_MAX
+            );
             return Err(Malformed::field("most", reason).into());
         }
         let after = ask.after.unwrap_or(0);

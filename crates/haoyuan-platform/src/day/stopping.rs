@@ -21,6 +21,7 @@ use haoyuan_core::ids::{BookingId, SeatIndex, SessionId, SlotRef, TicketId};
 use haoyuan_core::instant::{HOUR, Instant};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Standing, Ticket, Wish};
+use haoyuan_core::said;
 use haoyuan_engine::{Occupied, SessionView, Trace};
 
 /// What a scope means: the slots in question, and the sessions that are in it as a whole.
@@ -365,7 +366,9 @@ impl<T: Trace> Desk<'_, T> {
         let into = self.session(&command.into)?;
         let reach = self.reach(&command.scope)?;
         if reach.slots.iter().any(|slot| slot.session == into.id) {
-            return Err(Malformed::field("into", "this session is what is moved; name another").into());
+            let reason =
+                said!("this session is what is moved; name another", "该班次正是要改诊的班次;请写另一个");
+            return Err(Malformed::field("into", reason).into());
         }
         let (stop, _) = self.stop_reach(&reach, cause)?;
         let rebooked = self.place(stop, &[into], false)?;
@@ -484,8 +487,11 @@ fn within(scope: Scope, booking: BookingId) -> bool {
 }
 
 fn scope_error() -> Malformed {
-    let reason = "name a `booking`, or a `session` with at most one of `slot` and `number`, or a `practitioner` with a \
-                  `day` and perhaps a `half`";
+    let reason = said!(
+        "name a `booking`, or a `session` with at most one of `slot` and `number`, or a `practitioner` with a `day` and \
+         perhaps a `half`",
+        "请写 `booking`;或 `session`(可加 `slot` 或 `number` 之一);或 `practitioner` 与 `day`(可加 `half`)"
+    );
     Malformed::field("scope", reason)
 }
 

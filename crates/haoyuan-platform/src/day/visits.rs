@@ -22,6 +22,7 @@ use haoyuan_core::ladder::{Deed, Offence};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::Standing;
 use haoyuan_core::rules::Visit as Place;
+use haoyuan_core::said;
 use haoyuan_core::terms::{Channel, Class, Outcome, VisitKind};
 use haoyuan_engine::{Occupied, SessionView, Suspension, Trace};
 use std::collections::BTreeMap;
@@ -37,9 +38,11 @@ impl<T: Trace> Desk<'_, T> {
             (Some(booking), None) => self.booked_visit(ask.patient, *booking)?,
             (None, Some(session)) => self.walk_in(ask, session)?,
             _ => {
-                return Err(
-                    Malformed::field("booking", "name a `booking`, or for a walk-in a `session`").into()
+                let reason = said!(
+                    "name a `booking`, or for a walk-in a `session`",
+                    "请写 `booking`;现场患者请写 `session`"
                 );
+                return Err(Malformed::field("booking", reason).into());
             }
         };
         let row = self.day.visits.get(&visit).cloned().unwrap_or(visit_row(visit, ask.patient));
@@ -394,7 +397,9 @@ impl<T: Trace> Desk<'_, T> {
         let cause = staff(true)?;
         let (from, into, at) = (merge.patient, merge.into, self.at);
         if from == into {
-            return Err(Malformed::field("into", "these are the same key").into());
+            return Err(
+                Malformed::field("into", said!("these are the same key", "两者是同一个患者键")).into()
+            );
         }
         let broken = |refusal| Stop::Refusal(refusal, None);
         let mut live = self.engine.bookings_of(from, at).map_err(broken)?;

@@ -17,14 +17,18 @@ use crate::platform::{Decided, Stop};
 use haoyuan_core::ids::{BookingId, Sequence, SlotRef};
 use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Grant, Standing, Wish};
+use haoyuan_core::said;
 use haoyuan_core::waitlist::Turn;
 use haoyuan_engine::Trace;
 
 impl<T: Trace> Desk<'_, T> {
     pub(crate) fn waitlist_join(&mut self, join: &command::WaitlistJoin) -> Decided {
         if join.wanted.is_empty() || join.wanted.len() > command::WaitlistJoin::WANTED_MAX {
-            let reason =
-                format!("an entry names 1 to {} sessions or slots", command::WaitlistJoin::WANTED_MAX);
+            let reason = said!(
+                "an entry names 1 to {most} sessions or slots",
+                "一次候补须写 1 至 {most} 个班次或时段",
+                most = command::WaitlistJoin::WANTED_MAX
+            );
             return Err(Malformed::field("wanted", reason).into());
         }
         let mut wanted = Vec::with_capacity(join.wanted.len());
