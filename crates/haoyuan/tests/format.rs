@@ -60,7 +60,10 @@ fn write_every_kind(disk: &SimDisk) -> String {
     let tree = registry.engine().tree(slot(session, 1)).unwrap();
     let smaller = tree.resized(2, tree.nodes().to_vec()).unwrap();
     registry.engine().resize(slot(session, 1), &smaller, at(-HOUR)).unwrap();
-    registry.platform().engine().trace().day(1, r#"{"event":"opened"}"#, Some(patient(3)), at(-HOUR));
+    // As the platform tells an event of the hospital's day: applied, and given to the trace.
+    let event = r#"{"refused":{"command":"stop","code":301,"at":0}}"#;
+    registry.platform().replay_day(1, event).unwrap();
+    registry.engine().trace().day(1, event, Some(patient(3)), at(-HOUR));
     let hash = hex(&registry.state_hash());
     registry.close().unwrap();
     hash
