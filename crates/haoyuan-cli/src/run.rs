@@ -60,9 +60,11 @@ fn answer_all(
     let mut number = 0u64;
     let mut wrong = 0u64;
     let stdout = |error: &io::Error| Failure::io("stdout", error);
+    let wrong_file = |error: &io::Error| {
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(error)))
+    };
     loop {
-        let read = read_line(&mut input, &mut bytes)
-            .map_err(|error| Failure::input(say!(lang, "file.unreadable", file = name, reason = error)))?;
+        let read = read_line(&mut input, &mut bytes).map_err(|error| wrong_file(&error))?;
         let Some(length) = read else { break };
         number += 1;
         let answer = match text(&bytes, length, number == 1) {

@@ -23,12 +23,14 @@ const REASONS: &[(&str, &str)] = &[
     ("an idempotency key is not zero", "幂等键为零"),
     ("no UTF-8", "不是 UTF-8"),
     ("nobody causes an expiry", "过期不应有操作者"),
-    (
-        "only a transition has a place in a block, and each has one",
-        "只有变更才在区块中有位置,且每个变更都须有位置",
-    ),
     ("only the last part of a batch is shorter than a part can be", "批次中只有最后一部分可以不满"),
     ("seats have 32 bits", "号数超过 32 位"),
+    (
+        "only a transition or an event of the day has a place, and each has one",
+        "只有变更与当日事件才有位置,且每个都须有位置",
+    ),
+    ("this is no place of a block", "这不是区块中的位置"),
+    ("this is no place of the day", "这不是当日事件的位置"),
     ("the change is not of this kind", "变更与记录种类不符"),
     ("the command is missing", "缺少命令"),
     ("the patient as actor is not written", "操作者为患者本人时不应写出"),

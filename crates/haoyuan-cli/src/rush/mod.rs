@@ -155,7 +155,7 @@ impl Steps<'_> {
             None => drive::drive(engine, &sessions, trace, threads, progress),
             Some(desk) => drive::drive(desk, &sessions, trace, threads, progress),
         });
-        let driven = driven.map_err(|error| Failure::input(error.to_string()))?;
+        let driven = driven.map_err(|error| Failure::told(&error, lang))?;
         let audit = engine.audit().err().unwrap_or_default();
         Ok(Played { sessions, driven, audit })
     }
@@ -252,7 +252,7 @@ fn journaled(
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let durable = if sync {
         let bare = bare_disk(folder, bytes, groups).map_err(|error| {
-            Failure::input(say!(lang, "file.unwritable", file = folder.display(), reason = error))
+            Failure::input(say!(lang, "file.unwritable", file = folder.display(), reason = lang.of(&error)))
         })?;
         let times = &played.driven.durable;
         Some(Durable {
