@@ -95,6 +95,11 @@ impl<T: Trace> Engine<T> {
                 }
                 (None, None) => continue,
             };
+            // A word with flags may be of a block whose tree was replaced since its shape was read.
+            let now = match self.tree_of(cell).filter(|_| view.word.has_flags()) {
+                Some(tree) => tree.at(offset),
+                None => now,
+            };
             let (live, capacity) = (view.live.total(), u32::from(now.tree().capacity()));
             if live >= capacity || view.word.is_shut() {
                 continue;
