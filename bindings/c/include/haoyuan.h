@@ -141,6 +141,15 @@
 // the quota of this pool is used up (该号源池配额已用完)
 #define HAOYUAN_CAP_REACHED 307
 
+// other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
+#define HAOYUAN_WAITLISTED 308
+
+// more seats are taken than would be left (已占用的号源多于调整后的数量)
+#define HAOYUAN_BELOW_LIVE 310
+
+// the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)
+#define HAOYUAN_POOLS_DIFFER 311
+
 // this class needs a ticket (需要转诊或签约等凭证)
 #define HAOYUAN_TICKET_REQUIRED 401
 
@@ -155,6 +164,9 @@
 
 // this ticket is already used by a booking (凭证已被使用)
 #define HAOYUAN_TICKET_USED 405
+
+// this patient's identities were merged in breach of the rules; ask the hospital (该患者身份合并后存在违规预约,请联系医院)
+#define HAOYUAN_IDENTITY_MERGED 500
 
 // online booking is suspended for this patient (该患者线上预约已被限制)
 #define HAOYUAN_SUSPENDED 501
@@ -185,6 +197,63 @@
 
 // it is too late to cancel (已超过可取消时间)
 #define HAOYUAN_TOO_LATE 603
+
+// there is a free seat; book it (该号源尚有余号,请直接预约)
+#define HAOYUAN_NOT_FULL 701
+
+// the waitlist is closed (候补已关闭)
+#define HAOYUAN_WAITLIST_CLOSED 702
+
+// the waitlist is full (候补人数已满)
+#define HAOYUAN_WAITLIST_FULL 703
+
+// this patient is already on as many waitlists as allowed (该患者的候补数量已达上限)
+#define HAOYUAN_WAITLIST_LIMIT 704
+
+// this patient is already on the waitlist of this session (该患者已在本排班候补中)
+#define HAOYUAN_ALREADY_WAITING 705
+
+// there is no such open waitlist entry of this patient (该患者没有此候补记录)
+#define HAOYUAN_UNKNOWN_ENTRY 706
+
+// there is no open offer (没有待确认的候补号源)
+#define HAOYUAN_NO_OFFER 707
+
+// only staff can do this (仅限医院工作人员操作)
+#define HAOYUAN_ROLE_REQUIRED 711
+
+// a reason is required (须填写原因)
+#define HAOYUAN_REASON_REQUIRED 712
+
+// the green channel needs a contact person (绿色通道须指定联系人)
+#define HAOYUAN_CONTACT_REQUIRED 713
+
+// no more extra seats are allowed (加号已达上限)
+#define HAOYUAN_EXTRA_LIMIT 714
+
+// there is no such stop (没有此停诊记录)
+#define HAOYUAN_UNKNOWN_STOP 721
+
+// this session is one whole; stop it, a seat or a booking of it (该排班不可按时段停诊,请按排班、号源或预约停诊)
+#define HAOYUAN_NOT_SEPARABLE 722
+
+// there is no such visit (没有此就诊记录)
+#define HAOYUAN_UNKNOWN_VISIT 731
+
+// this cannot be done at this point of the visit (当前状态不可进行此操作)
+#define HAOYUAN_NOT_NOW 732
+
+// the patient is too late and the number is void; staff may let it pass (迟到超时,号已作废;可由工作人员放行)
+#define HAOYUAN_ARRIVED_TOO_LATE 733
+
+// the patient has checked in already (该患者已报到)
+#define HAOYUAN_ALREADY_THERE 734
+
+// nobody waits to be called (暂无候诊患者)
+#define HAOYUAN_NOBODY_WAITS 735
+
+// the room has a patient (该诊室有患者)
+#define HAOYUAN_ROOM_BUSY 736
 
 // the engine has reached a limit set at opening (系统容量已达上限)
 #define HAOYUAN_ENGINE_FULL 901

@@ -86,6 +86,12 @@ pub const HAOYUAN_SLOT_FULL: i32 = 305;
 pub const HAOYUAN_PROTECTED: i32 = 306;
 /// the quota of this pool is used up (该号源池配额已用完)
 pub const HAOYUAN_CAP_REACHED: i32 = 307;
+/// other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
+pub const HAOYUAN_WAITLISTED: i32 = 308;
+/// more seats are taken than would be left (已占用的号源多于调整后的数量)
+pub const HAOYUAN_BELOW_LIVE: i32 = 310;
+/// the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)
+pub const HAOYUAN_POOLS_DIFFER: i32 = 311;
 /// this class needs a ticket (需要转诊或签约等凭证)
 pub const HAOYUAN_TICKET_REQUIRED: i32 = 401;
 /// this patient has no such ticket (该患者没有此凭证)
@@ -96,6 +102,8 @@ pub const HAOYUAN_TICKET_MISMATCH: i32 = 403;
 pub const HAOYUAN_TICKET_EXPIRED: i32 = 404;
 /// this ticket is already used by a booking (凭证已被使用)
 pub const HAOYUAN_TICKET_USED: i32 = 405;
+/// this patient's identities were merged in breach of the rules; ask the hospital (该患者身份合并后存在违规预约,请联系医院)
+pub const HAOYUAN_IDENTITY_MERGED: i32 = 500;
 /// online booking is suspended for this patient (该患者线上预约已被限制)
 pub const HAOYUAN_SUSPENDED: i32 = 501;
 /// this patient has another booking too close in time (与该患者的其他预约时间冲突)
@@ -116,6 +124,44 @@ pub const HAOYUAN_HOLD_EXPIRED: i32 = 601;
 pub const HAOYUAN_CANCELLED: i32 = 602;
 /// it is too late to cancel (已超过可取消时间)
 pub const HAOYUAN_TOO_LATE: i32 = 603;
+/// there is a free seat; book it (该号源尚有余号,请直接预约)
+pub const HAOYUAN_NOT_FULL: i32 = 701;
+/// the waitlist is closed (候补已关闭)
+pub const HAOYUAN_WAITLIST_CLOSED: i32 = 702;
+/// the waitlist is full (候补人数已满)
+pub const HAOYUAN_WAITLIST_FULL: i32 = 703;
+/// this patient is already on as many waitlists as allowed (该患者的候补数量已达上限)
+pub const HAOYUAN_WAITLIST_LIMIT: i32 = 704;
+/// this patient is already on the waitlist of this session (该患者已在本排班候补中)
+pub const HAOYUAN_ALREADY_WAITING: i32 = 705;
+/// there is no such open waitlist entry of this patient (该患者没有此候补记录)
+pub const HAOYUAN_UNKNOWN_ENTRY: i32 = 706;
+/// there is no open offer (没有待确认的候补号源)
+pub const HAOYUAN_NO_OFFER: i32 = 707;
+/// only staff can do this (仅限医院工作人员操作)
+pub const HAOYUAN_ROLE_REQUIRED: i32 = 711;
+/// a reason is required (须填写原因)
+pub const HAOYUAN_REASON_REQUIRED: i32 = 712;
+/// the green channel needs a contact person (绿色通道须指定联系人)
+pub const HAOYUAN_CONTACT_REQUIRED: i32 = 713;
+/// no more extra seats are allowed (加号已达上限)
+pub const HAOYUAN_EXTRA_LIMIT: i32 = 714;
+/// there is no such stop (没有此停诊记录)
+pub const HAOYUAN_UNKNOWN_STOP: i32 = 721;
+/// this session is one whole; stop it, a seat or a booking of it (该排班不可按时段停诊,请按排班、号源或预约停诊)
+pub const HAOYUAN_NOT_SEPARABLE: i32 = 722;
+/// there is no such visit (没有此就诊记录)
+pub const HAOYUAN_UNKNOWN_VISIT: i32 = 731;
+/// this cannot be done at this point of the visit (当前状态不可进行此操作)
+pub const HAOYUAN_NOT_NOW: i32 = 732;
+/// the patient is too late and the number is void; staff may let it pass (迟到超时,号已作废;可由工作人员放行)
+pub const HAOYUAN_ARRIVED_TOO_LATE: i32 = 733;
+/// the patient has checked in already (该患者已报到)
+pub const HAOYUAN_ALREADY_THERE: i32 = 734;
+/// nobody waits to be called (暂无候诊患者)
+pub const HAOYUAN_NOBODY_WAITS: i32 = 735;
+/// the room has a patient (该诊室有患者)
+pub const HAOYUAN_ROOM_BUSY: i32 = 736;
 /// the engine has reached a limit set at opening (系统容量已达上限)
 pub const HAOYUAN_ENGINE_FULL: i32 = 901;
 /// this slot has reached the end of its history (该时段的流水号已用尽)

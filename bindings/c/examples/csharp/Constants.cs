@@ -82,6 +82,12 @@ namespace Haoyuan
         public const int PROTECTED = 306;
         /// <summary>the quota of this pool is used up (该号源池配额已用完)</summary>
         public const int CAP_REACHED = 307;
+        /// <summary>other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)</summary>
+        public const int WAITLISTED = 308;
+        /// <summary>more seats are taken than would be left (已占用的号源多于调整后的数量)</summary>
+        public const int BELOW_LIVE = 310;
+        /// <summary>the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)</summary>
+        public const int POOLS_DIFFER = 311;
         /// <summary>this class needs a ticket (需要转诊或签约等凭证)</summary>
         public const int TICKET_REQUIRED = 401;
         /// <summary>this patient has no such ticket (该患者没有此凭证)</summary>
@@ -92,6 +98,8 @@ namespace Haoyuan
         public const int TICKET_EXPIRED = 404;
         /// <summary>this ticket is already used by a booking (凭证已被使用)</summary>
         public const int TICKET_USED = 405;
+        /// <summary>this patient's identities were merged in breach of the rules; ask the hospital (该患者身份合并后存在违规预约,请联系医院)</summary>
+        public const int IDENTITY_MERGED = 500;
         /// <summary>online booking is suspended for this patient (该患者线上预约已被限制)</summary>
         public const int SUSPENDED = 501;
         /// <summary>this patient has another booking too close in time (与该患者的其他预约时间冲突)</summary>
@@ -112,6 +120,44 @@ namespace Haoyuan
         public const int CANCELLED = 602;
         /// <summary>it is too late to cancel (已超过可取消时间)</summary>
         public const int TOO_LATE = 603;
+        /// <summary>there is a free seat; book it (该号源尚有余号,请直接预约)</summary>
+        public const int NOT_FULL = 701;
+        /// <summary>the waitlist is closed (候补已关闭)</summary>
+        public const int WAITLIST_CLOSED = 702;
+        /// <summary>the waitlist is full (候补人数已满)</summary>
+        public const int WAITLIST_FULL = 703;
+        /// <summary>this patient is already on as many waitlists as allowed (该患者的候补数量已达上限)</summary>
+        public const int WAITLIST_LIMIT = 704;
+        /// <summary>this patient is already on the waitlist of this session (该患者已在本排班候补中)</summary>
+        public const int ALREADY_WAITING = 705;
+        /// <summary>there is no such open waitlist entry of this patient (该患者没有此候补记录)</summary>
+        public const int UNKNOWN_ENTRY = 706;
+        /// <summary>there is no open offer (没有待确认的候补号源)</summary>
+        public const int NO_OFFER = 707;
+        /// <summary>only staff can do this (仅限医院工作人员操作)</summary>
+        public const int ROLE_REQUIRED = 711;
+        /// <summary>a reason is required (须填写原因)</summary>
+        public const int REASON_REQUIRED = 712;
+        /// <summary>the green channel needs a contact person (绿色通道须指定联系人)</summary>
+        public const int CONTACT_REQUIRED = 713;
+        /// <summary>no more extra seats are allowed (加号已达上限)</summary>
+        public const int EXTRA_LIMIT = 714;
+        /// <summary>there is no such stop (没有此停诊记录)</summary>
+        public const int UNKNOWN_STOP = 721;
+        /// <summary>this session is one whole; stop it, a seat or a booking of it (该排班不可按时段停诊,请按排班、号源或预约停诊)</summary>
+        public const int NOT_SEPARABLE = 722;
+        /// <summary>there is no such visit (没有此就诊记录)</summary>
+        public const int UNKNOWN_VISIT = 731;
+        /// <summary>this cannot be done at this point of the visit (当前状态不可进行此操作)</summary>
+        public const int NOT_NOW = 732;
+        /// <summary>the patient is too late and the number is void; staff may let it pass (迟到超时,号已作废;可由工作人员放行)</summary>
+        public const int ARRIVED_TOO_LATE = 733;
+        /// <summary>the patient has checked in already (该患者已报到)</summary>
+        public const int ALREADY_THERE = 734;
+        /// <summary>nobody waits to be called (暂无候诊患者)</summary>
+        public const int NOBODY_WAITS = 735;
+        /// <summary>the room has a patient (该诊室有患者)</summary>
+        public const int ROOM_BUSY = 736;
         /// <summary>the engine has reached a limit set at opening (系统容量已达上限)</summary>
         public const int ENGINE_FULL = 901;
         /// <summary>this slot has reached the end of its history (该时段的流水号已用尽)</summary>

@@ -122,6 +122,15 @@ const Protected int32 = 306
 // the quota of this pool is used up (该号源池配额已用完)
 const CapReached int32 = 307
 
+// other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
+const Waitlisted int32 = 308
+
+// more seats are taken than would be left (已占用的号源多于调整后的数量)
+const BelowLive int32 = 310
+
+// the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)
+const PoolsDiffer int32 = 311
+
 // this class needs a ticket (需要转诊或签约等凭证)
 const TicketRequired int32 = 401
 
@@ -136,6 +145,9 @@ const TicketExpired int32 = 404
 
 // this ticket is already used by a booking (凭证已被使用)
 const TicketUsed int32 = 405
+
+// this patient's identities were merged in breach of the rules; ask the hospital (该患者身份合并后存在违规预约,请联系医院)
+const IdentityMerged int32 = 500
 
 // online booking is suspended for this patient (该患者线上预约已被限制)
 const Suspended int32 = 501
@@ -166,6 +178,63 @@ const Cancelled int32 = 602
 
 // it is too late to cancel (已超过可取消时间)
 const TooLate int32 = 603
+
+// there is a free seat; book it (该号源尚有余号,请直接预约)
+const NotFull int32 = 701
+
+// the waitlist is closed (候补已关闭)
+const WaitlistClosed int32 = 702
+
+// the waitlist is full (候补人数已满)
+const WaitlistFull int32 = 703
+
+// this patient is already on as many waitlists as allowed (该患者的候补数量已达上限)
+const WaitlistLimit int32 = 704
+
+// this patient is already on the waitlist of this session (该患者已在本排班候补中)
+const AlreadyWaiting int32 = 705
+
+// there is no such open waitlist entry of this patient (该患者没有此候补记录)
+const UnknownEntry int32 = 706
+
+// there is no open offer (没有待确认的候补号源)
+const NoOffer int32 = 707
+
+// only staff can do this (仅限医院工作人员操作)
+const RoleRequired int32 = 711
+
+// a reason is required (须填写原因)
+const ReasonRequired int32 = 712
+
+// the green channel needs a contact person (绿色通道须指定联系人)
+const ContactRequired int32 = 713
+
+// no more extra seats are allowed (加号已达上限)
+const ExtraLimit int32 = 714
+
+// there is no such stop (没有此停诊记录)
+const UnknownStop int32 = 721
+
+// this session is one whole; stop it, a seat or a booking of it (该排班不可按时段停诊,请按排班、号源或预约停诊)
+const NotSeparable int32 = 722
+
+// there is no such visit (没有此就诊记录)
+const UnknownVisit int32 = 731
+
+// this cannot be done at this point of the visit (当前状态不可进行此操作)
+const NotNow int32 = 732
+
+// the patient is too late and the number is void; staff may let it pass (迟到超时,号已作废;可由工作人员放行)
+const ArrivedTooLate int32 = 733
+
+// the patient has checked in already (该患者已报到)
+const AlreadyThere int32 = 734
+
+// nobody waits to be called (暂无候诊患者)
+const NobodyWaits int32 = 735
+
+// the room has a patient (该诊室有患者)
+const RoomBusy int32 = 736
 
 // the engine has reached a limit set at opening (系统容量已达上限)
 const EngineFull int32 = 901
