@@ -37,7 +37,12 @@ impl Failure {
             Self::Gone
         } else {
             let name = name.to_string();
-            Self::Stream(said!("{name}: {error}", "{name}:{error}", name, error))
+            Self::Stream(said!(
+                "{name}: {error}",
+                "{name}:{error}",
+                name,
+                error = haoyuan::journal::system(error)
+            ))
         }
     }
 

@@ -14,7 +14,7 @@ const MOST: u64 = 256 << 20;
 pub(crate) fn read_bytes(path: &Path, lang: Lang) -> Result<Vec<u8>, Failure> {
     let name = path.display();
     let wrong = |error: &io::Error| {
-        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(error)))
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.system(error)))
     };
     let length = fs::metadata(path).map_err(|error| wrong(&error))?.len();
     if length > MOST {

@@ -33,10 +33,10 @@ pub(crate) fn open(folder: &Path, options: Options, lang: Lang) -> Result<Regist
 pub(crate) fn existing(folder: &Path, lang: Lang) -> Result<Arc<dyn Disk>, Failure> {
     let name = folder.display();
     let disk = Folder::open(folder).map_err(|error| {
-        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(&error)))
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.system(&error)))
     })?;
     let names = disk.list().map_err(|error| {
-        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(&error)))
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.system(&error)))
     })?;
     if names.iter().any(|name| Path::new(name).extension().is_some_and(|end| end == "hyj" || end == "hys")) {
         Ok(Arc::new(disk))
@@ -51,7 +51,7 @@ pub(crate) fn failure(folder: &Path, error: &Error, lang: Lang) -> Failure {
     match error {
         Error::Journal(error) | Error::Undecided(error) => journal_failure(&folder, error, lang),
         Error::Folder { source, .. } => {
-            Failure::input(say!(lang, "file.unreadable", file = folder, reason = lang.of(&**source)))
+            Failure::input(say!(lang, "file.unreadable", file = folder, reason = lang.system(source)))
         }
         Error::Replay { record, segment, reason } => Failure::Violated(say!(
             lang,
@@ -180,7 +180,7 @@ fn bring_over(
     lang: Lang,
 ) -> Result<(), Failure> {
     let target = Folder::create(new).map_err(|error| {
-        Failure::input(say!(lang, "file.unwritable", file = new.display(), reason = lang.of(&error)))
+        Failure::input(say!(lang, "file.unwritable", file = new.display(), reason = lang.system(&error)))
     })?;
     let target: Arc<dyn Disk> = Arc::new(target);
     let salvaged = salvage(from, &target, &JournalOptions::default())

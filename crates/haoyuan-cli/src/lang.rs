@@ -107,6 +107,11 @@ impl Lang {
         }
     }
 
+    /// What the system says of a file or stream, in this language as far as it is one of the usual things.
+    pub(crate) fn system(self, error: &std::io::Error) -> String {
+        self.of(&haoyuan::journal::system(error))
+    }
+
     /// The language to speak before the arguments are parsed: `--lang` if it can be seen, else the locale.
     pub(crate) fn detect(args: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Self {
         from_args(args).unwrap_or_else(|| from_locale(variable))

@@ -38,7 +38,7 @@ fn run_with(options: &args::Run, answer: impl FnMut(&str) -> Answer, lang: Lang)
     }
     let name = options.file.display().to_string();
     let wrong = |error: &io::Error| {
-        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(error)))
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.system(error)))
     };
     let file = File::open(&options.file).map_err(|error| wrong(&error))?;
     if file.metadata().is_ok_and(|data| data.is_dir()) {
@@ -61,7 +61,7 @@ fn answer_all(
     let mut wrong = 0u64;
     let stdout = |error: &io::Error| Failure::io("stdout", error);
     let wrong_file = |error: &io::Error| {
-        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.of(error)))
+        Failure::input(say!(lang, "file.unreadable", file = name, reason = lang.system(error)))
     };
     loop {
         let read = read_line(&mut input, &mut bytes).map_err(|error| wrong_file(&error))?;

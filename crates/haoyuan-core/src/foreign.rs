@@ -75,7 +75,6 @@ pub fn expected(text: &str) -> Said {
         "a boolean" => "`true` 或 `false`",
         "a sequence" | "an array" => "数组",
         "a map" | "a table" => "表",
-        "f64" | "f32" => "数字",
         "any valid JSON value" => "JSON 值",
         _ if text.starts_with("struct ") || text.starts_with("map with ") => "表",
         _ if text.starts_with("tuple ") => "数组",

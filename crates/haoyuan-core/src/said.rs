@@ -102,30 +102,6 @@ macro_rules! same_in_both {
 
 same_in_both! { str String std::sync::Arc<str> u8 u16 u32 u64 usize i32 i64 }
 
-impl Speak for std::io::Error {
-    /// What the system says, in Chinese if it is one of the usual things.
-    fn said(&self) -> Said {
-        use std::io::ErrorKind as Kind;
-        let usual = match self.kind() {
-            Kind::NotFound => "文件或目录不存在",
-            Kind::PermissionDenied => "没有权限",
-            Kind::AlreadyExists => "已经存在",
-            Kind::IsADirectory => "这是目录,不是文件",
-            Kind::NotADirectory => "这不是目录",
-            Kind::StorageFull => "磁盘已满",
-            Kind::QuotaExceeded => "超出磁盘配额",
-            Kind::ReadOnlyFilesystem => "文件系统只读",
-            Kind::ResourceBusy => "正被占用",
-            _ => return Said::same(self),
-        };
-        let zh = match self.raw_os_error() {
-            Some(code) => format!("{usual} (os error {code})"),
-            None => usual.to_owned(),
-        };
-        Said { en: self.to_string(), zh }
-    }
-}
-
 /// Between the languages of a [`Packed`], and before the first. Control characters: no sentence has them.
 const BEGIN: char = '\u{1e}';
 const BETWEEN: char = '\u{1f}';

@@ -161,6 +161,26 @@ impl fmt::Display for Damage {
     }
 }
 
+/// What the system says, in Chinese if it is one of the usual things.
+#[must_use]
+pub fn system(error: &io::Error) -> Said {
+    use io::ErrorKind as Kind;
+    let usual = match error.kind() {
+        Kind::NotFound => "文件或目录不存在",
+        Kind::PermissionDenied => "没有权限",
+        Kind::AlreadyExists => "已经存在",
+        Kind::IsADirectory => "这是目录,不是文件",
+        Kind::NotADirectory => "这不是目录",
+        Kind::StorageFull => "磁盘已满",
+        Kind::QuotaExceeded => "超出磁盘配额",
+        Kind::ReadOnlyFilesystem => "文件系统只读",
+        Kind::ResourceBusy => "正被占用",
+        _ => return Said::same(error),
+    };
+    let code = error.raw_os_error().map_or_else(String::new, |code| format!(" (os error {code})"));
+    Said { en: error.to_string(), zh: format!("{usual}{code}") }
+}
+
 /// What can be done to a file.
 const DEEDS: [(&str, &str); 13] = [
     ("create", "创建"),
@@ -182,6 +202,7 @@ const DEEDS: [(&str, &str); 13] = [
 fn medium(doing: &str, file: &str, source: &io::Error) -> Said {
     let zh = DEEDS.iter().find(|(en, _)| *en == doing).map_or(doing, |(_, zh)| zh);
     let doing = Said { en: doing.to_owned(), zh: zh.to_owned() };
+    let source = system(source);
     said!("could not {doing} `{file}`: {source}", "`{file}` 无法{doing}:{source}", doing, file, source)
 }
 

@@ -54,7 +54,7 @@ mod error;
 pub use audit::{Progress, heads, verify, verify_heads};
 pub use disk::Disk;
 pub use entry::{Entry, EntryRef, INLINE_MAX, PAYLOAD_MAX, Payload, Place};
-pub use error::{Damage, Error};
+pub use error::{Damage, Error, system};
 pub use folder::Folder;
 pub use frontier::Frontier;
 pub use hash::{HashKind, Head};

@@ -47,7 +47,7 @@ impl Speak for Error {
                 "could not open folder `{folder}`: {source}",
                 "无法打开目录 `{folder}`:{source}",
                 folder = Said::same(folder.display()),
-                source = **source
+                source = haoyuan_journal::system(source)
             ),
             Self::Replay { record, segment, reason } => said!(
                 "record {record} of segment {segment} cannot be replayed: {reason}",

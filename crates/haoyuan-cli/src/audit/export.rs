@@ -34,7 +34,7 @@ impl Export {
         if !matches!(end, "ndjson" | "jsonl" | "csv" | "sqlite" | "db") {
             return Err(Failure::input(say!(lang, "audit.export_form", file = path.display())));
         }
-        let file = File::create_new(path).map_err(|error| wrong(&lang.of(&error)))?;
+        let file = File::create_new(path).map_err(|error| wrong(&lang.system(&error)))?;
         let sink = match end {
             "csv" => {
                 let mut table = csv::Writer::from_writer(file);

@@ -45,7 +45,7 @@ pub(crate) fn run(options: &args::Rush, lang: Lang) -> Result<(), Failure> {
 
     if let Some(path) = &options.svg {
         std::fs::write(path, report.picture().svg(morning.name(lang), lang)).map_err(|error| {
-            Failure::input(say!(lang, "file.unwritable", file = path.display(), reason = lang.of(&error)))
+            Failure::input(say!(lang, "file.unwritable", file = path.display(), reason = lang.system(&error)))
         })?;
     }
     if options.json {
@@ -252,7 +252,12 @@ fn journaled(
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let durable = if sync {
         let bare = bare_disk(folder, bytes, groups).map_err(|error| {
-            Failure::input(say!(lang, "file.unwritable", file = folder.display(), reason = lang.of(&error)))
+            Failure::input(say!(
+                lang,
+                "file.unwritable",
+                file = folder.display(),
+                reason = lang.system(&error)
+            ))
         })?;
         let times = &played.driven.durable;
         Some(Durable {
