@@ -37,7 +37,8 @@ fn root() -> PathBuf {
 /// The crates that hosts use: those of `crates` and of `bindings`.
 fn manifests() -> Vec<(String, toml::Table)> {
     let mut found = Vec::new();
-    let folders = ["crates", "bindings"].map(|folder| fs::read_dir(root().join(folder)).expect("a folder of crates"));
+    let folders =
+        ["crates", "bindings"].map(|folder| fs::read_dir(root().join(folder)).expect("a folder of crates"));
     for entry in folders.into_iter().flatten() {
         let path = entry.expect("an entry").path().join("Cargo.toml");
         let Ok(text) = fs::read_to_string(&path) else { continue };
