@@ -494,7 +494,7 @@ fn main() -> ExitCode {
         if !named.is_empty() && !named.contains(&workload) {
             continue;
         }
-        println!("\n## {workload}: {shows}");
+        println!("\n{workload}: {shows}");
         let least = run(workload, 1_000_000).least;
         println!("{least:.1} ns a decision on one thread, the least of all parts of the run");
         if let Err(error) = count(workload, 200_000, by_function, costs) {
