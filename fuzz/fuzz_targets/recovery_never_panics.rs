@@ -24,7 +24,14 @@ const LIMITS: Limits =
 
 fn options() -> Options {
     let mode = Mode::Synced { max_delay: Duration::ZERO };
-    Options { mode, threads: false, preallocate: 0, queue: 256, segment_bytes: 16 << 10, ..Options::default() }
+    Options {
+        mode,
+        threads: false,
+        preallocate: 0,
+        queue: 256,
+        segment_bytes: 16 << 10,
+        ..Options::default()
+    }
 }
 
 fn shared(disk: &SimDisk) -> Arc<dyn Disk> {
