@@ -98,7 +98,8 @@ fn named(status: i32) {
     let mut buffer = [0u8; 64];
     let mut needed = 0usize;
     // SAFETY: a buffer of its length.
-    let known = unsafe { haoyuan_status_name(status, buffer.as_mut_ptr().cast(), buffer.len(), &raw mut needed) };
+    let known =
+        unsafe { haoyuan_status_name(status, buffer.as_mut_ptr().cast(), buffer.len(), &raw mut needed) };
     assert_eq!(known, HAOYUAN_OK, "{status} has no name");
     assert_ne!(status, HAOYUAN_PANICKED);
     assert_ne!(status, HAOYUAN_POISONED);
@@ -201,16 +202,36 @@ fuzz_target!(|data: &[u8]| {
                         (search.department, search.department_length) = ("D".as_ptr().cast(), 1);
                         (search.practitioner, search.practitioner_length) = (std::ptr::null(), 0);
                     }
-                    haoyuan_search(handle, into.cast(), answer.0.as_mut_ptr().cast(), capacity, &raw mut needed)
+                    haoyuan_search(
+                        handle,
+                        into.cast(),
+                        answer.0.as_mut_ptr().cast(),
+                        capacity,
+                        &raw mut needed,
+                    )
                 }
                 9 => match input.byte() % 4 {
                     0 => haoyuan_poll(handle, input.long()),
                     1 => haoyuan_wait(handle, into.cast(), input.count(), 0),
-                    2 => haoyuan_session_code(handle, input.long() as u32, answer.0.as_mut_ptr().cast(), ROOM, &raw mut needed),
+                    2 => haoyuan_session_code(
+                        handle,
+                        input.long() as u32,
+                        answer.0.as_mut_ptr().cast(),
+                        ROOM,
+                        &raw mut needed,
+                    ),
                     _ => {
                         let (session, slot, pool) = (input.byte() % 2, input.byte() % 3, input.byte() % 20);
                         let buffer = answer.0.as_mut_ptr().cast();
-                        haoyuan_pool_name(handle, session.into(), slot.into(), pool.into(), buffer, ROOM, &raw mut needed)
+                        haoyuan_pool_name(
+                            handle,
+                            session.into(),
+                            slot.into(),
+                            pool.into(),
+                            buffer,
+                            ROOM,
+                            &raw mut needed,
+                        )
                     }
                 },
                 10 => {
@@ -232,7 +253,14 @@ fuzz_target!(|data: &[u8]| {
         let (mut buffer, mut needed) = ([0u8; 4096], 0usize);
         // SAFETY: a text and a buffer of their lengths.
         let status = unsafe {
-            haoyuan_execute(handle, audit.as_ptr().cast(), audit.len(), buffer.as_mut_ptr().cast(), buffer.len(), &raw mut needed)
+            haoyuan_execute(
+                handle,
+                audit.as_ptr().cast(),
+                audit.len(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                &raw mut needed,
+            )
         };
         if status == HAOYUAN_OK {
             assert!(String::from_utf8_lossy(&buffer[..needed]).contains(r#""sound":true"#));

@@ -1,6 +1,6 @@
 //! The boundary: nothing but a number comes out of a function, and no panic crosses it.
 //!
-//! INVARIANT (no panic leaves): every export runs in [`call`], [`change`] or [`free`]. A panic under a handle poisons it, is written to
+//! INVARIANT (no panic leaves): every export that does anything runs in [`call`], [`call_open`] or [`free`]. A panic under a handle poisons it, is written to
 //! its log with the place, and comes out as `PANICKED`; standard error stays empty.
 
 use crate::codes::HAOYUAN_LOG_ERROR;

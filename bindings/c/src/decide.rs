@@ -141,17 +141,9 @@ trait Hot: Copy {
         asked: *const Self::Asked,
         answer: *mut Self::Answer,
     ) -> Result<i32, Status>;
-    /// Asks for what an element further on will need to be brought into the cache; whether that is right is found out later.
-    ///
-    /// # Safety
-    /// It is aligned, of this version's size, and readable.
-    unsafe fn expect(registry: &Registry, asked: *const Self::Asked);
     /// What is written for an element of a batch that is wrong.
     fn failed(status: Status) -> Self::Answer;
 }
-
-/// How many elements ahead of the one that is decided: about as long as memory takes.
-const AHEAD: usize = 3;
 
 #[derive(Clone, Copy)]
 enum Claim {
@@ -265,16 +257,6 @@ impl Hot for Claim {
         Ok(status)
     }
 
-    #[inline(always)]
-    unsafe fn expect(registry: &Registry, asked: *const haoyuan_wish_t) {
-        // SAFETY: the caller's duty.
-        let asked = unsafe { &*asked };
-        let patient = PatientKey::new(u128::from_be_bytes(asked.patient));
-        if let (Some(patient), Some(slot)) = (patient, slot(asked.session, asked.slot)) {
-            registry.engine().expect_wish(patient, slot);
-        }
-    }
-
     fn failed(status: Status) -> haoyuan_grant_t {
         haoyuan_grant_t {
             struct_size: haoyuan_grant_t::SIZE,
@@ -374,16 +356,6 @@ impl Hot for Settling {
     }
 
     #[inline(always)]
-    unsafe fn expect(registry: &Registry, asked: *const haoyuan_settle_t) {
-        // SAFETY: the caller's duty.
-        let asked = unsafe { &*asked };
-        let patient = PatientKey::new(u128::from_be_bytes(asked.patient));
-        if let (Some(patient), Some(booking)) = (patient, BookingId::new(asked.booking)) {
-            registry.engine().expect_settle(patient, booking);
-        }
-    }
-
-    #[inline(always)]
     fn failed(status: Status) -> haoyuan_settled_t {
         haoyuan_settled_t {
             struct_size: haoyuan_settled_t::SIZE,
@@ -462,10 +434,6 @@ unsafe fn many<H: Hot>(
         for index in 0..count {
             let (element, out) = (asked.at(index), outs.at(index));
             let decided = if exact {
-                if index + AHEAD < count {
-                    // SAFETY: as below; the index is below the count.
-                    unsafe { H::expect(registry, asked.at(index + AHEAD)) };
-                }
                 // SAFETY: both arrays were checked; that they are as long as they say is the caller's duty.
                 unsafe { hot.decide(registry, element, out.pointer()) }
             } else {

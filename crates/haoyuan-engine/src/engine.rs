@@ -16,7 +16,7 @@ use crate::sync::{AtomicU64, AtomicU128, Ordering};
 use crate::target::{Located, Queue, Target};
 use dashmap::DashMap;
 use haoyuan_core::ids::{
-    BlockId, BookingId, IdempotencyKey, NodeIndex, PatientKey, SeatIndex, SessionId, SlotIndex, SlotRef,
+    BlockId, BookingId, IdempotencyKey, NodeIndex, SeatIndex, SessionId, SlotIndex, SlotRef,
 };
 use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::PoolTree;
@@ -226,25 +226,6 @@ impl<T: Trace> Engine<T> {
     pub(crate) fn rules_of(&self, row: &SessionRow) -> &Rules {
         // Set before the session was published; the index comes from the session's words.
         self.rules[row.rules() as usize].get_or_init(Rules::default)
-    }
-
-    /// Asks for what a wish will need to be brought into the cache while another is decided: for hosts that have many at once and
-    /// know the next. Decides nothing and waits for nothing.
-    #[inline]
-    pub fn expect_wish(&self, patient: PatientKey, slot: SlotRef) {
-        self.patients.expect(self.patients.place(patient));
-        // The way to the block reads the line that the decision will change.
-        let _ = self.locate(slot);
-    }
-
-    /// The same for a hold or booking that will be settled.
-    #[inline]
-    pub fn expect_settle(&self, patient: PatientKey, booking: BookingId) {
-        self.patients.expect(self.patients.place(patient));
-        if let Some(row) = self.rows.get(booking.block().index()) {
-            // Relaxed: nothing is concluded from it.
-            let _ = row.meta.load(Ordering::Relaxed);
-        }
     }
 
     /// What the decision would say for this class through this channel, now. Reads only; lock-free, linearizes at a load
