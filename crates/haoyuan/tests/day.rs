@@ -95,3 +95,71 @@ fn the_order_of_the_day_holds_among_decisions_of_other_threads() {
     assert_eq!((rebuilt.platform().day_number(), rebuilt.platform().state_hash()), (400, hash));
     assert!(rebuilt.report().dangling.is_empty());
 }
+
+/// The lines of an example script of the command line.
+fn script(name: &str) -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../haoyuan-cli/examples/run/");
+    let text = std::fs::read_to_string(format!("{folder}{name}.jsonl")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+const SCRIPTS: [&str; 5] = [
+    "scenario-1-stopped-clinic",
+    "scenario-7-extra-and-fewer-seats",
+    "scenario-8-waitlist-chain",
+    "scenario-10-green-channel",
+    "day-arriving-and-being-called",
+];
+
+#[test]
+fn a_day_is_the_same_live_replayed_and_from_a_snapshot_and_what_followed() {
+    for name in SCRIPTS {
+        let lines = script(name);
+        // A snapshot at a third, at two thirds, and none.
+        for place in [lines.len() / 3, 2 * lines.len() / 3, usize::MAX] {
+            let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(7));
+            let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+            let mut answers = Vec::new();
+            for (line, number) in lines.iter().zip(0..) {
+                if number == place {
+                    registry.snapshot().unwrap();
+                }
+                answers.push(registry.execute(line));
+            }
+            let (hash, events) = (registry.state_hash(), registry.platform().day_number());
+            registry.close().unwrap();
+            assert!(events > 0, "{name}");
+            for from in [From::Snapshot, From::Start] {
+                let rebuilt = rebuild(&disk, from, Access::Read, None, &Refusals::All).unwrap();
+                assert_eq!(rebuilt.platform().day_number(), events, "{name}, snapshot at {place}, {from:?}");
+                assert_eq!(rebuilt.platform().state_hash(), hash, "{name}, snapshot at {place}, {from:?}");
+                assert!(rebuilt.report().dangling.is_empty());
+            }
+            // Questions are answered as before: the last lines of every script ask only.
+            let reopened = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+            for (line, answer) in lines.iter().zip(&answers).rev().take(2) {
+                assert_eq!(&reopened.execute(line), answer, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_stopped_or_waited_for_is_so_after_a_restart_as_well() {
+    // Whatever the place of the restart, the rest of the day goes as it would have gone.
+    for name in SCRIPTS {
+        let lines = script(name);
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(8));
+        let whole = Registry::open_on(disk, synced()).unwrap();
+        let expected: Vec<String> = lines.iter().map(|line| whole.execute(line)).collect();
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(9));
+        let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        for (number, (line, expected)) in lines.iter().zip(&expected).enumerate() {
+            if number % 7 == 6 {
+                registry.close().unwrap();
+                registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+            }
+            assert_eq!(&registry.execute(line), expected, "{name}, line {}", number + 1);
+        }
+    }
+}

@@ -37,16 +37,18 @@ pub(crate) enum Event {
         expires: Instant,
         at: Instant,
     },
-    /// An offer was not taken; the entry keeps its place this once, but sits out while the block stays as it is.
+    /// An offer was not taken; the entry keeps its place this once, but sits out while as many seats of the block are live.
     Passed {
         entry: u32,
         #[serde(with = "text::required")]
         patient: PatientKey,
         block: SlotRef,
-        sequence: u32,
+        live: u8,
         lapsed: bool,
         at: Instant,
     },
+    /// Somebody got a seat of the block: whoever sat out there is eligible again.
+    Over { block: SlotRef, at: Instant },
     /// A seat was free, and this entry could not have it: another got it. The refusal's number.
     Skipped {
         entry: u32,
@@ -169,6 +171,8 @@ pub(crate) enum Event {
     Widened { session: SessionId, extra: SessionId, practitioner: PractitionerId, day: Day, at: Instant },
     /// How many extra seats of a session are open, beside those of the green channel.
     Opened { session: SessionId, seats: u16, cause: Cause, at: Instant },
+    /// So many usable seats more or fewer within the session; the blocks' own histories have it as well.
+    Resized { session: SessionId, by: i32, cause: Cause, at: Instant },
     /// A patient has an extra seat.
     Extra {
         session: SessionId,
@@ -258,6 +262,7 @@ impl Event {
             Self::Joined { at, .. }
             | Self::Offered { at, .. }
             | Self::Passed { at, .. }
+            | Self::Over { at, .. }
             | Self::Skipped { at, .. }
             | Self::Narrowed { at, .. }
             | Self::Closed { at, .. }
@@ -273,6 +278,7 @@ impl Event {
             | Self::Substituted { at, .. }
             | Self::Widened { at, .. }
             | Self::Opened { at, .. }
+            | Self::Resized { at, .. }
             | Self::Extra { at, .. }
             | Self::Visited { at, .. }
             | Self::Queued { at, .. }
@@ -312,11 +318,13 @@ impl Event {
             | Self::Noticed(Notice { patient, .. }) => Some(*patient),
             Self::Visited { row, .. } => Some(row.patient),
             Self::Refused { patient, .. } => *patient,
-            Self::Stopped { .. }
+            Self::Over { .. }
+            | Self::Stopped { .. }
             | Self::Resumed { .. }
             | Self::Substituted { .. }
             | Self::Widened { .. }
-            | Self::Opened { .. } => None,
+            | Self::Opened { .. }
+            | Self::Resized { .. } => None,
         }
     }
 }

@@ -100,10 +100,23 @@ impl<T: Trace> Desk<'_, T> {
         if ask.seats == 0 {
             return Err(Malformed::field("seats", said!("add at least one seat", "请至少加一个号")).into());
         }
-        self.may_open(&view, ask.seats)?;
-        let extras = self.widen(&view, cause)?;
-        let seats = extras.opened + ask.seats;
-        self.tell(&Event::Opened { session: view.id, seats, cause, at: self.at });
+        // Seats that were taken out of the session come back before any is added over capacity.
+        let blocked: u16 = (Self::blocks(&view).into_iter())
+            .filter_map(|block| self.engine.tree(block))
+            .map(|tree| u16::from(tree.seats() - tree.capacity()))
+            .sum();
+        let over = ask.seats.saturating_sub(blocked);
+        if over > 0 {
+            self.may_open(&view, over)?;
+        }
+        let grown = self.grow(&view, ask.seats.min(blocked));
+        if grown > 0 {
+            self.tell(&Event::Resized { session: view.id, by: i32::from(grown), cause, at: self.at });
+        }
+        if over > 0 {
+            let seats = self.widen(&view, cause)?.opened + over;
+            self.tell(&Event::Opened { session: view.id, seats, cause, at: self.at });
+        }
         Ok(Answer::Done(Done::AddSeats(self.seats_of(&view))))
     }
 
@@ -129,8 +142,10 @@ impl<T: Trace> Desk<'_, T> {
         let opened = self.day.extras.get(&view.id).map_or(0, |extras| extras.opened);
         // Extra seats that nobody has go first.
         let closes = (now.seats - ask.seats).min(opened.saturating_sub(used));
-        if closes < now.seats - ask.seats {
-            self.shrink(&view, now.seats - ask.seats - closes)?;
+        let shrinks = now.seats - ask.seats - closes;
+        if shrinks > 0 {
+            self.shrink(&view, shrinks)?;
+            self.tell(&Event::Resized { session: view.id, by: -i32::from(shrinks), cause, at: self.at });
         }
         if closes > 0 {
             self.tell(&Event::Opened { session: view.id, seats: opened - closes, cause, at: self.at });
@@ -261,9 +276,98 @@ impl<T: Trace> Desk<'_, T> {
         Ok(Plan { session, blocks: Blocks::PerSlot(trees), rules })
     }
 
-    /// Takes seats that nobody has out of the session, from its last slot backwards.
-    fn shrink(&mut self, _view: &SessionView, _seats: u16) -> Result<(), Stop> {
-        Err(refused(Code::BelowLive))
+    /// Takes seats that nobody has out of the session, from its last slot backwards; all or none.
+    fn shrink(&mut self, view: &SessionView, seats: u16) -> Result<(), Stop> {
+        let mut left = seats;
+        let mut done: Vec<(SlotRef, PoolTree)> = Vec::new();
+        for block in Self::blocks(view).into_iter().rev() {
+            let Some(tree) = self.engine.tree(block).cloned() else { continue };
+            let free = u16::from(tree.capacity()).saturating_sub(self.live_in(view, block));
+            // Less than 64 seats a block.
+            let takes = u8::try_from(free.min(left)).unwrap_or(0);
+            if takes == 0 {
+                continue;
+            }
+            let smaller = with_usable(&tree, tree.capacity() - takes);
+            let resized = smaller
+                .ok_or(Refusal::plain(Code::BelowLive))
+                .and_then(|smaller| self.engine.resize(block, &smaller, self.at));
+            if let Err(refusal) = resized {
+                self.put_back(done);
+                return Err(Stop::Refusal(refusal, Some(block)));
+            }
+            done.push((block, tree));
+            left -= u16::from(takes);
+        }
+        if left > 0 {
+            // Somebody was quicker.
+            self.put_back(done);
+            return Err(refused(Code::BelowLive));
+        }
+        Ok(())
+    }
+
+    fn put_back(&self, trees: Vec<(SlotRef, PoolTree)>) {
+        for (block, tree) in trees {
+            // As it was a moment ago: what is live fits.
+            let _ = self.engine.resize(block, &tree, self.at);
+        }
+    }
+
+    /// One usable seat fewer in a block.
+    pub(crate) fn close_seat(&self, block: SlotRef) -> Result<(), Stop> {
+        let tree = self.engine.tree(block).ok_or(refused(Code::UnknownSlot))?;
+        let smaller = tree.capacity().checked_sub(1).and_then(|usable| with_usable(tree, usable));
+        let smaller = smaller.ok_or(refused(Code::BelowLive))?;
+        let resized = self.engine.resize(block, &smaller, self.at);
+        resized.map(drop).map_err(|refusal| Stop::Refusal(refusal, Some(block)))
+    }
+
+    /// Makes seats usable again that were taken out of the session, from its first slot on; how many.
+    fn grow(&mut self, view: &SessionView, seats: u16) -> u16 {
+        let mut grown = 0;
+        for block in Self::blocks(view) {
+            let Some(tree) = self.engine.tree(block) else { continue };
+            let gives = u16::from(tree.seats() - tree.capacity()).min(seats - grown);
+            let usable = tree.capacity() + u8::try_from(gives).unwrap_or(0);
+            if gives == 0 {
+                continue;
+            }
+            // What was guaranteed stays guaranteed; the seats that are back are for everybody.
+            let larger = tree.resized(usable, tree.nodes().to_vec());
+            if larger.is_ok_and(|larger| self.engine.resize(block, &larger, self.at).is_ok()) {
+                grown += gives;
+                self.serve(block);
+            }
+        }
+        grown
+    }
+
+    /// Live seats of a block.
+    fn live_in(&self, view: &SessionView, block: SlotRef) -> u16 {
+        let slots = if view.whole { Self::slots(view).collect() } else { vec![block] };
+        let live: usize = (slots.into_iter())
+            .map(|slot| self.engine.occupants(slot, self.at).unwrap_or_default().len())
+            .sum();
+        u16::try_from(live).unwrap_or(u16::MAX)
+    }
+}
+
+/// The tree with fewer usable seats. Where the minima no longer fit, they are lowered from the last pool backwards: what is
+/// not reserved by law goes first.
+fn with_usable(tree: &PoolTree, usable: u8) -> Option<PoolTree> {
+    let mut nodes = tree.nodes().to_vec();
+    loop {
+        match tree.resized(usable, nodes.clone()) {
+            Ok(tree) => return Some(tree),
+            Err(_) => {
+                let lowered = nodes.iter_mut().rev().find(|node| node.guarantee > 0)?;
+                lowered.guarantee -= 1;
+                for fence in &mut lowered.fences {
+                    fence.seats = fence.seats.min(lowered.guarantee);
+                }
+            }
+        }
     }
 }
 

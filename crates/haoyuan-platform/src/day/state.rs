@@ -120,8 +120,8 @@ pub(crate) struct Entry {
     pub(crate) offer: Option<Offer>,
     /// How many offers were not taken.
     pub(crate) passes: u8,
-    /// The block, and its last transition, of the offer that was not taken: not eligible while they are the same.
-    pub(crate) sits_out: Option<(SlotRef, u32)>,
+    /// The block of the offer that was not taken, and its live seats then: not eligible there while they are as many.
+    pub(crate) sits_out: Option<(SlotRef, u8)>,
     /// Why it was skipped last: the number of a refusal.
     pub(crate) skipped: Option<u16>,
 }
@@ -341,16 +341,23 @@ impl Day {
                 self.waits.entry(slot.session).or_default().offers += 1;
                 if let Some(entry) = self.entries.get_mut(entry) {
                     entry.offer = Some(Offer { booking: *booking, slot: *slot, expires: *expires, at: *at });
-                    entry.skipped = None;
+                    (entry.skipped, entry.sits_out) = (None, None);
                 }
             }
-            Event::Passed { entry, block, sequence, lapsed, .. } => {
+            Event::Passed { entry, block, live, lapsed, .. } => {
                 let waits = self.waits.entry(block.session).or_default();
                 *(if *lapsed { &mut waits.lapsed } else { &mut waits.declined }) += 1;
                 if let Some(entry) = self.entries.get_mut(entry) {
                     entry.offer = None;
                     entry.passes += 1;
-                    entry.sits_out = Some((*block, *sequence));
+                    entry.sits_out = Some((*block, *live));
+                }
+            }
+            Event::Over { block, .. } => {
+                for entry in self.entries_of(*block) {
+                    if let Some(entry) = self.entries.get_mut(&entry) {
+                        entry.sits_out = entry.sits_out.filter(|(other, _)| other != block);
+                    }
                 }
             }
             Event::Skipped { entry, code, .. } => {
@@ -508,7 +515,7 @@ impl Day {
             Event::Substituted { session, after, .. } => {
                 self.substitutes.insert(*session, *after);
             }
-            Event::Refused { .. } => {}
+            Event::Resized { .. } | Event::Refused { .. } => {}
         }
     }
 

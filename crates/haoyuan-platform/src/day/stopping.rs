@@ -49,7 +49,7 @@ impl<T: Trace> Desk<'_, T> {
     /// Carries a stop out, or what is left of it; its number, and whether anything was left.
     fn stop_reach(&mut self, reach: &Reach, cause: super::Cause) -> Result<(u32, bool), Stop> {
         let known = self.day.stops.iter().rev().find(|(_, stop)| stop.scope == reach.scope && !stop.resumed);
-        let before = self.day.number;
+        let (before, is_new) = (self.day.number, known.is_none());
         let number = if let Some((number, _)) = known {
             *number
         } else {
@@ -73,10 +73,11 @@ impl<T: Trace> Desk<'_, T> {
                 self.displace(number, *slot, &occupied);
             }
         }
-        if !reach.scope.stops_blocks() {
-            for slot in reach.slots.clone() {
-                self.follow(slot);
-            }
+        match (reach.scope, is_new) {
+            (Scope::Seat(block, _), true) => self.close_seat(block)?,
+            // The seat goes to whoever waits for it.
+            (Scope::Booking(_), _) => reach.slots.iter().for_each(|slot| self.follow(*slot)),
+            _ => {}
         }
         Ok((number, self.day.number != before))
     }

@@ -4,8 +4,8 @@
 //! INVARIANT (nobody passes): while an eligible entry waits that a seat would suit, nobody else gets the seat.
 //! INVARIANT (one offer): an entry has at most one open offer; taking it closes the entry everywhere.
 //!
-//! An entry whose offer was not taken keeps its place once and then is dropped. It sits out while the block stays exactly as
-//! it was when the offer ended: the seat goes to the next, or to anybody.
+//! An entry whose offer was not taken keeps its place once and then is dropped. It sits out until somebody gets a seat of the
+//! block, or more or fewer seats of it are live than when the offer ended: that seat goes to the next, or to anybody.
 
 use super::event::Event;
 use super::state::{Departure, Entry, News, Wanted};
@@ -17,7 +17,11 @@ use crate::platform::{Decided, Stop};
 use haoyuan_core::ids::{BookingId, Sequence, SlotRef};
 use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Grant, Standing, Wish};
+<<<<<<< HEAD
 use haoyuan_core::said;
+=======
+use haoyuan_core::terms::{Channel, Class};
+>>>>>>> 2cda1d8 (Hold the day to a model, to a restart at any line, and to fewer seats)
 use haoyuan_core::waitlist::Turn;
 use haoyuan_engine::Trace;
 
@@ -213,10 +217,11 @@ impl<T: Trace> Desk<'_, T> {
         self.expire(block);
         loop {
             let seen = self.engine.sequence(block).unwrap_or_default();
+            let live = self.live_of(block);
             let mut turns: Vec<(Turn, u32)> = (self.day.entries_of(block).into_iter())
                 .filter_map(|id| {
                     let entry = self.day.entries.get(&id)?;
-                    let eligible = entry.offer.is_none() && entry.sits_out != Some((block, seen.0));
+                    let eligible = entry.offer.is_none() && entry.sits_out != Some((block, live));
                     eligible.then(|| (self.turn(block.session, id, entry), id))
                 })
                 .collect();
@@ -234,6 +239,23 @@ impl<T: Trace> Desk<'_, T> {
         for block in blocks {
             self.serve(*block);
         }
+    }
+
+    /// Somebody got a seat of the block: nobody sits out there any more.
+    fn over(&mut self, block: SlotRef) {
+        let sits_out = |id: &u32| {
+            let entry = self.day.entries.get(id);
+            entry.and_then(|entry| entry.sits_out).is_some_and(|(other, _)| other == block)
+        };
+        if self.day.entries_of(block).iter().any(sits_out) {
+            self.tell(&Event::Over { block, at: self.at });
+        }
+    }
+
+    /// The live seats of a block at this instant, holds that are dead not counted.
+    fn live_of(&self, block: SlotRef) -> u8 {
+        let seen = self.engine.availability(block, Class::Public, Channel::App, self.at);
+        seen.map_or(0, |seen| seen.live)
     }
 
     /// Offers a seat of the block to an entry, if there is one that it can have.
@@ -275,6 +297,7 @@ impl<T: Trace> Desk<'_, T> {
                     let notice = self.notice(News::Offer, patient, slot);
                     let (booking, entry, until) = (Some(booking), Some(id), Some(expires));
                     self.tell_notice(super::Notice { booking, entry, until, ..notice });
+                    self.over(block);
                     return;
                 }
                 Err(refusal) => skipped = Some(refusal.code),
@@ -356,9 +379,8 @@ impl<T: Trace> Desk<'_, T> {
         let Some(entry) = self.day.entries.get(&id).cloned() else { return };
         let Some(offer) = entry.offer else { return };
         let block = self.block_of(offer.slot);
-        let sequence = self.engine.sequence(block).unwrap_or_default().0;
-        let (patient, at) = (entry.patient, self.at);
-        self.tell(&Event::Passed { entry: id, patient, block, sequence, lapsed, at });
+        let (patient, live, at) = (entry.patient, self.live_of(block), self.at);
+        self.tell(&Event::Passed { entry: id, patient, block, live, lapsed, at });
         if lapsed {
             let notice = self.notice(News::OfferLapsed, patient, offer.slot);
             self.tell_notice(super::Notice { booking: Some(offer.booking), entry: Some(id), ..notice });
@@ -421,7 +443,13 @@ impl<T: Trace> Desk<'_, T> {
             match claimed {
                 // Something came free, or was taken, since those who wait were served.
                 Err(refusal) if refusal.code == Code::Waitlisted => {}
-                claimed => return claimed,
+                Ok(grant) => {
+                    // Whoever sat out because of this seat may have another.
+                    self.over(block);
+                    self.serve(block);
+                    return Ok(grant);
+                }
+                Err(refusal) => return Err(refusal),
             }
         }
     }

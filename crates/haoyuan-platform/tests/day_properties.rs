@@ -1,0 +1,528 @@
+//! Properties of the hospital's day against a small sequential model that shares nothing with it but the words.
+//!
+//! - I14: what is confirmed leaves only by its patient, a stop, or staff; in the model nothing else removes it.
+//! - I16: no offer is made past an earlier eligible entry, and nobody else gets a seat that an eligible entry could have.
+//! - I19: no patient ever has two bookings in the department on the day.
+//! - I20: every displaced patient ends in exactly one of moved, offered, ticket, or is still unplaced; nobody is lost or doubled.
+
+use haoyuan_platform::Platform;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+const EARLY: &str = "2026-02-01T09:00:00+08:00";
+const SEATS: usize = 3;
+const HOLD: i64 = 15;
+const OFFER: i64 = 30;
+const MOST: usize = 5;
+
+/// An instant, as minutes after midnight of a day on which the session of the 10th is open to everybody.
+fn at(minute: i64) -> String {
+    let (day, hour, of_hour) = (4 + minute / 1_440, minute / 60 % 24, minute % 60);
+    format!("2026-03-{day:02}T{hour:02}:{of_hour:02}:00+08:00")
+}
+
+fn key(patient: u32) -> String {
+    format!("{patient:032x}")
+}
+
+fn tell(platform: &Platform, command: &Value) -> Value {
+    serde_json::from_str(&platform.execute(&command.to_string())).unwrap()
+}
+
+fn staff() -> Value {
+    json!({"role": "operator", "id": "00000000000000aa", "reason": 7})
+}
+
+/// A hospital of sessions on one morning, one slot each unless said otherwise.
+fn house(sessions: &[(&str, &str, u32, usize)]) -> Platform {
+    let platform = Platform::new();
+    let done = |command: Value| {
+        let answer = tell(&platform, &command);
+        assert_eq!(answer["outcome"], "done", "{answer}");
+    };
+    done(json!({"command": "open", "at": EARLY, "for_seats": 500}));
+    done(json!({"command": "directory", "at": EARLY, "entries": {
+        "institution": [{"code": "P1", "name": "甲", "tier": "primary"}],
+        "department": [{"institution": "P1", "code": "GEN", "name": "全科"}],
+        "practitioner": [{"code": "D1", "name": "丙", "sites": ["P1"]}, {"code": "D2", "name": "丁", "sites": ["P1"]},
+                         {"code": "D3", "name": "戊", "sites": ["P1"]}]}}));
+    done(json!({"command": "policy", "at": EARLY, "toml": format!(
+        "name = \"own\"\nextends = \"default\"\n[tickets]\nfree = [\"contract\", \"revisit\"]\n\
+         [waitlist]\noffer = \"{OFFER}min\"\nper_session = {MOST}\n[pools.FAMILY_DOCTOR]\n[pools.RETURN]\n")}));
+    for (code, practitioner, slots, seats) in sessions {
+        done(
+            json!({"command": "publish", "at": EARLY, "session": {"code": code, "institution": "P1", "department": "GEN",
+            "practitioner": practitioner, "grade": "ordinary", "from": "2026-03-10T08:00:00+08:00",
+            "to": format!("2026-03-10T{:02}:00:00+08:00", 8 + slots), "slot_minutes": 60, "seats": seats}}),
+        );
+    }
+    platform
+}
+
+// ---- the model of a waitlist -----------------------------------------------------------------------------------------
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Seat {
+    patient: u32,
+    /// The end of a hold; a booking has none.
+    expires: Option<i64>,
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: u64,
+    patient: u32,
+    rank: u8,
+    joined: i64,
+    offered: bool,
+    passes: u8,
+    /// The entry sits out while so many seats are live.
+    sits_out: Option<usize>,
+}
+
+/// One slot and its list, as a person with paper and pencil would keep them.
+#[derive(Default)]
+struct Model {
+    now: i64,
+    seats: Vec<Seat>,
+    list: Vec<Waiting>,
+    last: u64,
+}
+
+impl Model {
+    fn is_live(&self, seat: &Seat) -> bool {
+        seat.expires.is_none_or(|expires| self.now < expires)
+    }
+
+    fn live(&self) -> usize {
+        self.seats.iter().filter(|seat| self.is_live(seat)).count()
+    }
+
+    fn has(&self, patient: u32) -> bool {
+        self.seats.iter().any(|seat| seat.patient == patient && self.is_live(seat))
+    }
+
+    /// Dead holds are nobody's.
+    fn sweep(&mut self) {
+        let now = self.now;
+        self.seats.retain(|seat| seat.expires.is_none_or(|expires| now < expires));
+    }
+
+    /// Offers whose time is over or that were taken.
+    fn settle(&mut self) {
+        let mut dropped = Vec::new();
+        for place in 0..self.list.len() {
+            if !self.list[place].offered {
+                continue;
+            }
+            let patient = self.list[place].patient;
+            let seat = self.seats.iter().find(|seat| seat.patient == patient && self.is_live(seat)).copied();
+            match seat {
+                Some(Seat { expires: None, .. }) => dropped.push(self.list[place].id),
+                Some(_) => {}
+                None => dropped.extend(self.pass(place)),
+            }
+        }
+        self.list.retain(|entry| !dropped.contains(&entry.id));
+    }
+
+    /// An offer was not taken; the entry's number if it is dropped for it.
+    fn pass(&mut self, place: usize) -> Option<u64> {
+        let live = self.live();
+        let entry = &mut self.list[place];
+        (entry.offered, entry.sits_out) = (false, Some(live));
+        entry.passes += 1;
+        (entry.passes >= 2).then_some(entry.id)
+    }
+
+    fn take(&mut self, patient: u32, expires: Option<i64>) {
+        // A seat whose hold is dead is taken over.
+        self.sweep();
+        self.seats.push(Seat { patient, expires });
+        self.list.iter_mut().for_each(|entry| entry.sits_out = None);
+    }
+
+    /// Offers what is free, first to the first who can have it.
+    fn serve(&mut self) {
+        self.settle();
+        loop {
+            let live = self.live();
+            let mut turns: Vec<(u8, i64, u64, usize)> = (self.list.iter().enumerate())
+                .filter(|(_, entry)| !entry.offered && entry.sits_out != Some(live))
+                .map(|(place, entry)| (entry.rank, entry.joined, entry.id, place))
+                .collect();
+            turns.sort_unstable();
+            for (_, _, _, place) in turns {
+                let patient = self.list[place].patient;
+                if self.live() < SEATS && !self.has(patient) {
+                    self.take(patient, Some(self.now + OFFER));
+                    self.list[place].offered = true;
+                }
+            }
+            if self.live() == live {
+                return;
+            }
+        }
+    }
+
+    fn claim(&mut self, patient: u32, book: bool) -> bool {
+        let waited = !self.list.is_empty() && self.live() < SEATS;
+        if waited {
+            self.serve();
+        }
+        let granted = self.live() < SEATS && !self.has(patient);
+        if granted {
+            self.take(patient, (!book).then_some(self.now + HOLD));
+            if waited {
+                self.serve();
+            }
+        }
+        granted
+    }
+
+    fn follow(&mut self) {
+        if !self.list.is_empty() {
+            self.serve();
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(i64),
+    Claim { patient: u32, book: bool },
+    Confirm(u32),
+    Cancel(u32),
+    Join { patient: u32, class: u8 },
+    Leave(u32),
+    Decline(u32),
+    Tick,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let patient = || 1..8u32;
+    prop_oneof![
+        2 => (1..25i64).prop_map(Step::Wait),
+        4 => (patient(), any::<bool>()).prop_map(|(patient, book)| Step::Claim { patient, book }),
+        2 => patient().prop_map(Step::Confirm),
+        3 => patient().prop_map(Step::Cancel),
+        5 => (patient(), 0..3u8).prop_map(|(patient, class)| Step::Join { patient, class }),
+        1 => patient().prop_map(Step::Leave),
+        2 => patient().prop_map(Step::Decline),
+        1 => Just(Step::Tick),
+    ]
+}
+
+const CLASSES: [&str; 3] = ["contract", "revisit", "public"];
+
+/// The bookings of everybody, as the platform tells them: patient, end of the hold, number.
+fn bookings(platform: &Platform, minute: i64) -> BTreeMap<u32, (Option<String>, String)> {
+    let mut all = BTreeMap::new();
+    for patient in 1..8 {
+        let answer =
+            tell(platform, &json!({"command": "bookings", "at": at(minute), "patient": key(patient)}));
+        let live = answer["bookings"].as_array().unwrap();
+        assert!(live.len() <= 1, "I19: {answer}");
+        if let Some(one) = live.first() {
+            let expires = one["expires"].as_str().map(str::to_owned);
+            all.insert(patient, (expires, one["booking"].as_str().unwrap().to_owned()));
+        }
+    }
+    all
+}
+
+fn entries(platform: &Platform, minute: i64) -> Vec<Value> {
+    let answer = tell(platform, &json!({"command": "waitlist", "at": at(minute), "session": "W"}));
+    answer["entries"].as_array().unwrap().clone()
+}
+
+fn entry_of(platform: &Platform, minute: i64, patient: u32) -> Option<u64> {
+    let found = entries(platform, minute).into_iter().find(|entry| entry["patient"] == key(patient));
+    found.map(|entry| entry["entry"].as_u64().unwrap())
+}
+
+fn run(steps: &[Step]) {
+    let platform = house(&[("W", "D1", 1, SEATS)]);
+    let mut model = Model::default();
+    for step in steps {
+        let now = model.now;
+        let known = bookings(&platform, now);
+        let settle = |word: &str, patient: u32, booking: &str| json!({"command": word, "at": at(now), "patient": key(patient), "booking": booking});
+        match step {
+            Step::Wait(minutes) => model.now += minutes,
+            Step::Claim { patient, book } => {
+                let word = if *book { "book" } else { "hold" };
+                let answer = tell(
+                    &platform,
+                    &json!({"command": word, "at": at(now), "patient": key(*patient),
+                    "session": "W", "slot": 0, "class": "public", "channel": "app"}),
+                );
+                assert_eq!(
+                    answer["outcome"] == "granted",
+                    model.claim(*patient, *book),
+                    "{step:?}: {answer}"
+                );
+                assert_ne!(answer["code"], "WAITLISTED");
+            }
+            Step::Confirm(patient) => {
+                let Some((_, booking)) = known.get(patient) else { continue };
+                assert_eq!(tell(&platform, &settle("confirm", *patient, booking))["outcome"], "done");
+                let seat = model.seats.iter_mut().rfind(|seat| seat.patient == *patient).unwrap();
+                if seat.expires.take().is_some() {
+                    model.follow();
+                }
+            }
+            Step::Cancel(patient) => {
+                let Some((_, booking)) = known.get(patient) else { continue };
+                assert_eq!(tell(&platform, &settle("cancel", *patient, booking))["outcome"], "done");
+                model.seats.retain(|seat| seat.patient != *patient);
+                model.follow();
+            }
+            Step::Join { patient, class } => {
+                let answer = tell(
+                    &platform,
+                    &json!({"command": "waitlist_join", "at": at(now), "patient": key(*patient),
+                    "class": CLASSES[usize::from(*class)], "channel": "app", "wanted": [{"session": "W"}]}),
+                );
+                model.settle();
+                let refused = if model.list.iter().any(|entry| entry.patient == *patient) {
+                    Some("ALREADY_WAITING")
+                } else if model.list.len() >= MOST {
+                    Some("WAITLIST_FULL")
+                } else if model.list.is_empty() && model.live() < SEATS {
+                    Some("NOT_FULL")
+                } else {
+                    None
+                };
+                assert_eq!(answer["code"].as_str(), refused, "{step:?}: {answer}");
+                if refused.is_none() {
+                    model.last += 1;
+                    model.list.push(Waiting {
+                        id: model.last,
+                        patient: *patient,
+                        rank: [0, 1, 3][usize::from(*class)],
+                        joined: now,
+                        offered: false,
+                        passes: 0,
+                        sits_out: None,
+                    });
+                    model.serve();
+                }
+            }
+            Step::Leave(patient) | Step::Decline(patient) => {
+                let Some(entry) = entry_of(&platform, now, *patient) else { continue };
+                let leaves = matches!(step, Step::Leave(_));
+                let word = if leaves { "waitlist_leave" } else { "waitlist_decline" };
+                let answer = tell(
+                    &platform,
+                    &json!({"command": word, "at": at(now), "patient": key(*patient), "entry": entry}),
+                );
+                let place = model.list.iter().position(|entry| entry.patient == *patient).unwrap();
+                let offered = model.list[place].offered;
+                let seat =
+                    model.seats.iter().find(|seat| seat.patient == *patient && model.is_live(seat)).copied();
+                let held = seat.is_some_and(|seat| seat.expires.is_some());
+                if offered && held {
+                    model.seats.retain(|seat| seat.patient != *patient);
+                }
+                if leaves {
+                    model.list.remove(place);
+                    model.follow();
+                }
+                assert_eq!(answer["code"] == "NO_OFFER", !leaves && !(offered && held), "{answer}");
+                if offered && !leaves {
+                    // A booking is no offer any more; whose offer is over has let it pass.
+                    let closed =
+                        if seat.is_some() && !held { Some(model.list[place].id) } else { model.pass(place) };
+                    model.list.retain(|entry| Some(entry.id) != closed);
+                    model.follow();
+                }
+            }
+            Step::Tick => {
+                tell(&platform, &json!({"command": "tick", "at": at(now)}));
+                model.sweep();
+                model.follow();
+            }
+        }
+        // Everybody has what the model says, and nothing else; nobody has two.
+        let now = model.now;
+        let expected: BTreeMap<u32, Option<String>> = (model.seats.iter())
+            .filter(|seat| model.is_live(seat))
+            .map(|seat| (seat.patient, seat.expires.map(at)))
+            .collect();
+        let told: BTreeMap<u32, Option<String>> =
+            bookings(&platform, now).into_iter().map(|(patient, (expires, _))| (patient, expires)).collect();
+        assert_eq!(told, expected, "after {step:?} at {now}");
+        let mut list: Vec<&Waiting> = model.list.iter().collect();
+        list.sort_by_key(|entry| (entry.rank, entry.joined, entry.id));
+        let list: Vec<(u64, bool, u64)> =
+            list.iter().map(|entry| (entry.id, entry.offered, u64::from(entry.passes))).collect();
+        let told: Vec<(u64, bool, u64)> = (entries(&platform, now).iter())
+            .map(|e| (e["entry"].as_u64().unwrap(), !e["offer"].is_null(), e["passes"].as_u64().unwrap()))
+            .collect();
+        assert_eq!(told, list, "after {step:?} at {now}");
+    }
+    assert_eq!(tell(&platform, &json!({"command": "audit", "at": at(model.now)}))["sound"], true);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_waitlist_is_what_the_model_says(steps in prop::collection::vec(step(), 1..80)) {
+        run(&steps);
+    }
+
+    #[test]
+    fn every_displaced_patient_has_one_fate(
+        booked in prop::collection::vec((0..6usize, 0..3usize), 1..16),
+        elsewhere in 0..9usize,
+        rebooks in prop::collection::vec((any::<bool>(), any::<bool>()), 1..4),
+        again in any::<bool>(),
+    ) {
+        displaced(&booked, elsewhere, &rebooks, again);
+    }
+}
+
+/// A stopped session of six slots of three seats; two others of three slots of three, one at the same grade and one on which
+/// nothing is free at first.
+fn displaced(booked: &[(usize, usize)], elsewhere: usize, rebooks: &[(bool, bool)], again: bool) {
+    let platform = house(&[("W", "D1", 6, 3), ("X", "D2", 3, 3), ("Y", "D3", 3, 3)]);
+    let book = |patient: u32, session: &str, slot: usize, class: &str, minute: i64| {
+        tell(
+            &platform,
+            &json!({"command": "book", "at": at(minute), "patient": key(patient), "session": session,
+            "slot": slot, "class": class, "channel": "app"}),
+        )
+    };
+    // (rank, order of booking, patient, booking)
+    let mut lost = Vec::new();
+    for (order, (slot, class)) in booked.iter().enumerate() {
+        let patient = 100 + u32::try_from(order).unwrap();
+        let minute = 10 + i64::try_from(order).unwrap();
+        let answer = book(patient, "W", *slot, CLASSES[*class], minute);
+        if answer["outcome"] == "granted" {
+            lost.push(([3, 2, 4][*class], order, patient, answer["booking"].as_str().unwrap().to_owned()));
+        }
+    }
+    for place in 0..elsewhere {
+        assert_eq!(
+            book(200 + u32::try_from(place).unwrap(), "X", place / 3, "public", 5)["outcome"],
+            "granted"
+        );
+    }
+    let stop = json!({"command": "stop", "at": at(100), "scope": {"session": "W"}, "actor": staff()});
+    let stopped = tell(&platform, &stop);
+    assert_eq!(stopped["displaced"], lost.len());
+    if again {
+        assert_eq!(tell(&platform, &stop)["changed"], false);
+    }
+    lost.sort();
+    // What is free is given in that order, and all that is free.
+    let (mut free, mut tickets) = ([9 - elsewhere, 9], 0);
+    let mut fates: BTreeMap<u32, &str> =
+        lost.iter().map(|(_, _, patient, _)| (*patient, "unplaced")).collect();
+    for (both, with_tickets) in rebooks {
+        let into = if *both { json!(["X", "Y"]) } else { json!(["X"]) };
+        let answer = tell(
+            &platform,
+            &json!({"command": "rebook", "at": at(110), "stop": stopped["stop"], "into": into,
+            "tickets": with_tickets, "actor": staff()}),
+        );
+        for (_, _, patient, _) in &lost {
+            let fate = fates.get_mut(patient).unwrap();
+            if *fate != "unplaced" {
+                continue;
+            }
+            let room = free.iter_mut().take(if *both { 2 } else { 1 }).find(|free| **free > 0);
+            match room {
+                Some(room) => (*room, *fate) = (*room - 1, "moved"),
+                None if *with_tickets => (tickets, *fate) = (tickets + 1, "ticket"),
+                None => {}
+            }
+        }
+        let count = |fate: &str| fates.values().filter(|other| **other == fate).count();
+        for (word, fate) in [("moved", "moved"), ("tickets", "ticket"), ("unplaced", "unplaced")] {
+            assert_eq!(answer[word], count(fate), "{answer}");
+        }
+        assert_eq!(answer["offered"], 0);
+    }
+    for (_, _, patient, booking) in &lost {
+        let live = tell(&platform, &json!({"command": "bookings", "at": at(120), "patient": key(*patient)}));
+        let live = live["bookings"].as_array().unwrap();
+        assert_eq!(live.len(), usize::from(fates[patient] == "moved"));
+        assert!(live.iter().all(|live| live["booking"] != **booking && live["session"] != "W"));
+    }
+    // Told once each: that it is stopped, and what became of it.
+    let told = tell(&platform, &json!({"command": "notices", "at": at(120), "most": 10_000}));
+    let told = told["notices"].as_array().unwrap();
+    let of = |news: &str| -> BTreeSet<String> {
+        told.iter().filter(|n| n["news"] == news).map(|n| n["patient"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((of("stopped").len(), of("ticket").len()), (lost.len(), tickets));
+    assert_eq!(told.len(), lost.len() + tickets + of("moved").len());
+    assert_eq!(tell(&platform, &json!({"command": "audit", "at": at(120)}))["sound"], true);
+}
+
+/// Threads claim, cancel, confirm, join and decline at once; then nobody who waits could have a seat that is free, and nobody
+/// has two.
+#[test]
+fn under_threads_no_seat_is_free_while_somebody_eligible_waits() {
+    for round in 0..30u64 {
+        let platform = house(&[("W", "D1", 1, SEATS)]);
+        std::thread::scope(|scope| {
+            for thread in 0..4u64 {
+                let platform = &platform;
+                scope.spawn(move || {
+                    let mut random = round * 4 + thread + 1;
+                    let mut next = |most: u64| {
+                        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        (random >> 33) % most
+                    };
+                    for _ in 0..120 {
+                        let patient = 1 + u32::try_from(next(7)).unwrap();
+                        let claim = |word: &str| {
+                            tell(platform, &json!({"command": word, "at": at(1), "patient": key(patient), "session": "W",
+                                "slot": 0, "class": "public", "channel": "app"}))
+                        };
+                        match next(6) {
+                            0 => drop(claim("hold")),
+                            1 => drop(claim("book")),
+                            2 | 3 => {
+                                let live = tell(platform, &json!({"command": "bookings", "at": at(1), "patient": key(patient)}));
+                                let Some(one) = live["bookings"].as_array().and_then(|all| all.first()) else { continue };
+                                let word = if next(3) == 0 { "confirm" } else { "cancel" };
+                                tell(platform, &json!({"command": word, "at": at(1), "patient": key(patient),
+                                    "booking": one["booking"]}));
+                            }
+                            4 => drop(tell(platform, &json!({"command": "waitlist_join", "at": at(1), "patient": key(patient),
+                                "class": CLASSES[usize::try_from(next(3)).unwrap()], "channel": "app",
+                                "wanted": [{"session": "W"}]}))),
+                            _ => {
+                                let Some(entry) = entry_of(platform, 1, patient) else { continue };
+                                tell(platform, &json!({"command": "waitlist_decline", "at": at(1), "patient": key(patient),
+                                    "entry": entry}));
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let live = bookings(&platform, 1);
+        assert!(live.len() <= SEATS);
+        if live.len() < SEATS {
+            // Whoever waits without an offer has a seat, or has just let one pass.
+            for entry in entries(&platform, 1) {
+                let patient = u32::from_str_radix(entry["patient"].as_str().unwrap(), 16).unwrap();
+                let cannot = live.contains_key(&patient) || entry["passes"] == 1;
+                assert!(cannot, "round {round}: {entry} waits beside {live:?}");
+            }
+        }
+        assert_eq!(
+            tell(&platform, &json!({"command": "audit", "at": at(1)}))["sound"],
+            true,
+            "round {round}"
+        );
+    }
+}
