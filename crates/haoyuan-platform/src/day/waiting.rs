@@ -17,11 +17,8 @@ use crate::platform::{Decided, Stop};
 use haoyuan_core::ids::{BookingId, Sequence, SlotRef};
 use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Grant, Standing, Wish};
-<<<<<<< HEAD
 use haoyuan_core::said;
-=======
 use haoyuan_core::terms::{Channel, Class};
->>>>>>> 2cda1d8 (Hold the day to a model, to a restart at any line, and to fewer seats)
 use haoyuan_core::waitlist::Turn;
 use haoyuan_engine::Trace;
 
