@@ -56,6 +56,13 @@
 //! | `substitute` | `session`, `practitioner`, `actor` | how many are to be told |
 //! | `add_seats`, `reduce_seats` | `session`, `seats`, `actor` | the seats of the session |
 //! | `extra_seat` | `patient`, `session`, `class`, `channel`, `actor` (`slot`, `ticket`) | `granted` or `refused` |
+//! | `check_in` | `patient`, `booking` or `session` (`band`, `room`, `kind`, `revisit`, `let_pass`) | the visit, how many wait |
+//! | `call_next` | `session`, `room` | who is called |
+//! | `pass`, `enter` | `visit` | the visit |
+//! | `finish` | `visit` (`kind`, `revisit`) | the visit |
+//! | `no_show` | `session`, `actor` | how many did not come |
+//! | `correct` | `visit`, `outcome`, `actor` | until when online booking is suspended now |
+//! | `merge_identities` | `patient`, `into`, `actor` | whether the two broke a rule together |
 //! | `notices` | (`after`, `most`) | what the host has to tell patients |
 //! | `audit` | | whether a recount of every seat agrees |
 //! | `state_hash` | | BLAKE3 over the canonical state: equal live, after replay and after a snapshot |

@@ -593,3 +593,91 @@ fn a_substitute_takes_a_session_over_and_every_booking_stays() {
     };
     assert_eq!((there("D2", "X"), there("D1", "Y")), (json!("error"), json!("done")));
 }
+
+#[test]
+fn seats_that_nobody_has_are_taken_out_and_come_back_before_any_is_added() {
+    let platform = house();
+    let seats = |command: &str, seats: u32| json!({"command": command, "at": on("06:00:00"), "session": "AM", "seats": seats, "actor": staff()});
+    // Two seats of the last slot are booked: three of it can go, and four and three of the slots before, which keep one.
+    for patient in 1..3 {
+        let answer = book_at(&platform, patient, 7, "public", "2026-03-04T09:00:00+08:00");
+        assert_eq!(answer["outcome"], "granted", "{answer}");
+    }
+    assert_eq!(done(&platform, seats("reduce_seats", 30))["seats"], 30);
+    let free = |slot: u32| {
+        done(
+            &platform,
+            json!({"command": "availability", "at": "2026-03-09T09:00:00+08:00", "session": "AM", "slot": slot,
+            "class": "public", "channel": "app"}),
+        )["free"]
+            .clone()
+    };
+    assert_eq!((free(7), free(6), free(5), free(4)), (json!(0), json!(1), json!(2), json!(5)));
+    // Who waits for a slot gets the seat that comes back; nothing is over capacity yet.
+    let mut waits = join(3, "2026-03-09T09:00:00+08:00");
+    waits["wanted"] = json!([{"session": "AM", "slot": 7}]);
+    assert!(done(&platform, waits)["offer"].is_null());
+    let mut added = seats("add_seats", 4);
+    added["at"] = json!("2026-03-09T10:00:00+08:00");
+    let added = done(&platform, added);
+    assert_eq!((&added["seats"], &added["extra"]), (&json!(34), &json!(0)));
+    let mut more = seats("add_seats", 7);
+    more["at"] = json!("2026-03-09T10:00:00+08:00");
+    let more = done(&platform, more);
+    assert_eq!((&more["seats"], &more["extra"]), (&json!(41), &json!(1)));
+    let list =
+        done(&platform, json!({"command": "waitlist", "at": "2026-03-09T10:00:00+08:00", "session": "AM"}));
+    assert_eq!(list["entries"][0]["offer"]["slot"], 7, "{list}");
+    sound(&platform);
+}
+
+#[test]
+fn a_seat_that_is_stopped_is_closed_and_a_booking_that_is_stopped_gives_its_seat_to_who_waits() {
+    let platform = house();
+    let booked = fill(&platform);
+    let at = "2026-03-05T09:00:00+08:00";
+    done(&platform, join(300, at));
+    let stop = |scope: Value| {
+        done(&platform, json!({"command": "stop", "at": at, "scope": scope, "actor": staff()}))
+    };
+    let live = || {
+        let load = done(&platform, json!({"command": "load", "at": at, "day": DAY}));
+        let sum = |key: &str| {
+            load["slots"].as_array().unwrap().iter().map(|s| s[key].as_u64().unwrap()).sum::<u64>()
+        };
+        (sum("live"), sum("capacity"))
+    };
+    assert_eq!(live(), (40, 40));
+    assert_eq!(stop(json!({"session": "AM", "number": 40}))["displaced"], 1);
+    assert_eq!(live(), (39, 39));
+    let public = booked.iter().find(|(patient, _)| *patient == 200).unwrap();
+    assert_eq!(stop(json!({"booking": public.1}))["displaced"], 1);
+    assert_eq!(live(), (39, 39));
+    let list = done(&platform, json!({"command": "waitlist", "at": at, "session": "AM"}));
+    assert!(!list["entries"][0]["offer"].is_null(), "{list}");
+    sound(&platform);
+}
+
+#[test]
+fn who_was_suspended_since_joining_is_skipped_and_said_to_be() {
+    let platform = week("[no_show]\nladder = [{ count = 1, period = \"year\", suspend = \"90d\" }]\n");
+    let at = "2026-03-14T09:00:00+08:00";
+    // The last slot of the last day is full; two wait for it, and the first of them does not come on the first day.
+    let full: Vec<Value> = (10..15).map(|patient| book_in(&platform, patient, "S20", at)).collect();
+    let taken: Vec<&Value> = full.iter().filter(|answer| answer["outcome"] == "granted").collect();
+    assert_eq!(book_in(&platform, 1, "S16", at)["outcome"], "granted");
+    for patient in [1, 2] {
+        let mut waits = join(patient, at);
+        waits["wanted"] = json!([{"session": "S20", "slot": 7}]);
+        assert!(done(&platform, waits)["offer"].is_null());
+    }
+    let later = "2026-03-16T12:00:00+08:00";
+    done(&platform, json!({"command": "no_show", "at": later, "session": "S16", "actor": staff()}));
+    done(
+        &platform,
+        json!({"command": "cancel", "at": later, "patient": key(10), "booking": taken[0]["booking"]}),
+    );
+    let list = done(&platform, json!({"command": "waitlist", "at": later, "session": "S20"}));
+    assert_eq!(list["entries"][0]["skipped"], "SUSPENDED", "{list}");
+    assert!(list["entries"][0]["offer"].is_null() && !list["entries"][1]["offer"].is_null(), "{list}");
+}

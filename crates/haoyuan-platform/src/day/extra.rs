@@ -283,8 +283,9 @@ impl<T: Trace> Desk<'_, T> {
         for block in Self::blocks(view).into_iter().rev() {
             let Some(tree) = self.engine.tree(block).cloned() else { continue };
             let free = u16::from(tree.capacity()).saturating_sub(self.live_in(view, block));
-            // Less than 64 seats a block.
-            let takes = u8::try_from(free.min(left)).unwrap_or(0);
+            // A block keeps one usable seat: who wants none of it stops the slot. Less than 64 seats a block.
+            let most = u16::from(tree.capacity().saturating_sub(1));
+            let takes = u8::try_from(free.min(left).min(most)).unwrap_or(0);
             if takes == 0 {
                 continue;
             }
@@ -300,7 +301,7 @@ impl<T: Trace> Desk<'_, T> {
             left -= u16::from(takes);
         }
         if left > 0 {
-            // Somebody was quicker.
+            // Somebody was quicker, or every slot is down to its last seat.
             self.put_back(done);
             return Err(refused(Code::BelowLive));
         }
@@ -358,15 +359,13 @@ impl<T: Trace> Desk<'_, T> {
 fn with_usable(tree: &PoolTree, usable: u8) -> Option<PoolTree> {
     let mut nodes = tree.nodes().to_vec();
     loop {
-        match tree.resized(usable, nodes.clone()) {
-            Ok(tree) => return Some(tree),
-            Err(_) => {
-                let lowered = nodes.iter_mut().rev().find(|node| node.guarantee > 0)?;
-                lowered.guarantee -= 1;
-                for fence in &mut lowered.fences {
-                    fence.seats = fence.seats.min(lowered.guarantee);
-                }
-            }
+        if let Ok(tree) = tree.resized(usable, nodes.clone()) {
+            return Some(tree);
+        }
+        let lowered = nodes.iter_mut().rev().find(|node| node.guarantee > 0)?;
+        lowered.guarantee -= 1;
+        for fence in &mut lowered.fences {
+            fence.seats = fence.seats.min(lowered.guarantee);
         }
     }
 }

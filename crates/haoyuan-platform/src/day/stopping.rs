@@ -67,16 +67,24 @@ impl<T: Trace> Desk<'_, T> {
             }
             self.stop_waiting(number, &reach.slots);
         }
+        if let Scope::Seat(block, _) = reach.scope {
+            // For a moment, so that nobody takes the seat before it is closed.
+            self.engine.set_stopped(block, true).map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
+        }
         for slot in &reach.slots {
             let occupants = self.engine.occupants(*slot, self.at).unwrap_or_default();
             for occupied in occupants.into_iter().filter(|occupied| within(reach.scope, occupied.booking)) {
                 self.displace(number, *slot, &occupied);
             }
         }
-        match (reach.scope, is_new) {
-            (Scope::Seat(block, _), true) => self.close_seat(block)?,
+        match reach.scope {
+            Scope::Seat(block, _) => {
+                let closed = if is_new { self.close_seat(block) } else { Ok(()) };
+                self.show_stopped(reach.slots[0]);
+                closed?;
+            }
             // The seat goes to whoever waits for it.
-            (Scope::Booking(_), _) => reach.slots.iter().for_each(|slot| self.follow(*slot)),
+            Scope::Booking(_) => reach.slots.iter().for_each(|slot| self.follow(*slot)),
             _ => {}
         }
         Ok((number, self.day.number != before))
@@ -466,6 +474,11 @@ impl<T: Trace> Desk<'_, T> {
                 let seat = u8::try_from(number - before - 1 + base).ok().and_then(SeatIndex::new);
                 let seat = seat.ok_or(refused(Code::UnknownBooking))?;
                 let block = if view.whole { first_slot(view.id) } else { slot };
+                if tree.capacity() == 1 {
+                    // The last seat is the block.
+                    let all = if view.whole { Self::slots(view).collect() } else { vec![slot] };
+                    return Ok(Reach { scope: Scope::Slot(block), slots: all, sessions: Vec::new() });
+                }
                 return Ok(Reach {
                     scope: Scope::Seat(block, seat),
                     slots: vec![slot],
