@@ -13,6 +13,7 @@ use haoyuan_core::ids::{
 };
 use haoyuan_core::instant::{Day as Date, Instant};
 use haoyuan_core::kpi;
+use haoyuan_core::policy::Policy;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::said;
@@ -101,6 +102,13 @@ impl<T: Trace> Platform<T> {
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         Arc::clone(&self.directory.read())
+    }
+
+    /// The policy under which sessions of an institution are published now; the default preset if nobody has set one.
+    /// `None` never happens.
+    #[must_use]
+    pub fn policy(&self, institution: InstitutionId) -> Option<Arc<Policy>> {
+        self.admin.lock().policy_of(institution).ok()
     }
 
     /// The engine, and whether this call opened it.

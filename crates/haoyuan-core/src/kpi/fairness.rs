@@ -1,7 +1,7 @@
 //! Measures of fairness: who is denied, who is quick, who concentrates, who is overtaken, who waits in vain.
 
 use super::{Figure, Floor, Group, Measure, Month, Rows, Subject, Visit};
-use crate::ids::SessionId;
+use crate::ids::{PractitionerId, SessionId};
 use crate::instant::{Day, Instant};
 use crate::terms::{Class, Outcome, VisitKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,12 +52,12 @@ fn concentration(visits: &[&Visit], as_of: Instant) -> Figure {
     Figure::new(Measure::Concentration, Group::All, squares, all.saturating_mul(all), None)
 }
 
-/// Of each session and day: the green and emergency patients who waited while somebody else was called. O(n log n).
+/// Of each line of patients (a session; without one the practitioner's day): the green and emergency patients who waited while somebody else was called. O(n log n).
 fn overtaken(visits: &[&Visit]) -> Figure {
     let first = |visit: &Visit| visit.class == Class::Green || visit.kind == VisitKind::Emergency;
-    let mut lines: BTreeMap<(Option<SessionId>, Day), Vec<&Visit>> = BTreeMap::new();
+    let mut lines: BTreeMap<(Option<SessionId>, PractitionerId, Day), Vec<&Visit>> = BTreeMap::new();
     for visit in visits.iter().filter(|visit| visit.called_at.is_some() && visit.checked_in_at.is_some()) {
-        lines.entry((visit.session, visit.day)).or_default().push(visit);
+        lines.entry((visit.session, visit.practitioner, visit.day)).or_default().push(visit);
     }
     let (mut counted, mut missed) = (Vec::new(), Vec::new());
     for line in lines.into_values() {
