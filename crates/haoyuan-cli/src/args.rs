@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use haoyuan::kpi::Month;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything on the command line.
 #[derive(Debug, Parser)]
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Run(Run),
     Audit(Box<Audit>),
     Report(Report),
+    Day(Day),
     Snapshot(Snapshot),
     Recover(Recover),
     Policy {
@@ -137,6 +138,40 @@ pub(crate) struct Report {
     pub(crate) csv: Option<PathBuf>,
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+impl Report {
+    /// The report of a month of a journal, with a page if one is wanted.
+    pub(crate) fn of(folder: &Path, month: Month, html: Option<PathBuf>) -> Self {
+        let folder = folder.to_owned();
+        Self {
+            folder,
+            month,
+            institution: None,
+            months: Some(1),
+            as_of: None,
+            visits: None,
+            districts: None,
+            json: false,
+            csv: None,
+            html,
+        }
+    }
+}
+
+/// `haoyuan day`.
+#[derive(Debug, Args)]
+pub(crate) struct Day {
+    #[arg(short = 'n', long, value_name = "N", value_parser = ValueParser::new(count))]
+    pub(crate) patients: Option<NonZeroU32>,
+    #[arg(short, long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `haoyuan snapshot`.

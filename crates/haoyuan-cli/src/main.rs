@@ -7,6 +7,7 @@
 
 mod args;
 mod audit;
+mod day;
 mod failure;
 mod files;
 mod journal;
@@ -59,6 +60,7 @@ fn execute(args: &[OsString], lang: Lang) -> Result<(), Failure> {
         Command::Run(options) => run::run(options, lang),
         Command::Audit(options) => audit::run(options, lang),
         Command::Report(options) => report::run(options, lang),
+        Command::Day(options) => day::run(options, lang),
         Command::Snapshot(options) => journal::snapshot(options, lang),
         Command::Recover(options) => journal::recover(options, lang),
         Command::Policy { command } => policies::policy(command, lang),

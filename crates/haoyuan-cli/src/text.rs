@@ -43,6 +43,11 @@ pub(crate) fn date_time(at: Instant) -> String {
     format!("{} {:02}:{:02}:{:02}.{ms:03}", date(at.day()), seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
+/// `2026-03-02T07:00:00.000+08:00`
+pub(crate) fn rfc3339(at: Instant) -> String {
+    date_time(at).replacen(' ', "T", 1) + "+08:00"
+}
+
 /// Filled up with blanks to so many columns of the terminal; a Chinese character takes two.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))

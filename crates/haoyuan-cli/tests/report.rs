@@ -264,3 +264,46 @@ fn wrong_input_is_told_where_it_stands_and_nothing_personal_is_repeated() {
     fs::create_dir(&empty).unwrap();
     fails(&["report", &empty, "--month", "2026-03"], "journal", "日志");
 }
+
+/// Counts of a simulated week that a machine's speed has no part in.
+fn week(args: &[&str]) -> Value {
+    let told = ok(&[&["day", "--patients", "600", "--seed", "7", "--json"], args].concat());
+    serde_json::from_str(&told).unwrap()
+}
+
+#[test]
+fn a_simulated_week_keeps_every_invariant_ends_in_a_report_and_is_the_same_again() {
+    let place = Place::new();
+    let (folder, page) = (place.path("week"), place.path("week.html"));
+    let told = week(&["--journal", &folder, "--html", &page]);
+    for (rule, broken) in told["violations"].as_object().unwrap() {
+        assert_eq!(*broken, 0, "{rule}: {}", told["first"]);
+    }
+    assert_eq!(told["violations"].as_object().unwrap().len(), 9);
+    for happened in
+        ["booked", "cancelled", "no_shows", "checked_in", "walk_ins", "stopped_clinics", "corrections"]
+    {
+        assert_ne!(told["counts"][happened].as_u64().unwrap_or(0), 0, "{happened}: {}", told["counts"]);
+    }
+    let report = &told["report"]["institutions"][0];
+    let (attended, _, _) = parts(report, "booking", &Value::Null);
+    assert!(attended > 100, "{attended}");
+    check(report, "reserved", &json!({"pool": "L2_TO_L3"}), 525, 1_750, "pass");
+    // A no-show that was excused in April is a version.
+    assert_eq!(report["version"], 2);
+    assert!(fs::read_to_string(&page).unwrap().contains("模拟医院"));
+    // The journal is one like any other: audited, reported, and not written to twice.
+    ok(&["audit", &folder]);
+    let again = self::report_of(&folder);
+    assert_eq!(again["figures"], report["figures"]);
+    let output = haoyuan("en", &["day", "--patients", "10", "--journal", &folder]);
+    assert_eq!(output.status.code(), Some(2));
+    let same = week(&[]);
+    assert_eq!((&same["counts"], &same["checks"]), (&told["counts"], &told["checks"]));
+    assert_eq!(same["report"]["institutions"][0]["figures"], report["figures"]);
+}
+
+fn report_of(folder: &str) -> Value {
+    let told = ok(&["report", folder, "--month", "2026-03", "--json"]);
+    serde_json::from_str::<Value>(&told).unwrap()["institutions"][0].clone()
+}

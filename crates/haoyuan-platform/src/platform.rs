@@ -453,6 +453,12 @@ impl<T: Trace> Platform<T> {
         self.desk(Instant::MAX).visits(institution, from, to)
     }
 
+    /// Whether a session holds the extra seats (加号) of another one: it is outside every quota.
+    #[must_use]
+    pub fn is_extra(&self, session: SessionId) -> bool {
+        self.day().extra_of.contains_key(&session)
+    }
+
     /// What the hospital stopped of the sessions of these days.
     #[must_use]
     pub fn stops(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Stop> {

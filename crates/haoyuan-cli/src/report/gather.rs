@@ -1,11 +1,13 @@
 //! From a journal to the rows that a report counts: who asked, what was granted, what the reserves did.
 //!
-//! INVARIANT (from the records alone): everything here follows from the journal and the files that were given; a journal
-//! that grows only adds rows, and no row changes its number.
+//! INVARIANT (from the records alone): everything here follows from the journal and the files that were given.
+//!
+//! A visit has the number that the day gave it at check-in or with its outcome; a booking of which nothing is recorded yet
+//! is known by [`UNRECORDED`] and its place among the confirmed bookings of the journal.
 
 use super::attendance::Attendance;
 use haoyuan::engine::Command as Asked;
-use haoyuan::ids::{BookingId, InstitutionId, NodeIndex, PatientKey, SessionId, SlotRef, VisitId};
+use haoyuan::ids::{BookingId, InstitutionId, Interval, NodeIndex, PatientKey, SessionId, SlotRef, VisitId};
 use haoyuan::instant::{Day, HOUR, Instant, SECOND};
 use haoyuan::journal::{Access, Disk, From};
 use haoyuan::kpi::{
@@ -17,10 +19,12 @@ use haoyuan::record::{Record, Transition};
 use haoyuan::refusal::Refusal;
 use haoyuan::request::{Order, Query};
 use haoyuan::terms::{Channel, Class, Outcome, Tier, VisitKind};
-use haoyuan::{Change, Platform, Rebuilt, Recorder, Refusals, rebuild_watched};
+use haoyuan::{Change, Platform, Rebuilt, Recorder, Refusals, SessionView, rebuild_watched};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// The number of the first booking that has none of the day's; the day has never so many visits.
+const UNRECORDED: u32 = 1 << 30;
 /// When the third free seat is asked for, each day: at eight in the morning …
 const SAMPLED_AT: i64 = 8 * HOUR;
 /// … for so many days ahead, the first included.
@@ -129,6 +133,7 @@ impl Walk<'_> {
                 }
             }
             Record::Fence { at, .. } | Record::Ticket { at, .. } => self.sees_time(*at, platform),
+            Record::Day(day) => self.sees_time(day.at, platform),
             _ => {}
         }
     }
@@ -263,48 +268,44 @@ impl Gathered {
         attendance: &Attendance,
     ) -> Rows {
         let days = Day(from.first().0 - REVISIT_DAYS)..=month.last();
-        let engine = self.platform().engine();
+        let platform = self.platform();
+        let engine = platform.engine();
+        let recorded = platform.visits(Some(institution), *days.start(), *days.end());
+        let (recorded, mut visits): (Vec<Visit>, Vec<Visit>) =
+            recorded.into_iter().partition(|visit| visit.booking.is_some());
+        let mut recorded: HashMap<BookingId, Visit> =
+            recorded.into_iter().filter_map(|visit| Some((visit.booking?, visit))).collect();
         let mut of_session: BTreeMap<SessionId, Vec<&Booking>> = BTreeMap::new();
-        let mut visits = Vec::new();
         for (id, booking) in &self.bookings {
             let Some(view) = engine.session(booking.slot.session) else { continue };
             if view.institution != institution || !days.contains(&view.time.from.day()) {
                 continue;
             }
-            of_session.entry(view.id).or_default().push(booking);
+            let extra = platform.is_extra(view.id);
+            if !extra {
+                of_session.entry(view.id).or_default().push(booking);
+            }
             let Some((number, confirmed)) = booking.number.zip(booking.confirmed) else { continue };
-            let from = view.time.from.plus(i64::from(view.slot_ms) * i64::from(booking.slot.slot.get()));
-            visits.push(Visit {
-                id: VisitId::new(number).unwrap_or_default(),
-                booking: Some(*id),
-                patient: booking.patient,
-                institution,
-                department: view.department,
-                practitioner: view.practitioner,
-                session: Some(view.id),
-                slot: Some(haoyuan::ids::Interval { from, to: from.plus(i64::from(view.slot_ms)) }),
-                day: view.time.from.day(),
-                kind: VisitKind::Outpatient,
-                class: booking.class,
-                channel: booking.channel,
-                revisit: None,
-                extra: false,
-                booked_at: Some(booking.granted),
-                confirmed_at: Some(confirmed),
-                checked_in_at: None,
-                called_at: None,
-                entered_at: None,
-                history: booking.outcome().into_iter().collect(),
-            });
+            let is_known = |visit: &Visit| visit.checked_in_at.is_some() || !visit.history.is_empty();
+            let mut visit = match recorded.remove(id).filter(is_known) {
+                Some(visit) => visit,
+                None => booking.visit(*id, UNRECORDED + number % UNRECORDED, &view, extra),
+            };
+            // The journal has the instants of the booking; the day has what came of it.
+            (visit.booked_at, visit.confirmed_at) = (Some(booking.granted), Some(confirmed));
+            if visit.history.is_empty() {
+                visit.history.extend(booking.outcome());
+            }
+            visits.push(visit);
         }
         attendance.complete(&mut visits, institution, &days);
-        let sessions = of_session_rows(self.platform(), institution, from, month, as_of, &of_session);
+        let sessions = of_session_rows(platform, institution, from, month, as_of, &of_session);
         let of_it = |id: &InstitutionId| *id == institution;
         Rows {
             visits,
             sessions,
-            stops: Vec::new(),
-            waits: Vec::new(),
+            stops: platform.stops(Some(institution), from.first(), month.last()),
+            waits: platform.waits(Some(institution), from.first(), month.last()),
             requests: self.requests.iter().filter(|((id, ..), _)| of_it(id)).map(|(_, row)| *row).collect(),
             third_next: self.samples.iter().filter(|(id, _)| of_it(id)).map(|(_, sample)| *sample).collect(),
             districts: self
@@ -318,6 +319,33 @@ impl Gathered {
 }
 
 impl Booking {
+    /// The row of a booking of which the day knows nothing.
+    fn visit(&self, id: BookingId, number: u32, view: &SessionView, extra: bool) -> Visit {
+        let from = view.time.from.plus(i64::from(view.slot_ms) * i64::from(self.slot.slot.get()));
+        Visit {
+            id: VisitId::new(number).unwrap_or_default(),
+            booking: Some(id),
+            patient: self.patient,
+            institution: view.institution,
+            department: view.department,
+            practitioner: view.practitioner,
+            session: Some(view.id),
+            slot: Some(Interval { from, to: from.plus(i64::from(view.slot_ms)) }),
+            day: view.time.from.day(),
+            kind: VisitKind::Outpatient,
+            class: self.class,
+            channel: self.channel,
+            revisit: None,
+            extra,
+            booked_at: None,
+            confirmed_at: None,
+            checked_in_at: None,
+            called_at: None,
+            entered_at: None,
+            history: Vec::new(),
+        }
+    }
+
     /// What the journal itself says of it.
     fn outcome(&self) -> Option<Recorded> {
         let (at, change) = self.gone?;
@@ -350,7 +378,7 @@ fn of_session_rows(
     let mut rows = Vec::new();
     for id in (0..engine.session_count()).filter_map(SessionId::new) {
         let Some(view) = engine.session(id) else { continue };
-        if view.institution != institution || !days.contains(&view.time.from.day()) {
+        if view.institution != institution || !days.contains(&view.time.from.day()) || platform.is_extra(id) {
             continue;
         }
         let Some(plan) = engine.plan(id) else { continue };

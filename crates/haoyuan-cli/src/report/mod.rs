@@ -102,6 +102,11 @@ impl Names {
 
 /// Works the report out and tells it.
 pub(crate) fn run(options: &args::Report, lang: Lang) -> Result<(), Failure> {
+    print(&tell(options, options.json, lang)?)
+}
+
+/// Works the report out, writes its files, and gives what is to be printed: a table or one line of JSON.
+pub(crate) fn tell(options: &args::Report, as_json: bool, lang: Lang) -> Result<String, Failure> {
     let sheets = sheets(options, lang)?;
     let write = |file: &Path, text: &str| {
         fs::write(file, text).map_err(|error| {
@@ -114,15 +119,15 @@ pub(crate) fn run(options: &args::Report, lang: Lang) -> Result<(), Failure> {
     if let Some(file) = &options.html {
         write(file, &page::html(&sheets))?;
     }
-    if options.json {
-        return print(&format!("{}\n", tables::json(&sheets)));
+    if as_json {
+        return Ok(format!("{}\n", tables::json(&sheets)));
     }
     let mut text = tables::terminal(&sheets, lang);
     for file in [&options.csv, &options.html].into_iter().flatten() {
         text += &say!(lang, "report.written", file = file.display());
         text.push('\n');
     }
-    print(&text)
+    Ok(text)
 }
 
 fn sheets(options: &args::Report, lang: Lang) -> Result<Vec<Sheet>, Failure> {

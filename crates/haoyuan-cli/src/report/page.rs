@@ -206,9 +206,11 @@ fn bars(name: &str, bars: &[Bar]) -> String {
     svg
 }
 
-const fn thousandths(numerator: u64, denominator: u64) -> u64 {
-    // As wide as u128 is, a product of two u64 fits.
-    if denominator == 0 { 0 } else { (numerator as u128 * 1_000 / denominator as u128) as u64 }
+fn thousandths(numerator: u64, denominator: u64) -> u64 {
+    if denominator == 0 {
+        return 0;
+    }
+    u64::try_from(u128::from(numerator) * 1_000 / u128::from(denominator)).unwrap_or(u64::MAX)
 }
 
 /// Judged rates against their floors.
@@ -319,7 +321,7 @@ fn columns(name: &str, most: u64, columns: &[(String, u64, String)]) -> String {
              <text class=\"tick\" x=\"{middle}\" y=\"{}\">{}</text>\
              <text class=\"tick\" x=\"{middle}\" y=\"{}\">{}</text>",
             x + step / 8,
-            (step * 3 / 4).max(1).min(60),
+            (step * 3 / 4).clamp(1, 60),
             height - 6,
             escaped(label),
             top - 4,
@@ -509,7 +511,7 @@ const STYLE: &str = "
 body{margin:0;background:#fff;color:var(--ink);font:14px/1.45 system-ui,'PingFang SC','Microsoft YaHei','Noto Sans CJK SC',sans-serif}
 main{max-width:1000px;margin:0 auto;padding:24px}
 main+main{break-before:page}
-h1{margin:0;font-size:26px}h2{margin:28px 0 8px;font-size:17px}h1 small,h2 small{color:var(--soft);font-weight:400;font-size:.7em}
+h1{margin:0;font-size:26px}h2{margin:28px 0 8px;font-size:17px;break-after:avoid}h1 small,h2 small{color:var(--soft);font-weight:400;font-size:.7em}
 [lang=en]{color:var(--soft);font-weight:400}
 .month{margin:2px 0 0;font-size:17px}.basis{margin:6px 0 0;color:var(--soft);font-size:12px}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(215px,1fr));gap:10px;margin:18px 0}
@@ -524,6 +526,7 @@ svg{width:100%;height:auto;display:block}svg text{font-size:12px;fill:var(--ink)
 .mark{stroke:var(--ink);stroke-width:2}
 table{border-collapse:collapse;width:100%;font-size:12.5px}th,td{padding:5px 8px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{font-weight:600;border-bottom:2px solid var(--ink)}th [lang=en],td:first-child [lang=en]{display:block;font-size:11px}
+td:first-child{min-width:170px}td.x{min-width:150px}
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.w,b.pass,b.fail{white-space:nowrap}td.x{color:var(--soft);font-size:11px}
 tr{break-inside:avoid}thead{display:table-header-group}
 details p{word-break:break-word;font-size:11px;color:var(--soft)}

@@ -2,9 +2,8 @@
 
 use super::{Sheet, floor, reading, title, verdict};
 use crate::lang::{Lang, say};
-use crate::text::{date_time, grouped};
+use crate::text::{date_time, grouped, rfc3339};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
-use haoyuan::instant::Instant;
 use haoyuan::kpi::{Figure, Floor, Period, Subject, Unit};
 use serde_json::{Value, json};
 
@@ -150,11 +149,6 @@ pub(super) fn pooled(period: &Period) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-fn instant(at: Instant) -> String {
-    // `2026-04-01 00:00:00.000` is RFC 3339 with a `T` and the offset.
-    date_time(at).replacen(' ', "T", 1) + "+08:00"
-}
-
 pub(super) fn json(sheets: &[Sheet]) -> String {
     let sheets: Vec<Value> = sheets.iter().map(sheet).collect();
     json!({ "institutions": sheets }).to_string()
@@ -173,7 +167,7 @@ fn sheet(sheet: &Sheet) -> Value {
                 .flat_map(|(_, figures)| figures)
                 .map(|figure| self::figure(sheet, figure, false))
                 .collect();
-            json!({ "version": version.number, "as_of": instant(version.as_of), "differs": changed })
+            json!({ "version": version.number, "as_of": rfc3339(version.as_of), "differs": changed })
         })
         .collect();
     let periods: Vec<Value> = sheet
@@ -192,7 +186,7 @@ fn sheet(sheet: &Sheet) -> Value {
         "month": sheet.report.month,
         "rules": sheet.report.rules,
         "policy": sheet.report.policy,
-        "as_of": instant(sheet.report.as_of),
+        "as_of": rfc3339(sheet.report.as_of),
         "version": sheet.versions.len(),
         "figures": figures,
         "period": { "from": sheet.months.first().map(|report| report.month), "figures": periods },
@@ -254,7 +248,7 @@ fn row(sheet: &Sheet, version: Option<&haoyuan::kpi::Version>, figure: &Figure) 
     [
         sheet.report.month.to_string(),
         version.map(|version| version.number.to_string()).unwrap_or_default(),
-        version.map(|version| instant(version.as_of)).unwrap_or_default(),
+        version.map(|version| rfc3339(version.as_of)).unwrap_or_default(),
         sheet.code.clone(),
         sheet.report.rules.to_owned(),
         sheet.report.policy.clone(),

@@ -1,4 +1,4 @@
-//! Measures of fairness: who is denied, who is quick, who concentrates, who is overtaken, who waits in vain.
+//! Measures of fairness: who is denied, who is quick, who concentrates, who is overtaken, who waits for how long.
 
 use super::{Figure, Floor, Group, Measure, Month, Rows, Subject, Visit};
 use crate::ids::{PractitionerId, SessionId};
@@ -11,7 +11,7 @@ pub(super) fn figures(rows: &Rows, month: Month, as_of: Instant) -> Vec<Figure> 
     let mut figures = requests(rows);
     figures.push(concentration(&visits, as_of));
     figures.push(overtaken(&visits));
-    figures.extend(waitlists(rows, month));
+    figures.push(waitlist(rows, month));
     figures.extend(third_next(rows, month));
     figures.push(evenness(rows));
     figures
@@ -76,7 +76,7 @@ fn overtaken(visits: &[&Visit]) -> Figure {
     Figure { subject: Subject::Visits, counted, missed, ..figure }
 }
 
-fn waitlists(rows: &Rows, month: Month) -> [Figure; 2] {
+fn waitlist(rows: &Rows, month: Month) -> Figure {
     let of_the_month: BTreeSet<SessionId> = rows
         .sessions
         .iter()
@@ -86,19 +86,9 @@ fn waitlists(rows: &Rows, month: Month) -> [Figure; 2] {
     let waits = || rows.waits.iter().filter(|wait| of_the_month.contains(&wait.session));
     let joined = waits().map(|wait| u64::from(wait.joined)).sum();
     let taken = waits().map(|wait| u64::from(wait.taken)).sum();
-    let idle = waits().map(|wait| wait.idle_seat_ms).sum();
-    let ids: Vec<u32> = waits().map(|wait| wait.session.get()).collect();
-    let with_ids = |figure: Figure| Figure { subject: Subject::Sessions, counted: ids.clone(), ..figure };
-    [
-        with_ids(Figure::new(Measure::WaitlistServed, Group::All, taken, joined, None)),
-        with_ids(Figure::new(
-            Measure::IdleSeats,
-            Group::All,
-            idle,
-            ids.len() as u64,
-            Some(Floor::NoneAllowed),
-        )),
-    ]
+    let counted = waits().map(|wait| wait.session.get()).collect();
+    let figure = Figure::new(Measure::WaitlistServed, Group::All, taken, joined, None);
+    Figure { subject: Subject::Sessions, counted, ..figure }
 }
 
 /// Samples without a third seat have no length; they are missing from the mean, and their number is the denominator's lack.
