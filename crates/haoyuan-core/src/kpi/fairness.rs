@@ -52,7 +52,8 @@ fn concentration(visits: &[&Visit], as_of: Instant) -> Figure {
     Figure::new(Measure::Concentration, Group::All, squares, all.saturating_mul(all), None)
 }
 
-/// Of each line of patients (a session; without one the practitioner's day): the green and emergency patients who waited while somebody else was called. O(n log n).
+/// Of each line of patients (a session; without one the practitioner's day): the green and emergency patients who waited
+/// while somebody else was called. O(n log n).
 fn overtaken(visits: &[&Visit]) -> Figure {
     let first = |visit: &Visit| visit.class == Class::Green || visit.kind == VisitKind::Emergency;
     let mut lines: BTreeMap<(Option<SessionId>, PractitionerId, Day), Vec<&Visit>> = BTreeMap::new();
