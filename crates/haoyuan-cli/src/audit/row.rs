@@ -162,6 +162,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// The rows of a record: one; none for a part that others follow; one for each session of a roster.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of record")]
     pub(crate) fn rows(&mut self, recovered: &Recovered<'_>) -> Result<Vec<Row>, Said> {
         let entry = recovered.entry;
         let record = Record::decode(entry).map_err(|error| error.said())?;

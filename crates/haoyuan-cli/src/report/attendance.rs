@@ -101,7 +101,7 @@ impl Attendance {
                 file = file.display(),
                 line = wrong.line,
                 column = wrong.column,
-                reason = wrong.reason
+                reason = in_language(wrong.reason, lang)
             ))
         })
     }
@@ -111,7 +111,10 @@ impl Attendance {
         let unreadable = |error: &csv::Error| Wrong {
             line: error.position().map_or(1, csv::Position::line),
             column: String::new(),
-            reason: "this is no CSV in UTF-8 with a column for each field",
+            reason: (
+                "this is no CSV in UTF-8 with a column for each field",
+                "UTF-8 编码、各行列数一致的 CSV",
+            ),
         };
         let headers = reader.headers().map_err(|error| unreadable(&error))?.clone();
         for (place, name) in headers.iter().enumerate() {
@@ -120,7 +123,10 @@ impl Attendance {
                 return Err(Wrong {
                     line,
                     column,
-                    reason: "no such column, or twice; see `haoyuan help report`",
+                    reason: (
+                        "no such column, or twice; see `haoyuan help report`",
+                        "不重复的已知列名;见 `haoyuan help report`",
+                    ),
                 });
             }
         }
@@ -140,27 +146,39 @@ impl Attendance {
             "false" | "0" => Some(false),
             _ => None,
         };
-        let outcome = cells.get("outcome", "an outcome, such as `attended` or `no_show`", Outcome::parse)?;
+        let outcome = cells.get(
+            "outcome",
+            ("an outcome, such as `attended` or `no_show`", "就诊结果,如 `attended` 或 `no_show`"),
+            Outcome::parse,
+        )?;
         let recorded = cells.instant("recorded_at")?;
         let history = match (outcome, recorded) {
             (Some(outcome), Some(at)) => vec![Recorded { at, outcome }],
             (None, None) => Vec::new(),
-            _ => return Err(cells.wrong("recorded_at", "an outcome and when it was recorded go together")),
+            _ => {
+                return Err(cells.wrong(
+                    "recorded_at",
+                    ("an outcome and when it was recorded go together", "就诊结果与登记时刻须同时给出"),
+                ));
+            }
         };
         let line = Line {
             kind: cells.get(
                 "kind",
-                "a kind of visit, such as `outpatient` or `emergency`",
+                (
+                    "a kind of visit, such as `outpatient` or `emergency`",
+                    "就诊类型,如 `outpatient` 或 `emergency`",
+                ),
                 VisitKind::parse,
             )?,
-            revisit: cells.get("revisit", "`true` or `false`", flag)?,
-            extra: cells.get("extra", "`true` or `false`", flag)?,
+            revisit: cells.get("revisit", ("`true` or `false`", "`true` 或 `false`"), flag)?,
+            extra: cells.get("extra", ("`true` or `false`", "`true` 或 `false`"), flag)?,
             checked_in: cells.instant("checked_in_at")?,
             called: cells.instant("called_at")?,
             entered: cells.instant("entered_at")?,
             history,
         };
-        let booking = cells.get("booking", "16 hexadecimal digits", |text| {
+        let booking = cells.get("booking", ("16 hexadecimal digits", "16 位十六进制数字"), |text| {
             let digits = text.len() == 16 && text.bytes().all(|c| c.is_ascii_hexdigit());
             digits.then(|| u64::from_str_radix(text, 16).ok().and_then(BookingId::new))?
         })?;
@@ -168,13 +186,14 @@ impl Attendance {
             self.of_bookings.entry(booking).or_default().add(line);
             return Ok(());
         }
-        let number = cells.get("id", "a number below 2^31 + 2^30", |text| {
+        let number = cells.get("id", ("a number below 2^30", "小于 2^30 的编号"), |text| {
             text.parse().ok().filter(|id: &u32| *id < UNNUMBERED >> 1).map(|id| UNNUMBERED + id)
         })?;
         // A visit without a number is known by its line.
         let after = u32::try_from(cells.line).ok().filter(|line| *line < UNNUMBERED >> 1);
         let number = number.or(after.map(|line| UNNUMBERED + (UNNUMBERED >> 1) + line));
-        let number = number.ok_or_else(|| cells.wrong("id", "the file has too many lines"))?;
+        let number = number
+            .ok_or_else(|| cells.wrong("id", ("the file has too many lines", "行数不超过 2^30 的文件")))?;
         if let Some(visit) = self.unbooked.get_mut(&number) {
             line.complete(visit);
             return Ok(());
@@ -209,12 +228,22 @@ impl Attendance {
     }
 }
 
+/// What a cell must be, in English and in Chinese.
+type Form = (&'static str, &'static str);
+
+fn in_language((en, zh): Form, lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => en,
+        Lang::Zh => zh,
+    }
+}
+
 /// What is wrong with a file, and where.
 #[derive(Debug)]
 struct Wrong {
     line: u64,
     column: String,
-    reason: &'static str,
+    reason: Form,
 }
 
 struct Cells<'a> {
@@ -224,17 +253,12 @@ struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    fn wrong(&self, column: &str, reason: &'static str) -> Wrong {
+    fn wrong(&self, column: &str, reason: Form) -> Wrong {
         Wrong { line: self.line, column: column.to_owned(), reason }
     }
 
     /// The value of a cell; `None` if there is no such column or nothing in it.
-    fn get<V>(
-        &self,
-        column: &str,
-        form: &'static str,
-        read: impl Fn(&str) -> Option<V>,
-    ) -> Result<Option<V>, Wrong> {
+    fn get<V>(&self, column: &str, form: Form, read: impl Fn(&str) -> Option<V>) -> Result<Option<V>, Wrong> {
         let place = self.headers.iter().position(|name| name == column);
         match place.and_then(|place| self.record.get(place)).filter(|text| !text.is_empty()) {
             None => Ok(None),
@@ -242,40 +266,55 @@ impl Cells<'_> {
         }
     }
 
-    fn need<V>(
-        &self,
-        column: &str,
-        form: &'static str,
-        read: impl Fn(&str) -> Option<V>,
-    ) -> Result<V, Wrong> {
+    fn need<V>(&self, column: &str, form: Form, read: impl Fn(&str) -> Option<V>) -> Result<V, Wrong> {
         self.get(column, form, read)?.ok_or_else(|| self.wrong(column, form))
     }
 
     fn instant(&self, column: &str) -> Result<Option<Instant>, Wrong> {
-        self.get(column, "an RFC 3339 instant, such as `2026-03-10T08:05:00+08:00`", |text| {
-            let nanoseconds = text.parse::<jiff::Timestamp>().ok()?.as_nanosecond();
-            Instant::new(i64::try_from(nanoseconds.div_euclid(1_000_000)).ok()?)
-        })
+        self.get(
+            column,
+            (
+                "an RFC 3339 instant, such as `2026-03-10T08:05:00+08:00`",
+                "RFC 3339 时刻,如 `2026-03-10T08:05:00+08:00`",
+            ),
+            |text| {
+                let nanoseconds = text.parse::<jiff::Timestamp>().ok()?.as_nanosecond();
+                Instant::new(i64::try_from(nanoseconds.div_euclid(1_000_000)).ok()?)
+            },
+        )
     }
 
     /// A visit without a booking of the journal.
     fn visit(&self, number: u32, directory: &Directory) -> Result<Visit, Wrong> {
         let institution =
-            self.need("institution", "the code of an institution", |code| directory.institution(code))?;
-        let department = self.need("department", "the code of a department of it", |code| {
-            directory.department(institution, code)
-        })?;
+            self.need("institution", ("the code of an institution", "医疗机构编码"), |code| {
+                directory.institution(code)
+            })?;
+        let department =
+            self.need("department", ("the code of a department of it", "该机构的科室编码"), |code| {
+                directory.department(institution, code)
+            })?;
         let practitioner =
-            self.need("practitioner", "the code of a practitioner", |code| directory.practitioner(code))?;
-        let patient = self.need("patient", "a patient key of 32 hexadecimal digits", |text| {
-            let digits = text.len() == 32 && text.bytes().all(|c| c.is_ascii_hexdigit());
-            digits.then(|| u128::from_str_radix(text, 16).ok().and_then(PatientKey::new))?
-        })?;
+            self.need("practitioner", ("the code of a practitioner", "医生编码"), |code| {
+                directory.practitioner(code)
+            })?;
+        let patient = self.need(
+            "patient",
+            ("a patient key of 32 hexadecimal digits", "32 位十六进制的患者键"),
+            |text| {
+                let digits = text.len() == 32 && text.bytes().all(|c| c.is_ascii_hexdigit());
+                digits.then(|| u128::from_str_radix(text, 16).ok().and_then(PatientKey::new))?
+            },
+        )?;
         let slot = self.instant("slot_from")?.zip(self.instant("slot_to")?);
         let slot = slot.filter(|(from, to)| from < to).map(|(from, to)| Interval { from, to });
         let confirmed_at = self.instant("confirmed_at")?;
         let came = self.instant("checked_in_at")?.or(self.instant("entered_at")?);
-        let day = self.get("day", "a day, such as `2026-03-10`", crate::text::parse_date)?;
+        let day = self.get(
+            "day",
+            ("a day, such as `2026-03-10`", "日期,如 `2026-03-10`"),
+            crate::text::parse_date,
+        )?;
         let day = day.or(slot.map(|slot| slot.from.day())).or(came.map(Instant::day));
         Ok(Visit {
             id: VisitId::new(number).unwrap_or_default(),
@@ -287,12 +326,20 @@ impl Cells<'_> {
             session: None,
             slot,
             day: day.ok_or_else(|| {
-                self.wrong("day", "say on which day: `day`, `slot_from` or `checked_in_at`")
+                self.wrong(
+                    "day",
+                    (
+                        "say on which day: `day`, `slot_from` or `checked_in_at`",
+                        "就诊日期:`day`、`slot_from` 或 `checked_in_at`",
+                    ),
+                )
             })?,
             kind: VisitKind::Outpatient,
-            class: self.get("class", "a class, such as `public`", Class::parse)?.unwrap_or(Class::OnSite),
+            class: self
+                .get("class", ("a class, such as `public`", "患者类别,如 `public`"), Class::parse)?
+                .unwrap_or(Class::OnSite),
             channel: self
-                .get("channel", "a channel, such as `window`", Channel::parse)?
+                .get("channel", ("a channel, such as `window`", "渠道,如 `window`"), Channel::parse)?
                 .unwrap_or(Channel::Window),
             revisit: None,
             extra: false,
@@ -314,7 +361,9 @@ pub(super) fn districts(file: &Path, lang: Lang) -> Result<HashMap<PatientKey, S
     for record in csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text).records() {
         let line = record.as_ref().ok().and_then(csv::StringRecord::position).map_or(0, csv::Position::line);
         let wrong = || {
-            let reason = "a line is a patient key of 32 hexadecimal digits and the name of a district";
+            let form =
+                ("a patient key of 32 hexadecimal digits and a district", "32 位十六进制的患者键与区县名称");
+            let reason = in_language(form, lang);
             let file = file.display();
             Failure::input(say!(
                 lang,
