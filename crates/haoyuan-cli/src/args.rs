@@ -8,8 +8,9 @@ use clap::builder::{StyledStr, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use haoyuan::kpi::Month;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything on the command line.
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Rush(Rush),
     Run(Run),
     Audit(Box<Audit>),
+    Report(Report),
+    Day(Day),
     Snapshot(Snapshot),
     Recover(Recover),
     Policy {
@@ -108,6 +111,65 @@ pub(crate) struct Audit {
     pub(crate) heads: bool,
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `haoyuan report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    #[arg(short, long, value_name = "YYYY-MM", value_parser = ValueParser::new(month))]
+    pub(crate) month: Month,
+    #[arg(short, long, value_name = "CODE")]
+    pub(crate) institution: Option<String>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=12))]
+    pub(crate) months: Option<u16>,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+    #[arg(long, value_name = "CSV")]
+    pub(crate) visits: Option<PathBuf>,
+    #[arg(long, value_name = "CSV")]
+    pub(crate) districts: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+impl Report {
+    /// The report of a month of a journal, with a page if one is wanted.
+    pub(crate) fn of(folder: &Path, month: Month, html: Option<PathBuf>) -> Self {
+        let folder = folder.to_owned();
+        Self {
+            folder,
+            month,
+            institution: None,
+            months: Some(1),
+            as_of: None,
+            visits: None,
+            districts: None,
+            json: false,
+            csv: None,
+            html,
+        }
+    }
+}
+
+/// `haoyuan day`.
+#[derive(Debug, Args)]
+pub(crate) struct Day {
+    #[arg(short = 'n', long, value_name = "N", value_parser = ValueParser::new(count))]
+    pub(crate) patients: Option<NonZeroU32>,
+    #[arg(short, long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -195,6 +257,10 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
 
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("0–{}", u64::MAX))
+}
+
+fn month(text: &str) -> Result<Month, String> {
+    Month::parse(text).ok_or_else(|| "2026-03".to_owned())
 }
 
 /// A count that people may write as `1_000_000` or `200k`.

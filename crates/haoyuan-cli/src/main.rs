@@ -7,12 +7,14 @@
 
 mod args;
 mod audit;
+mod day;
 mod failure;
 mod files;
 mod journal;
 mod lang;
 mod messages;
 mod policies;
+mod report;
 mod rosters;
 mod run;
 mod rush;
@@ -57,6 +59,8 @@ fn execute(args: &[OsString], lang: Lang) -> Result<(), Failure> {
         Command::Rush(options) => rush::run(options, lang),
         Command::Run(options) => run::run(options, lang),
         Command::Audit(options) => audit::run(options, lang),
+        Command::Report(options) => report::run(options, lang),
+        Command::Day(options) => day::run(options, lang),
         Command::Snapshot(options) => journal::snapshot(options, lang),
         Command::Recover(options) => journal::recover(options, lang),
         Command::Policy { command } => policies::policy(command, lang),

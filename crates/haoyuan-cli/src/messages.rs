@@ -210,6 +210,91 @@ Examples
   haoyuan audit /var/lib/haoyuan --export march.sqlite --from 2026-03-01
   haoyuan audit /var/lib/haoyuan --heads > heads.txt
 ";
+    "help.haoyuan.report": "The month's figures from a journal: rates, reserves, fairness, against the policy's floors",
+        "由日志得出月度指标:各项比率、预留与公平性,对照政策目标";
+    "usage.haoyuan.report": "haoyuan report [OPTIONS] --month YYYY-MM DIR", "haoyuan report [选项] --month YYYY-MM 目录";
+    "help.haoyuan.report:folder": "Folder of the journal; it is only read and may be in use", "日志目录;只读,可以正在使用";
+    "help.haoyuan.report:month": "Which month, by the day of the visit", "哪个月,按就诊日期计";
+    "help.haoyuan.report:institution": "Only the institution with this code", "仅此编码的医疗机构";
+    "help.haoyuan.report:months": "Mean and pooled ratio over so many months up to this one; by default from January on",
+        "截至本月的若干个月的月平均与合计比率;默认自一月起";
+    "help.haoyuan.report:as_of": "As it was known at this instant or at the end of this day; by default as it is known now",
+        "按此时刻或此日结束时已知的情况;默认按目前已知的情况";
+    "help.haoyuan.report:visits": "What came of visits, from the hospital's own system (see below)", "医院系统中的就诊结果(见下)";
+    "help.haoyuan.report:districts": "Which patient lives where: CSV with the columns patient and district",
+        "患者所在区县:含 patient 与 district 两列的 CSV";
+    "help.haoyuan.report:json": "Print JSON, with the ids behind every figure", "输出 JSON,含每项指标所依据的编号";
+    "help.haoyuan.report:csv": "Write every figure and every version of it as CSV", "将各项指标及其各版本写为 CSV";
+    "help.haoyuan.report:html": "Write a page in both languages, to read and to print", "写出中英双语网页,可阅读、可打印";
+    "more.haoyuan.report": "A figure is a numerator and a denominator; without a denominator it is not
+applicable. What is recorded after the month has ended makes a new version of the
+report; the earlier ones are kept and shown.
+
+The file of --visits is CSV with a header; columns in any order: id, booking,
+patient, institution, department, practitioner, slot_from, slot_to, day, kind,
+class, channel, revisit, extra, confirmed_at, checked_in_at, called_at,
+entered_at, outcome, recorded_at. A line with a booking (16 hexadecimal digits)
+says what came of it; a line without one is a visit that was not booked here.
+Instants are RFC 3339. A correction is one more line with a later recorded_at.
+  kind     outpatient stomatology prenatal emergency checkup mass_test refill
+           inpatient_exam inpatient_exam_exempt
+  outcome  attended no_show cancelled cancelled_late stopped excused refunded
+
+Examples
+  haoyuan report /var/lib/haoyuan --month 2026-03
+  haoyuan report /var/lib/haoyuan --month 2026-03 --visits march.csv \\
+      --html march.html --csv figures.csv
+  haoyuan report /var/lib/haoyuan --month 2026-03 --as-of 2026-04-02 --json
+",
+        "每项指标由分子与分母组成;分母为零则不适用。月末之后的登记形成报告的新版本,
+此前各版本予以保留并列出。
+
+--visits 的文件为带表头的 CSV,列的次序不限:id、booking、patient、institution、
+department、practitioner、slot_from、slot_to、day、kind、class、channel、revisit、
+extra、confirmed_at、checked_in_at、called_at、entered_at、outcome、recorded_at。
+含 booking(16 位十六进制)的行说明该预约的结果;不含的行是未在此预约的就诊。
+时刻用 RFC 3339。更正即另加一行,recorded_at 更晚。
+  kind     outpatient stomatology prenatal emergency checkup mass_test refill
+           inpatient_exam inpatient_exam_exempt
+  outcome  attended no_show cancelled cancelled_late stopped excused refunded
+
+示例
+  haoyuan report /var/lib/haoyuan --month 2026-03
+  haoyuan report /var/lib/haoyuan --month 2026-03 --visits march.csv \\
+      --html march.html --csv figures.csv
+  haoyuan report /var/lib/haoyuan --month 2026-03 --as-of 2026-04-02 --json
+";
+    "help.haoyuan.day": "Simulated weeks of a hospital, from the release to the month's report, recounted",
+        "模拟医院的整周:自放号至月报,并独立复核";
+    "usage.haoyuan.day": "haoyuan day [OPTIONS]", "haoyuan day [选项]";
+    "help.haoyuan.day:patients": "How many patient-days: visits that somebody asks for; 20,000 by default",
+        "患者日数,即有人求诊的人次;默认 20,000";
+    "help.haoyuan.day:seed": "Seed of all draws; week k uses seed + k", "随机种子;第 k 周用种子加 k";
+    "help.haoyuan.day:journal": "Keep the first week's journal in this empty folder", "将第一周的日志保存在此空目录";
+    "help.haoyuan.day:html": "Write the first week's report as a page", "将第一周的报告写成网页";
+    "help.haoyuan.day:json": "Print one JSON object", "输出一个 JSON 对象";
+    "more.haoyuan.day": "Each week is one hospital: 100 sessions, the rush at seven, payment, cancellations,
+waitlists, a stopped clinic, extra seats, no-shows (3.2, 8.3 and 15 % by channel),
+lateness, check-in, calling, corrections. What the answers say is entered in books
+of its own and held against the invariants I1 to I3, I11, I14, I16, I19, I20 and
+I22 at every step. The report is the first week's; the same seed gives the same
+weeks. Exit code 1 if an invariant is violated.
+
+Examples
+  haoyuan day
+  haoyuan day --patients 1m --seed 1 --json
+  haoyuan day --patients 5000 --journal /tmp/week --html week.html
+",
+        "每周为一家医院:100 个班次,七点放号、支付、退号、候补、一次停诊、加号、爽约
+(按渠道 3.2%、8.3%、15%)、迟到、报到、叫号与更正。各次应答另行记账,每一步
+对照不变量 I1 至 I3、I11、I14、I16、I19、I20、I22 复核。报告为第一周;同一种子
+得到相同的各周。违反不变量时退出码为 1。
+
+示例
+  haoyuan day
+  haoyuan day --patients 1m --seed 1 --json
+  haoyuan day --patients 5000 --journal /tmp/week --html week.html
+";
     "help.haoyuan.snapshot": "Write a snapshot, so that the next opening is quick", "写入快照,使下次打开更快";
     "usage.haoyuan.snapshot": "haoyuan snapshot [OPTIONS] DIR", "haoyuan snapshot [选项] 目录";
     "help.haoyuan.snapshot:folder": "Folder of the journal; nobody may have it open", "日志目录;不得正被打开";
@@ -425,6 +510,93 @@ Example
     "audit.matched": "{count} records match, {shown} are shown; --export has all", "{count} 条记录符合,显示 {shown} 条;--export 输出全部";
     "audit.exported": "{count} records are in `{file}`", "{count} 条记录已写入 `{file}`";
     "audit.export_form": "`{file}` must end in .ndjson, .csv or .sqlite", "`{file}` 须以 .ndjson、.csv 或 .sqlite 结尾";
+
+    // ---- report
+    "report.head": "{month}  {name} ({code})", "{month}  {name}({code})";
+    "report.basis": "definitions {rules}, floors of `{policy}`, version {version}, as known at {as_of}",
+        "定义 {rules},目标取自 `{policy}`,第 {version} 版,截至 {as_of} 已知";
+    "report.measure": "measure", "指标";
+    "report.of": "of", "对象";
+    "report.value": "value", "值";
+    "report.parts": "parts", "分子 / 分母";
+    "report.floor": "floor", "目标";
+    "report.verdict": "verdict", "结论";
+    "report.excluded": "left out", "不计入";
+    "report.pass": "pass", "达标";
+    "report.fail": "fail", "未达标";
+    "report.not_applicable": "not applicable", "不适用";
+    "report.minutes": "{n} min", "{n} 分";
+    "report.hours": "{n} h", "{n} 小时";
+    "report.days": "{n} d", "{n} 天";
+    "report.period": "{first} to {last}, mean of the months and ratio of the sums:", "{first} 至 {last},月平均与合计比率:";
+    "report.period_row": "  {measure}: mean {mean}, pooled {pooled}", "  {measure}:月平均 {mean},合计 {pooled}";
+    "report.version": "version {number}, as known at {as_of}, said otherwise:", "第 {number} 版(截至 {as_of} 已知)与现版不同:";
+    "report.version_row": "  {measure}: {was}, now {is}", "  {measure}:{was},现为 {is}";
+    "report.written": "written: `{file}`", "已写入:`{file}`";
+    "report.nothing": "no institution has a session or visit in this month", "本月没有任何医疗机构有班次或就诊";
+    "report.no_institution": "there is no institution `{code}` in this journal", "此日志中没有医疗机构 `{code}`";
+    "report.bad_row": "`{file}`, line {line}, column {column}: expected {reason}", "`{file}` 第 {line} 行 {column} 列:应为 {reason}";
+    "report.bad_time": "`{value}` is neither an instant nor a day; write 2026-04-02 or 2026-04-02T08:00:00+08:00",
+        "`{value}` 既非时刻也非日期;请写 2026-04-02 或 2026-04-02T08:00:00+08:00";
+    "report.title": "Monthly report of outpatient booking", "门诊预约诊疗月报";
+    "report.figures": "All figures", "全部指标";
+    "report.over_months": "Over the months", "多月情况";
+    "report.mean": "mean of the months", "月平均";
+    "report.pooled": "ratio of the sums", "合计比率";
+    "report.by_group": "By department, practitioner and channel", "按科室、医生与渠道";
+    "report.no_shows": "no-shows", "爽约率";
+    "report.mean_wait": "waiting", "平均等待";
+    "report.corrections": "Corrections after the month had ended", "月末之后的更正";
+    "report.known_at": "version", "版本";
+    "report.was": "was", "原为";
+    "report.is": "is", "现为";
+    "report.ids": "Below the floor: where to look", "未计入分子的编号";
+    "report.chart_rates": "Rates and their floors (black mark)", "比率与目标(黑色标记)";
+    "report.chart_reserves": "Reserves: used (green), released and used by others (blue), released in vain (red); used / released / offered",
+        "预留:已用(绿)、释放后他用(蓝)、释放未用(红);已用 / 释放 / 预留";
+    "report.chart_departments": "Booking rate by department, lowest first", "各科室预约诊疗率,由低到高";
+    "report.chart_day": "Visits with a time, by half hour", "就诊时段分布(按半小时)";
+    "report.chart_months": "Booking rate by month", "各月预约诊疗率";
+    "kpi.booking": "Booking rate", "预约诊疗率";
+    "kpi.booking_strict": "Booking rate without same-visit bookings", "预约诊疗率(不含到院即约)";
+    "kpi.revisit": "Revisit booking rate", "复诊预约率";
+    "kpi.revisit_strict": "Revisit booking rate without same-visit bookings", "复诊预约率(不含到院即约)";
+    "kpi.stomatology_revisit": "Revisit booking rate, stomatology", "口腔复诊预约率";
+    "kpi.prenatal_revisit": "Revisit booking rate, prenatal checks", "产前检查复诊预约率";
+    "kpi.inpatient_exam": "Booking rate of inpatient examinations", "住院患者检查预约率";
+    "kpi.slotted": "Booked in slots of the rule", "分时段就诊率";
+    "kpi.precision": "Sessions in slots of the rule", "分时段精度达标率";
+    "kpi.slot_accuracy": "Called within the slot", "时段准确率";
+    "kpi.same_day": "Booked on the day", "当日预约占比";
+    "kpi.waiting": "Mean waiting time after booking", "预约后平均等待时间";
+    "kpi.waiting_literal": "Mean time from arrival to entry", "到院至入诊平均时间";
+    "kpi.no_show": "No-shows", "爽约率";
+    "kpi.cancelled": "Cancellations", "退号率";
+    "kpi.extra": "Extra seats", "加号率";
+    "kpi.green_extra": "Extra seats of the green channel", "绿色通道加号率";
+    "kpi.offered": "Seats offered ahead", "号源投放率";
+    "kpi.used": "Offered seats used", "号源利用率";
+    "kpi.stopped": "Sessions stopped", "停诊率";
+    "kpi.stopped_late": "Stopped within 24 hours", "24小时内停诊占比";
+    "kpi.reserved": "Reserve", "预留达标率";
+    "kpi.reserve_used": "Reserve used", "预留使用率";
+    "kpi.reserve_released": "Reserve released", "预留释放率";
+    "kpi.released_used": "Released seats used", "释放后使用率";
+    "kpi.denied": "Requests denied", "拒绝率";
+    "kpi.channel_parity": "Channel parity", "渠道均等比";
+    "kpi.first_seconds": "Gone in the first 5 seconds", "放号5秒内占比";
+    "kpi.concentration": "Concentration over patients", "预约集中度";
+    "kpi.overtaken": "Priority inversions", "优先级倒置";
+    "kpi.waitlist_served": "Waitlist served", "候补兑现率";
+    "kpi.third_next": "Third next free seat", "第三可约时间";
+    "kpi.district_evenness": "Evenness over districts", "区县均衡度";
+
+    // ---- day
+    "day.summary": "{weeks} weeks, {checks} checks, {violations} violations, {seconds} s: {command}",
+        "{weeks} 周,复核 {checks} 次,违反 {violations} 次,{seconds} 秒:{command}";
+    "day.violated": "{count} violations; the same again: {command}", "违反 {count} 次;重现:{command}";
+    "day.no_command": "the simulation gave a command that is none: {what}", "模拟给出了无效命令:{what}";
+    "day.not_empty": "`{folder}` has a journal already; name an empty folder", "`{folder}` 已有日志;请指定空目录";
 
     // ---- policy, roster
     "policy.unknown": "there is no preset and no file `{name}`; the presets are: {presets}",

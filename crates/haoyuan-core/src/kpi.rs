@@ -219,12 +219,10 @@ term! {
         Overtaken = 29 "overtaken" "优先级倒置",
         /// Waitlist entries that got a seat / entries (候补兑现率).
         WaitlistServed = 30 "waitlist_served" "候补兑现率",
-        /// Milliseconds for which a seat was free while somebody eligible waited, per session with a waitlist; must be none.
-        IdleSeats = 31 "idle_seats" "候补期间号源闲置",
         /// Mean time to the third free seat, by class.
-        ThirdNext = 32 "third_next" "第三可约时间",
+        ThirdNext = 31 "third_next" "第三可约时间",
         /// Square of the sum of the districts' success / their number times the sum of the squares (Jain): 1 if all alike.
-        DistrictEvenness = 33 "district_evenness" "区县均衡度",
+        DistrictEvenness = 32 "district_evenness" "区县均衡度",
     }
 }
 
@@ -233,7 +231,7 @@ impl Measure {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Waiting | Self::WaitingLiteral | Self::IdleSeats | Self::ThirdNext => Unit::MeanMs,
+            Self::Waiting | Self::WaitingLiteral | Self::ThirdNext => Unit::MeanMs,
             Self::ChannelParity => Unit::Ratio,
             _ => Unit::Share,
         }

@@ -198,7 +198,7 @@ impl Admin {
         Ok(name)
     }
 
-    fn policy_of(&mut self, institution: InstitutionId) -> Result<Arc<Policy>, Malformed> {
+    pub(crate) fn policy_of(&mut self, institution: InstitutionId) -> Result<Arc<Policy>, Malformed> {
         if let Some(policy) = self.own.get(&institution).or(self.common.as_ref()) {
             return Ok(Arc::clone(policy));
         }

@@ -13,6 +13,7 @@ use haoyuan_core::ids::{
 };
 use haoyuan_core::instant::{Day as Date, Instant};
 use haoyuan_core::kpi;
+use haoyuan_core::policy::Policy;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::said;
@@ -101,6 +102,13 @@ impl<T: Trace> Platform<T> {
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
         Arc::clone(&self.directory.read())
+    }
+
+    /// The policy under which sessions of an institution are published now; the default preset if nobody has set one.
+    /// `None` never happens.
+    #[must_use]
+    pub fn policy(&self, institution: InstitutionId) -> Option<Arc<Policy>> {
+        self.admin.lock().policy_of(institution).ok()
     }
 
     /// The engine, and whether this call opened it.
@@ -443,6 +451,12 @@ impl<T: Trace> Platform<T> {
     #[must_use]
     pub fn visits(&self, institution: Option<InstitutionId>, from: Date, to: Date) -> Vec<kpi::Visit> {
         self.desk(Instant::MAX).visits(institution, from, to)
+    }
+
+    /// Whether a session holds the extra seats (加号) of another one: it is outside every quota.
+    #[must_use]
+    pub fn is_extra(&self, session: SessionId) -> bool {
+        self.day().extra_of.contains_key(&session)
     }
 
     /// What the hospital stopped of the sessions of these days.

@@ -24,8 +24,8 @@ pub mod state;
 pub use ack::{Ack, Decided};
 pub use error::Error;
 pub use haoyuan_core::{
-    apportion, directory, ids, instant, locate, plan, policy, pool, refusal, request, roster, rules, said,
-    terms,
+    apportion, calling, directory, ids, instant, kpi, ladder, locate, plan, policy, pool, refusal, request,
+    roster, rules, said, terms,
 };
 pub use haoyuan_engine::{
     self as engine, Audit, Change, Engine, Fact, Limits, LiveBooking, PublishError, SessionView, Trace,
@@ -36,7 +36,7 @@ pub use haoyuan_platform::{
     Actor, Answer, CODE_BYTES_MAX, Command, Malformed, Place, Platform, ROWS_MAX, Role, Row, Slot, actor,
     answer, command,
 };
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{Rebuilt, Watch, rebuild, rebuild_watched};
 pub use recorder::{Recorder, Refusals};
 pub use registry::{By, Durability, Options, Registry};
 

@@ -59,6 +59,25 @@ pub fn rebuild(
     limits: Option<Limits>,
     refusals: &Refusals,
 ) -> Result<Rebuilt, Error> {
+    rebuild_watched(disk, from, access, limits, refusals, None)
+}
+
+/// Sees each record before it is taken up, and the state at that moment.
+pub type Watch<'a> = &'a mut dyn FnMut(&Record<'_>, &Platform<Arc<Recorder>>);
+
+/// The same, and shows every record to `watch` together with the state before it: for reports about how a state came
+/// about.
+///
+/// # Errors
+/// As [`rebuild`].
+pub fn rebuild_watched(
+    disk: &Arc<dyn Disk>,
+    from: From,
+    access: Access,
+    limits: Option<Limits>,
+    refusals: &Refusals,
+    mut watch: Option<Watch<'_>>,
+) -> Result<Rebuilt, Error> {
     let mut recovery = Recovery::begin(Arc::clone(disk), from, access)?;
     let recorder = Arc::new(Recorder::new(refusals));
     let platform = Platform::with_trace(Arc::clone(&recorder));
@@ -79,6 +98,9 @@ pub fn rebuild(
     let mut kinds = [0; kind::WORDS.len()];
     while let Some(recovered) = recovery.next()? {
         let (record, segment) = (recovered.record, recovered.segment);
+        if let (Some(watch), Ok(record)) = (&mut watch, Record::decode(recovered.entry)) {
+            watch(&record, &platform);
+        }
         replay.apply(recovered.entry).map_err(|reason| Error::Replay { record, segment, reason })?;
         if let Some(count) = kinds.get_mut(usize::from(recovered.entry.kind).wrapping_sub(1)) {
             *count += 1;

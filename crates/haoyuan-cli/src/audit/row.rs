@@ -5,11 +5,11 @@
 use crate::args;
 use crate::failure::Failure;
 use crate::lang::{Lang, say};
-use crate::text::date_time;
+use crate::text::{date_time, parse_instant};
 use haoyuan::actor::{Actor, ActorId};
 use haoyuan::engine::Command as Asked;
 use haoyuan::ids::{BlockId, BookingId, IdempotencyKey, NodeIndex, PatientKey, SlotRef, TicketId};
-use haoyuan::instant::{DAY, Instant};
+use haoyuan::instant::Instant;
 use haoyuan::journal::Recovered;
 use haoyuan::plan::{Blocks, Plan};
 use haoyuan::record::{Administered, Assembler, Record, Transition, kind};
@@ -162,6 +162,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// The rows of a record: one; none for a part that others follow; one for each session of a roster.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of record")]
     pub(crate) fn rows(&mut self, recovered: &Recovered<'_>) -> Result<Vec<Row>, Said> {
         let entry = recovered.entry;
         let record = Record::decode(entry).map_err(|error| error.said())?;
@@ -512,7 +513,7 @@ impl Query {
         let hex = |text: &str, digits: usize| {
             (text.len() == digits).then(|| u128::from_str_radix(text, 16).ok()).flatten()
         };
-        let instant = |end: bool| move |text: &str| instant(text, end);
+        let instant = |end: bool| move |text: &str| parse_instant(text, end);
         Ok(Self {
             booking: read(
                 options.booking.as_ref(),
@@ -608,29 +609,5 @@ impl Query {
                 let whole = row.place.is_none() && matches!(row.text("what"), "published" | "fence");
                 row.text("session") == session && (whole || row.place == Some((*slot, *seat)))
             })
-    }
-}
-
-/// An instant, or the beginning of a day (the end, if `end`), at +08:00.
-fn instant(text: &str, end: bool) -> Option<Instant> {
-    if let Ok(date) = text.parse::<jiff::civil::Date>() {
-        if text.len() == 10 {
-            let days = jiff::civil::date(1970, 1, 1).until(date).ok()?.get_days();
-            return Some(haoyuan::instant::Day(days).midnight().plus(if end { DAY } else { 0 }));
-        }
-    }
-    Instant::new(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_ends_with_its_last_millisecond() {
-        let (from, to) = (instant("2026-03-10", false).unwrap(), instant("2026-03-10", true).unwrap());
-        assert_eq!(to.ms() - from.ms(), DAY);
-        assert_eq!(instant("2026-03-10T00:00:00+08:00", false), Some(from));
-        assert_eq!(instant("tomorrow", false), None);
     }
 }

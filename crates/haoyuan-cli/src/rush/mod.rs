@@ -6,7 +6,7 @@
 
 mod drive;
 mod picture;
-mod random;
+pub(crate) mod random;
 mod recount;
 mod report;
 mod scenario;

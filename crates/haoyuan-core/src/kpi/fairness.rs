@@ -1,7 +1,7 @@
-//! Measures of fairness: who is denied, who is quick, who concentrates, who is overtaken, who waits in vain.
+//! Measures of fairness: who is denied, who is quick, who concentrates, who is overtaken, who waits for how long.
 
 use super::{Figure, Floor, Group, Measure, Month, Rows, Subject, Visit};
-use crate::ids::SessionId;
+use crate::ids::{PractitionerId, SessionId};
 use crate::instant::{Day, Instant};
 use crate::terms::{Class, Outcome, VisitKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ pub(super) fn figures(rows: &Rows, month: Month, as_of: Instant) -> Vec<Figure> 
     let mut figures = requests(rows);
     figures.push(concentration(&visits, as_of));
     figures.push(overtaken(&visits));
-    figures.extend(waitlists(rows, month));
+    figures.push(waitlist(rows, month));
     figures.extend(third_next(rows, month));
     figures.push(evenness(rows));
     figures
@@ -52,12 +52,13 @@ fn concentration(visits: &[&Visit], as_of: Instant) -> Figure {
     Figure::new(Measure::Concentration, Group::All, squares, all.saturating_mul(all), None)
 }
 
-/// Of each session and day: the green and emergency patients who waited while somebody else was called. O(n log n).
+/// Of each line of patients (a session; without one the practitioner's day): the green and emergency patients who waited
+/// while somebody else was called. O(n log n).
 fn overtaken(visits: &[&Visit]) -> Figure {
     let first = |visit: &Visit| visit.class == Class::Green || visit.kind == VisitKind::Emergency;
-    let mut lines: BTreeMap<(Option<SessionId>, Day), Vec<&Visit>> = BTreeMap::new();
+    let mut lines: BTreeMap<(Option<SessionId>, PractitionerId, Day), Vec<&Visit>> = BTreeMap::new();
     for visit in visits.iter().filter(|visit| visit.called_at.is_some() && visit.checked_in_at.is_some()) {
-        lines.entry((visit.session, visit.day)).or_default().push(visit);
+        lines.entry((visit.session, visit.practitioner, visit.day)).or_default().push(visit);
     }
     let (mut counted, mut missed) = (Vec::new(), Vec::new());
     for line in lines.into_values() {
@@ -76,7 +77,7 @@ fn overtaken(visits: &[&Visit]) -> Figure {
     Figure { subject: Subject::Visits, counted, missed, ..figure }
 }
 
-fn waitlists(rows: &Rows, month: Month) -> [Figure; 2] {
+fn waitlist(rows: &Rows, month: Month) -> Figure {
     let of_the_month: BTreeSet<SessionId> = rows
         .sessions
         .iter()
@@ -86,19 +87,9 @@ fn waitlists(rows: &Rows, month: Month) -> [Figure; 2] {
     let waits = || rows.waits.iter().filter(|wait| of_the_month.contains(&wait.session));
     let joined = waits().map(|wait| u64::from(wait.joined)).sum();
     let taken = waits().map(|wait| u64::from(wait.taken)).sum();
-    let idle = waits().map(|wait| wait.idle_seat_ms).sum();
-    let ids: Vec<u32> = waits().map(|wait| wait.session.get()).collect();
-    let with_ids = |figure: Figure| Figure { subject: Subject::Sessions, counted: ids.clone(), ..figure };
-    [
-        with_ids(Figure::new(Measure::WaitlistServed, Group::All, taken, joined, None)),
-        with_ids(Figure::new(
-            Measure::IdleSeats,
-            Group::All,
-            idle,
-            ids.len() as u64,
-            Some(Floor::NoneAllowed),
-        )),
-    ]
+    let counted = waits().map(|wait| wait.session.get()).collect();
+    let figure = Figure::new(Measure::WaitlistServed, Group::All, taken, joined, None);
+    Figure { subject: Subject::Sessions, counted, ..figure }
 }
 
 /// Samples without a third seat have no length; they are missing from the mean, and their number is the denominator's lack.

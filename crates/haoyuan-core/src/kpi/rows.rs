@@ -131,8 +131,6 @@ pub struct Wait {
     pub declined: u32,
     /// Entries that were passed over because they could not be served.
     pub skipped: u32,
-    /// Free seats times the milliseconds for which somebody eligible waited beside them, outside the delay of a batch.
-    pub idle_seat_ms: u64,
 }
 
 /// A published session, from its plan and its block's history.

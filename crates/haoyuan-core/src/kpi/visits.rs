@@ -170,37 +170,37 @@ impl Context<'_> {
     }
 
     fn count_in_v(&self, measure: Measure, visit: &Visit) -> Counted {
+        use Measure::{
+            Booking, BookingStrict, Extra, GreenExtra, PrenatalRevisit, Revisit, RevisitStrict, SameDay,
+            SlotAccuracy, Slotted, StomatologyRevisit, Waiting, WaitingLiteral,
+        };
         let booked = is_booked(visit);
-        let strictly = booked && !self.on_the_visit(visit);
         match measure {
-            Measure::Booking => In(booked),
-            Measure::BookingStrict => In(strictly),
-            Measure::Extra => In(visit.extra),
-            Measure::GreenExtra => In(visit.extra && visit.class == Class::Green),
-            Measure::Revisit | Measure::RevisitStrict if !self.is_revisit(visit) => {
-                Out(Exclusion::FirstVisit)
+            StomatologyRevisit if visit.kind != VisitKind::Stomatology => return Beside,
+            PrenatalRevisit if visit.kind != VisitKind::Prenatal => return Beside,
+            Revisit | RevisitStrict | StomatologyRevisit | PrenatalRevisit if !self.is_revisit(visit) => {
+                return Out(Exclusion::FirstVisit);
             }
-            Measure::Revisit => In(booked),
-            Measure::RevisitStrict => In(strictly),
-            Measure::StomatologyRevisit if visit.kind != VisitKind::Stomatology => Beside,
-            Measure::PrenatalRevisit if visit.kind != VisitKind::Prenatal => Beside,
-            Measure::StomatologyRevisit | Measure::PrenatalRevisit if !self.is_revisit(visit) => {
-                Out(Exclusion::FirstVisit)
-            }
-            Measure::StomatologyRevisit | Measure::PrenatalRevisit => In(booked),
+            _ => {}
+        }
+        match measure {
+            Booking | Revisit | StomatologyRevisit | PrenatalRevisit => In(booked),
+            BookingStrict | RevisitStrict => In(booked && !self.on_the_visit(visit)),
+            Extra => In(visit.extra),
+            GreenExtra => In(visit.extra && visit.class == Class::Green),
             _ if !booked => Out(Exclusion::NotBooked),
-            Measure::SameDay => In(visit.confirmed_at.is_some_and(|at| at.day() == visit.day)),
-            Measure::Slotted => {
+            SameDay => In(visit.confirmed_at.is_some_and(|at| at.day() == visit.day)),
+            Slotted => {
                 let length = visit.slot.map(|slot| slot.to.ms() - slot.from.ms());
                 In(length.is_some_and(|ms| ms <= self.targets.slot_ms.unwrap_or(30 * MINUTE)))
             }
-            Measure::SlotAccuracy => match (visit.slot, visit.called_at) {
+            SlotAccuracy => match (visit.slot, visit.called_at) {
                 (Some(slot), Some(called)) => {
                     In(slot.from.plus(-CALLED_EARLY) <= called && called <= slot.to.plus(CALLED_LATE))
                 }
                 _ => Out(Exclusion::NotTimed),
             },
-            Measure::Waiting | Measure::WaitingLiteral => waiting(measure, visit),
+            Waiting | WaitingLiteral => waiting(measure, visit),
             _ => Beside,
         }
     }

@@ -505,8 +505,6 @@ impl<T: Trace> Desk<'_, T> {
                 lapsed: waits.lapsed,
                 declined: waits.declined,
                 skipped: waits.skipped,
-                // A seat that comes free is offered in the operation that freed it.
-                idle_seat_ms: 0,
             })
         });
         rows.collect()
