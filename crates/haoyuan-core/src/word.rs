@@ -102,6 +102,22 @@ impl Live {
         (half >> (FIELD * place) & FIELD_MASK) as u8
     }
 
+    /// The same with `seats` live seats at one counter; whoever makes counts by hand sees to it that all together are at most
+    /// 63.
+    #[must_use]
+    pub const fn with(self, counter: u8, seats: u8) -> Self {
+        let seats = seats as u64 & FIELD_MASK;
+        let mut next = self;
+        if (counter as usize) < HALF {
+            let place = FIELD * counter as u32;
+            next.low = next.low & !(FIELD_MASK << place) | seats << place;
+        } else {
+            let place = FIELD * (counter as u32 - HALF as u32);
+            next.high = next.high & !(FIELD_MASK << place) | seats << place;
+        }
+        next
+    }
+
     /// The live seats of a set of counters together, without a loop: the halves are added field by field, the fields by one
     /// multiplication. No field overflows, because all counters together are at most 63 (INVARIANT (no more than seats)).
     #[must_use]
@@ -229,6 +245,18 @@ impl Word {
         self.low() >> FLAG_SHIFT & 15 != 0
     }
 
+    /// The four flags as a number.
+    #[must_use]
+    pub const fn flags(self) -> u8 {
+        (self.low() >> FLAG_SHIFT & 15) as u8
+    }
+
+    /// A word for showing: these live counters and flags, and no history. It never replaces the word of a block.
+    #[must_use]
+    pub const fn shown(live: Live, flags: u8) -> Self {
+        Self::join(live.low | (flags as u64 & 15) << FLAG_SHIFT, live.high)
+    }
+
     /// The next word: these live counters, the sequence raised by one, the transition named. `None` at the end of the
     /// sequence.
     #[must_use]
@@ -342,6 +370,19 @@ mod tests {
             assert_eq!(word.live().sum(set), expected);
             assert!(!word.has_flags());
         }
+    }
+
+    #[test]
+    fn a_shown_word_has_the_counters_and_flags_it_was_made_from() {
+        let word = Word::default().with_flag(Flag::Stopped, true);
+        let mut live = Live::default();
+        for c in 0..COUNTERS as u8 {
+            live = live.with(c, 63).with(c, c % 5);
+        }
+        let shown = Word::shown(live, word.flags());
+        assert_eq!((shown.live(), shown.flags(), shown.has(Flag::Stopped)), (live, word.flags(), true));
+        assert!((0..COUNTERS as u8).all(|c| shown.live().get(c) == c % 5));
+        assert_eq!(shown.sequence().0, 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::patients::Patients;
 use crate::publish::{Admin, Calendar};
 use crate::sessions::{SessionCell, SessionRow};
 use crate::sync::{AtomicU64, AtomicU128, Ordering};
-use crate::target::{Located, Queue, Target};
+use crate::target::{Located, Target};
 use dashmap::DashMap;
 use haoyuan_core::ids::{
     BlockId, BookingId, IdempotencyKey, NodeIndex, SeatIndex, SessionId, SlotIndex, SlotRef,
@@ -240,8 +240,7 @@ impl<T: Trace> Engine<T> {
         channel: Channel,
         at: Instant,
     ) -> Result<Availability, Refusal> {
-        let target = self.resolve(slot).map_err(Refusal::plain)?;
-        Ok(target.availability(class, channel, at, Queue::Behind))
+        Ok(self.shown(slot, at)?.availability(class, channel, at))
     }
 
     #[inline]

@@ -74,6 +74,7 @@ mod sessions;
 mod limits;
 mod fact;
 mod engine;
+mod shown;
 mod target;
 mod memory;
 mod portfolio;
@@ -100,6 +101,7 @@ pub use portfolio::LiveBooking;
 pub use publish::{PublishError, SessionView};
 pub use replay::{Part, ReplayError};
 pub use resize::Resized;
+pub use shown::{Shown, SlotShare};
 pub use suspension::Suspension;
 
 /// Whether this processor has the 128-bit compare-and-swap that makes decisions lock-free.

@@ -6,7 +6,7 @@
 use crate::Engine;
 use crate::fact::Trace;
 use crate::sessions::SessionRow;
-use crate::target::{Queue, Target};
+use crate::target::Target;
 use haoyuan_core::ids::{DepartmentId, InstitutionId, SessionId, SlotIndex, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::pool::Moment;
@@ -47,7 +47,7 @@ impl<T: Trace> Engine<T> {
             .filter_map(|(_, _, session, slot)| {
                 let slot = SlotRef { session: SessionId::new(session)?, slot: SlotIndex::new(slot)? };
                 let target = self.resolve(slot).ok()?;
-                let answer = target.availability(query.class, query.channel, at, Queue::Behind);
+                let answer = target.shown(at).availability(query.class, query.channel, at);
                 let time = target.row.slot_time(slot.slot);
                 // A slot whose last seat went since it was listed is left out.
                 let found =

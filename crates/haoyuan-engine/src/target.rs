@@ -8,11 +8,11 @@
 use crate::block::{Block, View};
 use crate::engine::Row;
 use crate::sessions::SessionRow;
+use crate::shown::{Shown, SlotShare};
 use haoyuan_core::ids::{BlockId, NodeIndex, Sequence};
-use haoyuan_core::instant::Instant;
+use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::pool::{Denial, Permit, PoolTree};
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
-use haoyuan_core::request::Availability;
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_core::word::{Flag, Word};
 use std::ops::Range;
@@ -85,13 +85,8 @@ impl<'a> Target<'a> {
         at: Instant,
         queue: Queue,
     ) -> Result<Permit, Refusal> {
-        if view.word.has_flags() {
-            if view.word.has(Flag::Stopped) {
-                return Err(Refusal::plain(Code::Stopped));
-            }
-            if view.word.has(Flag::Frozen) {
-                return Err(Refusal::plain(Code::ConcurrentRequest));
-            }
+        if let Some(code) = refuse_by_flags(view.word) {
+            return Err(Refusal::plain(code));
         }
         let tree = self.tree_at(view.word);
         match tree.decide(view.live, class, channel, self.row.offset(at)) {
@@ -151,49 +146,34 @@ impl<'a> Target<'a> {
         }
     }
 
-    pub(crate) fn availability(
-        &self,
-        class: Class,
-        channel: Channel,
-        at: Instant,
-        queue: Queue,
-    ) -> Availability {
+    /// The slot as of one word of its block, without its seats.
+    pub(crate) fn shown(&self, at: Instant) -> Shown<'a> {
         loop {
             let view = self.block.view(at);
-            let live = u8::try_from(view.live.total()).unwrap_or(u8::MAX);
             let tree = self.tree_at(view.word);
-            let mut answer = Availability { free: 0, capacity: tree.capacity(), live, refusal: None };
-            match self.probe_view(&view, class, channel, at, queue) {
-                Err(refusal) => answer.refusal = Some(refusal),
-                Ok(most) => {
-                    answer.free = tree.free(view.live, class, channel, self.row.offset(at), most);
-                }
-            }
+            let share = self.row.whole().then(|| SlotShare {
+                seats: u8::try_from(self.range.len()).unwrap_or(u8::MAX),
+                live: u8::try_from(self.block.count_live(self.range.clone(), at)).unwrap_or(u8::MAX),
+            });
             if self.stands(&view) {
-                return answer;
+                let word = Word::shown(view.live, view.word.flags());
+                return Shown { tree, word, day: self.row.day(), share };
             }
         }
     }
+}
 
-    /// The block's rules over one view, and how many seats of the slot are free.
-    fn probe_view(
-        &self,
-        view: &View,
-        class: Class,
-        channel: Channel,
-        at: Instant,
-        queue: Queue,
-    ) -> Result<u8, Refusal> {
-        let _permit = self.decide(view, class, channel, at, queue)?;
-        if !self.row.whole() {
-            return Ok(self.tree.seats());
-        }
-        let seats = self.range.len();
-        let live = self.block.count_live(self.range.clone(), at) as usize;
-        match u8::try_from(seats.saturating_sub(live)) {
-            Ok(free) if free > 0 => Ok(free),
-            _ => Err(refuse_by_block(Code::SlotFull)),
-        }
+/// What the flags of a word say to a claim, whatever it asks for.
+#[inline(always)]
+pub(crate) fn refuse_by_flags(word: Word) -> Option<Code> {
+    if !word.has_flags() {
+        None
+    } else if word.has(Flag::Stopped) {
+        Some(Code::Stopped)
+    } else if word.has(Flag::Frozen) {
+        Some(Code::ConcurrentRequest)
+    } else {
+        None
     }
 }
 
@@ -206,12 +186,18 @@ pub(crate) fn refuse_by_block(code: Code) -> Refusal {
 /// A denial in the caller's terms.
 #[inline(always)]
 pub(crate) fn refuse(tree: &PoolTree, row: &SessionRow, denial: Denial, at: Instant) -> Refusal {
+    refuse_on(tree, row.day(), denial, at)
+}
+
+/// The same where the day of the session is all that is known of it.
+#[inline(always)]
+pub(crate) fn refuse_on(tree: &PoolTree, day: Day, denial: Denial, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
     // By itself rather than by `Code::is_transient`, so that the commonest refusals are told apart by one comparison.
     let retry = match denial.code {
         Code::SlotFull | Code::CapReached => Retry::WhenReturned,
         Code::NotOpen | Code::Protected => {
-            let offset = row.offset(at);
+            let offset = at.ms() - day.midnight().ms();
             let loosens = tree.loosens(denial, offset);
             loosens.map_or(Retry::WhenReturned, |later| Retry::From(at.plus(later - offset)))
         }

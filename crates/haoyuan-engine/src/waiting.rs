@@ -60,7 +60,7 @@ impl<T: Trace> Engine<T> {
         at: Instant,
     ) -> Result<Availability, Refusal> {
         let target = self.resolve(slot).map_err(Refusal::plain)?;
-        Ok(target.availability(class, channel, at, Queue::Passed))
+        Ok(target.shown(at).to_those_who_wait().availability(class, channel, at))
     }
 
     /// Holds a seat for somebody who waits, until `expires` (exclusive) and not for the channel's hold length. It passes those

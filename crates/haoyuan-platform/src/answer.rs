@@ -12,6 +12,7 @@
 pub use crate::day::state::News;
 
 use crate::day::state::Fate;
+use crate::feed::{FeedText, Schedule};
 use crate::malformed::Malformed;
 use crate::text;
 use haoyuan_core::ids::{BookingId, Interval, PatientKey, RoomId, TicketId};
@@ -276,6 +277,13 @@ pub enum Done {
     Load {
         /// By time.
         slots: Vec<SlotLoad>,
+    },
+    /// Sessions and slots for a class.
+    Schedule(Schedule),
+    /// The public feed.
+    Feed {
+        /// It.
+        feed: Box<FeedText>,
     },
     /// The patient's live holds and bookings.
     Bookings {

@@ -84,6 +84,10 @@ commands! {
     Search(Search) = "search",
     /// Shows how the visits of a day spread over its slots.
     Load(Load) = "load",
+    /// Shows the sessions of some days, each slot with what the decision would say for a class.
+    Schedule(Schedule) = "schedule",
+    /// Exports the public feed: everything that a page far away needs to answer for any class, nothing about patients.
+    Feed(Feed) = "feed",
     /// Lists the live holds and bookings of a patient.
     Bookings(Bookings) = "bookings",
     /// Describes a session and its pools.
@@ -499,6 +503,77 @@ pub struct Load {
     pub department: Option<String>,
 }
 
+/// `schedule`: the sessions of some days (排班表), full ones included, each slot with what the decision would say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// By what right the patient would ask.
+    #[serde(with = "text::required")]
+    pub class: Class,
+    /// Through which channel.
+    #[serde(with = "text::required")]
+    pub channel: Channel,
+    /// The first day.
+    #[serde(with = "text::required")]
+    pub from: Day,
+    /// The last day, inclusive.
+    #[serde(with = "text::required")]
+    pub to: Day,
+    /// Only this institution.
+    #[serde(
+        default,
+        deserialize_with = "text::optional_code::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub institution: Option<String>,
+    /// Only this department of that institution.
+    #[serde(
+        default,
+        deserialize_with = "text::optional_code::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub department: Option<String>,
+    /// Only this practitioner.
+    #[serde(
+        default,
+        deserialize_with = "text::optional_code::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub practitioner: Option<String>,
+}
+
+/// `feed`: the public feed of some days, for pages that answer by themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// The first day.
+    #[serde(with = "text::required")]
+    pub from: Day,
+    /// The last day, inclusive.
+    #[serde(with = "text::required")]
+    pub to: Day,
+    /// Only this institution.
+    #[serde(
+        default,
+        deserialize_with = "text::optional_code::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub institution: Option<String>,
+    /// Only this department of that institution.
+    #[serde(
+        default,
+        deserialize_with = "text::optional_code::deserialize",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub department: Option<String>,
+}
+
 /// `bookings`: the live holds and bookings of a patient.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -571,18 +646,21 @@ impl std::str::FromStr for Command {
 
 /// The first look at a line: which command it is, and whose.
 #[derive(Deserialize)]
-struct Tag {
+pub(crate) struct Tag {
     #[serde(deserialize_with = "text::code::deserialize")]
-    command: String,
+    pub(crate) command: String,
     #[serde(default, deserialize_with = "text::optional_object")]
     actor: Option<Actor>,
 }
 
-fn body<'de, T: Deserialize<'de>>(line: &'de str) -> Result<T, Malformed> {
+pub(crate) fn body<'de, T: Deserialize<'de>>(line: &'de str) -> Result<T, Malformed> {
     read(line, &["command", "actor"])
 }
 
-fn read<'de, T: Deserialize<'de>>(line: &'de str, ignored: &'static [&'static str]) -> Result<T, Malformed> {
+pub(crate) fn read<'de, T: Deserialize<'de>>(
+    line: &'de str,
+    ignored: &'static [&'static str],
+) -> Result<T, Malformed> {
     let mut json = serde_json::Deserializer::from_str(line);
     let mut track = serde_path_to_error::Track::new();
     let inner = serde_path_to_error::Deserializer::new(&mut json, &mut track);

@@ -44,6 +44,8 @@
 //! | `tick` | | how many due holds were swept |
 //! | `search` | `class`, `channel`, `from`, `to` (`institution`, `department`, `practitioner`, `grade`, `order`, `most`) | slots the decision would grant |
 //! | `load` | `day` (`institution`, `department`) | seats and live seats by time |
+//! | `schedule` | `class`, `channel`, `from`, `to` (`institution`, `department`, `practitioner`) | sessions and slots, full ones too, each with seats this class could get or why none |
+//! | `feed` | `from`, `to` (`institution`, `department`) | the public [feed](feed): enough to answer for any class at any instant, nothing about patients |
 //! | `bookings` | `patient` | live holds and bookings |
 //! | `session` | `session` | the session, its slots and pools |
 //! | `waitlist_join` | `patient`, `class`, `channel`, `wanted` (`ticket`) | the entry, and an offer if there is a seat |
@@ -94,6 +96,7 @@ mod admin;
 mod day;
 pub mod answer;
 pub mod command;
+pub mod feed;
 mod malformed;
 mod names;
 mod platform;
@@ -102,6 +105,7 @@ mod text;
 pub use actor::{Actor, Role};
 pub use answer::Answer;
 pub use command::Command;
+pub use feed::{Feed, FeedError};
 pub use malformed::{Malformed, Place, ROWS_MAX, Row};
 pub use names::{Names, NamesError};
 pub use platform::Platform;

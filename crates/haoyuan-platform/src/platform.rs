@@ -212,6 +212,13 @@ impl<T: Trace> Platform<T> {
             | Command::Notices(_) => self.desk(command.at()).decide(command),
             Command::Search(search) => self.search(search),
             Command::Load(load) => self.load(load),
+            Command::Schedule(ask) => {
+                self.schedule(ask).map(|schedule| Answer::Done(Done::Schedule(schedule))).map_err(Stop::Error)
+            }
+            Command::Feed(ask) => self
+                .feed(ask)
+                .map(|feed| Answer::Done(Done::Feed { feed: Box::new(feed.to_text()) }))
+                .map_err(Stop::Error),
             Command::Bookings(bookings) => self.bookings(bookings),
             Command::Session(describe) => self.describe(describe),
             Command::Audit(_) => Ok(Answer::Done(match self.engine().audit() {

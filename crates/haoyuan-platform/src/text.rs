@@ -5,7 +5,7 @@
 //! an identity-card number where a key belongs is told which field is wrong, and the number goes nowhere.
 
 use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, TicketId};
-use haoyuan_core::instant::{Day, Instant, OFFSET};
+use haoyuan_core::instant::{DAY, Day, HOUR, Instant, MINUTE, OFFSET, SECOND};
 use haoyuan_core::said;
 use haoyuan_core::said::{Packed, Said};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind, Outcome, VisitKind};
@@ -36,37 +36,67 @@ impl Written for Instant {
     }
 
     fn read(text: &str) -> Option<Self> {
-        // jiff reads more than RFC 3339 (spaces, zone names, missing seconds); one spelling is enough here.
+        // jiff's own readers take more than RFC 3339 (spaces, zone names, missing seconds) and weigh more than the rest of
+        // a feed in a browser; one spelling is enough here, and jiff knows the calendar.
         if !has_form(text, b"dddd-dd-ddTdd:dd:dd") {
             return None;
         }
         let rest = &text[19..];
         let digits = rest.strip_prefix('.').map(|r| r.bytes().take_while(u8::is_ascii_digit).count());
-        let zone = match digits {
-            Some(n @ 1..=9) => &rest[n + 1..],
+        let (fraction, zone) = match digits {
+            Some(n @ 1..=9) => (&rest[1..=n], &rest[n + 1..]),
             Some(_) => return None,
-            None => rest,
+            None => ("", rest),
         };
-        if zone != "Z" && !has_form(zone, b"+dd:dd") && !has_form(zone, b"-dd:dd") || zone.len() > 6 {
+        let offset = if zone == "Z" { 0 } else { read_offset(zone)? };
+        // Finer than a millisecond is cut off, never rounded up: one nanosecond before the release is before it.
+        let ms = fraction.bytes().chain(*b"000").take(3).fold(0, |ms, c| ms * 10 + i64::from(c - b'0'));
+        let [hour, minute, second] = [&text[11..13], &text[14..16], &text[17..19]].map(number);
+        // A leap second is the second before it, as in jiff.
+        let second = if second == 60 { 59 } else { second };
+        let date = read_date(text)?;
+        if hour > 23 || minute > 59 || second > 59 {
             return None;
         }
-        // Finer than a millisecond is cut off, never rounded up: one nanosecond before the release is before it.
-        Self::new(
-            text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000).try_into().ok()?,
-        )
+        let clock = i64::from(hour) * HOUR + i64::from(minute) * MINUTE + i64::from(second) * SECOND + ms;
+        Self::new(i64::from(date.0) * DAY + clock - offset)
     }
 
     fn write(&self) -> String {
-        let Ok(local) = jiff::Timestamp::from_millisecond(self.ms() + OFFSET) else { return String::new() };
-        let local = jiff::tz::Offset::UTC.to_datetime(local);
-        let date = local.date();
-        let (hour, minute, second, ms) = (local.hour(), local.minute(), local.second(), local.millisecond());
+        let clock = (self.ms() + OFFSET).rem_euclid(DAY);
+        let (hour, minute) = (clock / HOUR, clock / MINUTE % 60);
+        let (second, ms) = (clock / SECOND % 60, clock % SECOND);
+        let date = self.day().write();
         if ms == 0 {
             format!("{date}T{hour:02}:{minute:02}:{second:02}+08:00")
         } else {
             format!("{date}T{hour:02}:{minute:02}:{second:02}.{ms:03}+08:00")
         }
     }
+}
+
+/// An offset from UTC: `+08:00`, milliseconds.
+fn read_offset(zone: &str) -> Option<i64> {
+    if zone.len() != 6 || !has_form(zone, b"+dd:dd") && !has_form(zone, b"-dd:dd") {
+        return None;
+    }
+    let [hour, minute] = [&zone[1..3], &zone[4..6]].map(number);
+    let offset = i64::from(hour) * HOUR + i64::from(minute) * MINUTE;
+    let sign = if zone.starts_with('-') { -1 } else { 1 };
+    (hour < 26 && minute < 60).then_some(sign * offset)
+}
+
+/// The day of the date that the text begins with; its form was looked at before.
+fn read_date(text: &str) -> Option<Day> {
+    let (year, month, day) = (text[..4].parse().ok()?, number(&text[5..7]), number(&text[8..10]));
+    let date = jiff::civil::Date::new(year, month, day).ok()?;
+    let midnight = jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+    Some(Day(i32::try_from(midnight.as_millisecond().div_euclid(DAY)).ok()?))
+}
+
+/// The value of two digits.
+fn number(digits: &str) -> i8 {
+    digits.parse().unwrap_or(i8::MAX)
 }
 
 /// Whether `text` begins with the form, where `d` stands for a digit.
@@ -87,13 +117,13 @@ impl Written for Day {
         if text.len() != 10 || !has_form(text, b"dddd-dd-dd") {
             return None;
         }
-        let date: jiff::civil::Date = text.parse().ok()?;
-        let days = jiff::civil::date(1970, 1, 1).until(date).ok()?.get_days();
-        (0..=Instant::MAX.day().0).contains(&days).then_some(Self(days))
+        read_date(text).filter(|day| (0..=Instant::MAX.day().0).contains(&day.0))
     }
 
     fn write(&self) -> String {
-        jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(self.0)).to_string()
+        let midnight = jiff::Timestamp::from_millisecond(i64::from(self.0) * DAY).unwrap_or_default();
+        let date = jiff::tz::Offset::UTC.to_datetime(midnight);
+        format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
     }
 }
 
@@ -458,5 +488,42 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
         self.map.next_value_seed(seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same text read by jiff, which is the reference for the calendar.
+    fn reference(text: &str) -> Option<Instant> {
+        let ms = text.parse::<jiff::Timestamp>().ok()?.as_nanosecond().div_euclid(1_000_000);
+        Instant::new(ms.try_into().ok()?)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn instants_and_days_are_read_as_jiff_reads_them(
+            year in 1968i32..2112, month in 0u8..14, day in 0u8..33, hour in 0u8..25, minute in 0u8..61, second in 0u8..62,
+            fraction in "(\\.[0-9]{1,9})?", zone in "(Z|[+-][0-2][0-9]:[0-6][0-9])",
+        ) {
+            let date = format!("{year:04}-{month:02}-{day:02}");
+            let text = format!("{date}T{hour:02}:{minute:02}:{second:02}{fraction}{zone}");
+            prop_assert_eq!(Instant::read(&text), reference(&text), "{}", text);
+            let known = reference(&format!("{date}T00:00:00+08:00")).map(Instant::day);
+            let read = Day::read(&date);
+            prop_assert!(read == known || known.is_none() && date.as_str() <= "1970-01-01", "{}", date);
+        }
+
+        #[test]
+        fn instants_and_days_are_written_as_they_are_read(ms in 0i64..=Instant::MAX.ms()) {
+            let at = Instant::new(ms).unwrap();
+            prop_assert_eq!(Instant::read(&at.write()), Some(at));
+            prop_assert_eq!(Day::read(&at.day().write()), Some(at.day()));
+            prop_assert!(at.write().starts_with(&at.day().write()));
+        }
     }
 }

@@ -324,6 +324,8 @@ impl Registry {
             Command::Availability(_)
             | Command::Search(_)
             | Command::Load(_)
+            | Command::Schedule(_)
+            | Command::Feed(_)
             | Command::Bookings(_)
             | Command::Waitlist(_)
             | Command::Notices(_)

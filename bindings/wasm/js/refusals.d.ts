@@ -1,0 +1,88 @@
+// Written by `HAOYUAN_BLESS=1 cargo test -p haoyuan-wasm --test refusals` from the table in the code.
+
+/** Why a request was refused, in order of precedence. A code never changes its meaning. */
+export type RefusalCode =
+  /** this idempotency key was already used for a different command 该幂等键已用于另一条命令 */
+  | "IDEMPOTENCY_CONFLICT"
+  /** another request is being decided right now; ask again 另一请求正在处理,请重试 */
+  | "CONCURRENT_REQUEST"
+  /** this session does not exist 该排班不存在 */
+  | "UNKNOWN_SESSION"
+  /** this session has no such slot 该排班没有此时段 */
+  | "UNKNOWN_SLOT"
+  /** there is no such booking of this patient 该患者没有此预约 */
+  | "UNKNOWN_BOOKING"
+  /** the hospital has stopped this session 该排班已停诊 */
+  | "STOPPED"
+  /** no pool of this session admits this class through this channel 该号源不对此类患者或此渠道开放 */
+  | "NOT_ADMITTED"
+  /** booking has not opened yet 尚未到放号时间 */
+  | "NOT_OPEN"
+  /** booking has closed 已停止预约 */
+  | "CLOSED"
+  /** every seat of this slot is taken 该时段号源已满 */
+  | "SLOT_FULL"
+  /** the seats that are left are reserved for other patients 剩余号源为其他患者预留 */
+  | "PROTECTED"
+  /** the quota of this pool is used up 该号源池配额已用完 */
+  | "CAP_REACHED"
+  /** other patients are waiting for this slot; join the waitlist 该时段有患者候补,请加入候补 */
+  | "WAITLISTED"
+  /** more seats are taken than would be left 已占用的号源多于调整后的数量 */
+  | "BELOW_LIVE"
+  /** the pools of a slot keep their names, places and opening times 号源池的名称、层级和开放时间不可更改 */
+  | "POOLS_DIFFER"
+  /** this class needs a ticket 需要转诊或签约等凭证 */
+  | "TICKET_REQUIRED"
+  /** this patient has no such ticket 该患者没有此凭证 */
+  | "TICKET_UNKNOWN"
+  /** this ticket is for another class, hospital or department 凭证与所约类别、医院或科室不符 */
+  | "TICKET_MISMATCH"
+  /** this ticket has expired 凭证已过期 */
+  | "TICKET_EXPIRED"
+  /** this ticket is already used by a booking 凭证已被使用 */
+  | "TICKET_USED"
+  /** this patient's identities were merged in breach of the rules; ask the hospital 该患者身份合并后存在违规预约,请联系医院 */
+  | "IDENTITY_MERGED"
+  /** online booking is suspended for this patient 该患者线上预约已被限制 */
+  | "SUSPENDED"
+  /** this patient has another booking too close in time 与该患者的其他预约时间冲突 */
+  | "OVERLAP"
+  /** this patient already has the bookings allowed in this department on this day 该患者当日在本科室的预约已达上限 */
+  | "DEPARTMENT_DAY_LIMIT"
+  /** this patient already has the bookings allowed on this day 该患者当日预约已达上限 */
+  | "DAY_LIMIT"
+  /** this patient already has the bookings allowed in this period 该患者在此期间的预约已达上限 */
+  | "PERIOD_LIMIT"
+  /** this patient already holds a seat of this session 该患者在本排班已有锁定号源 */
+  | "SESSION_HOLD_LIMIT"
+  /** this patient has too many unpaid holds 该患者待支付的锁号已达上限 */
+  | "HOLD_LIMIT"
+  /** the hold has expired 锁号已过期 */
+  | "HOLD_EXPIRED"
+  /** this booking was cancelled 该预约已取消 */
+  | "CANCELLED"
+  /** it is too late to cancel 已超过可取消时间 */
+  | "TOO_LATE"
+  /** the engine has reached a limit set at opening 系统容量已达上限 */
+  | "ENGINE_FULL"
+  /** this slot has reached the end of its history 该时段的流水号已用尽 */
+  | "SEQUENCE_EXHAUSTED";
+
+/** A line of the table of refusals. */
+export interface RefusalEntry {
+  /** As in C and the journal. */
+  readonly number: number;
+  /** Whether the same request can help: `never`; `now`, at once; `later`. */
+  readonly retry: "never" | "now" | "later";
+  /** What to tell the patient, in English. */
+  readonly en: string;
+  /** The same in Chinese. */
+  readonly zh: string;
+}
+
+/** The table of refusals, in order of precedence. */
+export const REFUSALS: { readonly [code in RefusalCode]: RefusalEntry };
+
+/** What to tell the patient about a code; Chinese unless `lang` says otherwise. The code itself if it is unknown. */
+export function refusalText(code: RefusalCode | (string & {}), lang?: string): string;

@@ -1,0 +1,442 @@
+// The widget in a real Chromium, as people use it: by keyboard, by screen reader, large, narrow, elsewhere, in a race.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { Engine, init } from "haoyuan";
+import { hospital, PATIENTS } from "../../examples/hospital.js";
+import { serve } from "../serve.mjs";
+import { launch, package_, pictures } from "./chromium.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const NOW = Date.parse("2026-03-03T07:01:00+08:00");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/** A page with nothing but the widget; its host is the server's engine, its clock stands where the test puts it. */
+const PAGE = `<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>预约</title></head><body><main><h1>省第一医院</h1><haoyuan-booking></haoyuan-booking></main>
+<script type="module" src="/js/booking.js"></script></body></html>`;
+
+let browser, server, engine, now, failing, log;
+
+before(async () => {
+  await init();
+  browser = await launch();
+  server = await serve(package_, {
+    api: (command) => {
+      log.push(command);
+      if (failing) throw new Error("the line is cut");
+      return JSON.parse(engine.executeLine(JSON.stringify(command)));
+    },
+  });
+});
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+async function open({ attributes = {}, patients = PATIENTS.slice(0, 1), context = {}, fresh = true, seats } = {}) {
+  if (fresh) {
+    engine = hospital(Engine, { seats });
+    [now, failing, log] = [NOW, false, []];
+  }
+  const page = await (await browser.newContext({ viewport: { width: 900, height: 1000 }, ...context })).newPage();
+  page.setDefaultTimeout(8000);
+  page.on("pageerror", (error) => assert.fail(String(error)));
+  await page.route("**/blank", (route) => route.fulfill({ contentType: "text/html", body: PAGE }));
+  await page.goto(`${server.origin}/blank`);
+  await page.evaluate(
+    ({ attributes, patients, now }) => {
+      globalThis.clock = { now };
+      const booking = document.querySelector("haoyuan-booking");
+      for (const [name, value] of Object.entries(attributes)) booking.setAttribute(name, value);
+      globalThis.events = [];
+      for (const name of ["held", "booked", "cancelled", "refused", "waitlisted", "error"]) {
+        booking.addEventListener(`haoyuan-${name}`, (event) => globalThis.events.push([name, event.detail]));
+      }
+      booking.patients = patients;
+      booking.host = {
+        now: () => globalThis.clock.now,
+        execute: async (command) => {
+          const response = await fetch("/api/commands", { method: "POST", body: JSON.stringify(command) });
+          if (!response.ok) throw new Error("unreachable");
+          return response.json();
+        },
+      };
+    },
+    { attributes, patients, now },
+  );
+  await page.getByRole("radio").first().waitFor();
+  return page;
+}
+
+const said = (page, role) => page.evaluate((role) => document.querySelector("haoyuan-booking").shadowRoot.querySelector(`[role=${role}]`).textContent, role);
+const focused = (page) => page.evaluate(() => document.querySelector("haoyuan-booking").shadowRoot.activeElement?.textContent ?? "");
+const events = (page) => page.evaluate(() => globalThis.events.map(([name]) => name));
+
+/** Chooses Dr Wang's Tuesday. */
+async function tuesday(page, english = false) {
+  await page.getByRole("radio", { name: "心内科" }).check();
+  await page.getByRole("radio", { name: /^王医生/ }).check();
+  await page.getByRole("radio", { name: english ? /^Tuesday 10 March 2026,\s*\d+ places/ : /^2026年3月10日 星期二，\s*余/ }).check();
+}
+const slot = (page, from, english = false) =>
+  page.getByRole("radio", { name: new RegExp(english ? `${from} to` : `${from} 至`) });
+
+async function violations(page) {
+  await page.evaluate(axe);
+  const found = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), TAGS);
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`);
+}
+
+describe("a booking from start to end", () => {
+  test("by keyboard alone, with the focus where the eye is", async () => {
+    const page = await open();
+    const key = (...keys) => keys.reduce((before, k) => before.then(() => page.keyboard.press(k)), Promise.resolve());
+    const until = async (words) => {
+      for (let i = 0; i < 40; i += 1) {
+        const name = await page.evaluate(() => {
+          const active = document.querySelector("haoyuan-booking").shadowRoot.activeElement;
+          return active ? (active.labels?.[0]?.textContent ?? active.textContent) : "";
+        });
+        if (words.test(name)) return;
+        await key("Tab");
+      }
+      assert.fail(`the keyboard never reaches ${words}`);
+    };
+    await key("Tab");
+    await until(/心内科/);
+    await key("Space");
+    await until(/李医生|王医生/);
+    await key("Space", "ArrowDown"); // Li is first, Wang second
+    await until(/3月9日/);
+    await key("Space", "ArrowDown");
+    await until(/08:00/);
+    for (let i = 0; i < 4; i += 1) await key("ArrowDown");
+    await until(/锁定号源/);
+    await key("Enter");
+    await page.getByText("已为您锁定号源").waitFor();
+    assert.match(await focused(page), /已为您锁定号源/);
+    await until(/确认预约/);
+    await key("Enter");
+    await page.getByRole("heading", { name: "预约成功" }).waitFor();
+    assert.match(await focused(page), /预约成功/);
+    assert.deepEqual(await events(page), ["held", "booked"]);
+    await page.screenshot({ path: join(pictures, "booked.png") });
+    const live = engine.bookings({ at: now, patient: PATIENTS[0].key }).bookings;
+    assert.equal(live.length, 1);
+    assert.equal(live[0].standing, "booked");
+    // And back again, without a pop-up.
+    await until(/取消预约/);
+    await key("Enter");
+    assert.match(await focused(page), /保留预约/);
+    await key("Tab", "Enter");
+    await page.getByRole("heading", { name: "预约挂号" }).waitFor();
+    assert.match(await said(page, "status"), /预约已取消/);
+    assert.equal(engine.bookings({ at: now, patient: PATIENTS[0].key }).bookings.length, 0);
+    await page.context().close();
+  });
+
+  test("for somebody else: only the key of the person chosen is sent", async () => {
+    const page = await open({ patients: PATIENTS });
+    await page.getByRole("radio", { name: "母亲" }).check();
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByText("已为您锁定号源").waitFor();
+    assert.equal(log.find((command) => command.command === "hold").patient, PATIENTS[1].key);
+    assert.ok(!JSON.stringify(log).includes("母亲"));
+    await page.context().close();
+  });
+
+  test("nothing is held before the next-step button", async () => {
+    const page = await open();
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await slot(page, "10:30").check();
+    assert.deepEqual([...new Set(log.map((command) => command.command))], ["schedule"]);
+    await page.context().close();
+  });
+
+  test("a line that breaks is told, and the same wish under the same key books once", async () => {
+    const page = await open();
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    failing = true;
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByText("暂时连不上医院").first().waitFor();
+    assert.match(await said(page, "alert"), /暂时连不上医院/);
+    failing = false;
+    assert.ok(await slot(page, "10:00").isChecked());
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByText("已为您锁定号源").waitFor();
+    const holds = log.filter((command) => command.command === "hold");
+    assert.deepEqual([holds.length, holds[0].key], [2, holds[1].key]);
+    await page.context().close();
+  });
+});
+
+describe("what is heard", () => {
+  test("every time names its date, weekday, hours and practitioner; what cannot be had says why in words", async () => {
+    const page = await open();
+    await tuesday(page);
+    const tree = await page.locator("haoyuan-booking").ariaSnapshot();
+    assert.match(tree, /radio "2026年3月10日 星期二，10:00 至 10:30，王医生，\s*余 2 个号/);
+    assert.match(tree, /radio "2026年3月10日 星期二，08:00 至 08:30，王医生，\s*为二级医院转诊患者预留至 3月9日 08:00"/);
+    assert.match(tree, /group "上午"/);
+    assert.match(tree, /group "下午"/);
+    // A class with a right of its own is told of its own seats.
+    await page.evaluate(() => document.querySelector("haoyuan-booking").setAttribute("patient-class", "referral_secondary"));
+    await page.getByRole("radio", { name: /08:00 至 08:30，王医生，\s*余 1 个号/ }).waitFor();
+    await page.context().close();
+  });
+
+  test("a full time is shown, says so, and offers others; the waiting list is offered only where the host has one", async () => {
+    const page = await open();
+    await page.getByRole("radio", { name: "心内科" }).check();
+    await page.getByRole("radio", { name: /^李医生/ }).check();
+    await page.getByRole("radio", { name: /^2026年3月10日 星期二/ }).first().check();
+    await page.getByRole("radio", { name: /08:00 至 08:30，李医生，\s*已约满/ }).check();
+    await page.getByText("为什么不能约").waitFor();
+    assert.equal(await page.getByRole("button", { name: /锁定号源/ }).getAttribute("aria-disabled"), "true");
+    // It can be reached and pressed, and says what is missing: a disabled button would be silent.
+    await page.getByRole("button", { name: /锁定号源/ }).focus();
+    await page.keyboard.press("Enter");
+    assert.match(await said(page, "alert"), /请先选择一个时间/);
+    await page.waitForTimeout(100);
+    const offered = log.some((command) => command.command === "waitlist_join");
+    const known = JSON.parse(engine.executeLine('{"command":"waitlist_join"}')).field !== "command";
+    assert.ok(offered, "the widget asks whether there is a waiting list");
+    assert.equal(await page.getByRole("button", { name: "加入候补" }).count(), known ? 1 : 0);
+    await page.getByRole("button", { name: /08:30–09:00，李医生/ }).click();
+    assert.ok(await slot(page, "08:30").isChecked());
+    assert.match(await focused(page), /锁定号源/);
+    await page.context().close();
+  });
+
+  test("the time that is left is announced at five minutes, at one, and at its end, and can start anew", async () => {
+    const page = await open();
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByText("已为您锁定号源").waitFor();
+    const pass = async (minutes) => {
+      now += minutes * 60_000;
+      await page.evaluate((now) => { globalThis.clock.now = now; }, now);
+      await page.waitForTimeout(1200);
+    };
+    await pass(5);
+    assert.equal(await said(page, "status"), "");
+    await pass(5);
+    assert.match(await said(page, "status"), /5 分钟/);
+    assert.match(await page.getByRole("timer").textContent(), /剩余 5 分/);
+    await page.getByRole("button", { name: "重新计时" }).click();
+    await page.getByText(/剩余 15 分/).waitFor();
+    await pass(14);
+    assert.match(await said(page, "status"), /1 分钟/);
+    await pass(1);
+    assert.match(await said(page, "alert"), /锁定已到期/);
+    assert.equal(await page.getByRole("button", { name: "确认预约" }).count(), 0);
+    await page.getByRole("button", { name: "再次锁定" }).click();
+    await page.getByText(/剩余 15 分/).waitFor();
+    await page.getByRole("button", { name: "确认预约" }).click();
+    await page.getByRole("heading", { name: "预约成功" }).waitFor();
+    assert.equal(engine.bookings({ at: now, patient: PATIENTS[0].key }).bookings.length, 1);
+    assert.equal(engine.audit({ at: now }).sound, true);
+    await page.context().close();
+  });
+});
+
+describe("what is seen", () => {
+  for (const lang of ["zh-CN", "en"]) {
+    for (const elder of [false, true]) {
+      test(`axe finds nothing in ${lang}, ${elder ? "elder" : "standard"}, in any step`, async () => {
+        const page = await open({ attributes: { lang, ...(elder ? { elder: "" } : {}) }, patients: PATIENTS });
+        const english = lang === "en";
+        const name = (step) => join(pictures, `${lang}-${elder ? "elder" : "standard"}-${step}.png`);
+        await tuesday(page, english);
+        await slot(page, "08:00", english).check();
+        assert.deepEqual(await violations(page), []);
+        await slot(page, "10:00", english).check();
+        await page.screenshot({ path: name(1), fullPage: true });
+        assert.deepEqual(await violations(page), []);
+        await page.getByRole("button", { name: english ? /hold this place/ : /锁定号源/ }).click();
+        await page.getByRole("timer").waitFor();
+        await page.screenshot({ path: name(2), fullPage: true });
+        assert.deepEqual(await violations(page), []);
+        await page.getByRole("button", { name: english ? "Confirm booking" : "确认预约" }).click();
+        await page.getByRole("heading", { name: english ? "Your visit is booked" : "预约成功" }).waitFor();
+        await page.screenshot({ path: name(3), fullPage: true });
+        assert.deepEqual(await violations(page), []);
+        await page.context().close();
+      });
+    }
+  }
+
+  test("axe is awake: it finds a name that is missing", async () => {
+    const page = await open();
+    await page.evaluate(() => document.querySelector("haoyuan-booking").shadowRoot.querySelector(".box").append(document.createElement("button")));
+    assert.ok((await violations(page)).some((v) => v.startsWith("button-name")));
+    await page.context().close();
+  });
+
+  test("the elder mode is as large as it says, up to 30 px, and every target is at least 60 px", async () => {
+    const page = await open({ attributes: { elder: "", "text-size": "18" } });
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    const measure = () =>
+      page.evaluate(() => {
+        const root = document.querySelector("haoyuan-booking").shadowRoot;
+        const shown = [...root.querySelectorAll("*")].filter((e) => e.checkVisibility?.() && !e.closest(".heard"));
+        const texts = shown.filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()));
+        const targets = [...root.querySelectorAll("button, input")].map((e) => e.getBoundingClientRect());
+        return {
+          text: Math.min(...texts.map((e) => Number.parseFloat(getComputedStyle(e).fontSize))),
+          width: Math.min(...targets.map((r) => r.width)),
+          height: Math.min(...targets.map((r) => r.height)),
+        };
+      });
+    const small = await measure();
+    assert.ok(small.text >= 18 && small.width >= 60 && small.height >= 60, JSON.stringify(small));
+    for (let i = 0; i < 10; i += 1) await page.getByRole("button", { name: "放大文字" }).click();
+    assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector("haoyuan-booking")).fontSize), "30px");
+    await page.screenshot({ path: join(pictures, "elder-30px.png"), fullPage: true });
+    await page.context().close();
+  });
+
+  for (const [what, context] of [
+    ["320 px", { viewport: { width: 320, height: 640 } }],
+    ["200 % zoom", { viewport: { width: 640, height: 512 }, deviceScaleFactor: 2 }],
+  ]) {
+    test(`nothing is cut off at ${what}, in both modes`, async () => {
+      for (const attributes of [{}, { elder: "", "text-size": "30" }, { lang: "en", elder: "" }]) {
+        const page = await open({ context, attributes });
+        const english = attributes.lang === "en";
+        await tuesday(page, english);
+        await slot(page, "10:00", english).check();
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.equal(wide, 0, JSON.stringify(attributes));
+        await page.screenshot({ path: join(pictures, `${what.replace(/\W+/g, "")}${attributes.elder === "" ? "-elder" : ""}${english ? "-en" : ""}.png`), fullPage: true });
+        await page.context().close();
+      }
+    });
+  }
+
+  test("forced colours and paper keep what matters", async () => {
+    const page = await open({ context: { forcedColors: "active", reducedMotion: "reduce" } });
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await page.screenshot({ path: join(pictures, "forced-colors.png"), fullPage: true });
+    const style = await page.evaluate(() => {
+      const label = document.querySelector("haoyuan-booking").shadowRoot.querySelector("input:checked + label");
+      const { outlineStyle, transitionDuration } = getComputedStyle(label);
+      return { outlineStyle, transitionDuration };
+    });
+    assert.deepEqual(style, { outlineStyle: "solid", transitionDuration: "0s" });
+    await page.emulateMedia({ media: "print", forcedColors: "none" });
+    assert.equal(await page.getByRole("button").count(), 0);
+    await page.context().close();
+  });
+
+  test("the hospital's time is the same everywhere, on the day the clocks change, too", async () => {
+    const seen = [];
+    for (const timezoneId of ["Asia/Shanghai", "America/New_York", "Pacific/Chatham"]) {
+      // New York goes to summer time on 8 March 2026.
+      const page = await open({ context: { timezoneId } });
+      await page.evaluate(() => { globalThis.clock.now = Date.parse("2026-03-08T15:30:00+08:00"); });
+      await page.evaluate(() => document.querySelector("haoyuan-booking").refresh());
+      await tuesday(page);
+      seen.push(await page.locator("haoyuan-booking").ariaSnapshot());
+      await page.context().close();
+    }
+    assert.match(seen[0], /2026年3月10日 星期二，10:00 至 10:30/);
+    assert.equal(seen[1], seen[0].replaceAll(/hy\d+/g, ""));
+    assert.equal(seen[2], seen[0]);
+  });
+});
+
+describe("with others", () => {
+  test("two pages race for the last seat: one has it, the other is told and led on", async () => {
+    const first = await open({ seats: 2 });
+    const other = await open({ fresh: false, patients: [PATIENTS[1]] });
+    for (const page of [first, other]) {
+      await tuesday(page);
+      await page.getByRole("radio", { name: /至 .*王医生，\s*余 1 个号/ }).first().check();
+    }
+    const press = (page) => page.getByRole("button", { name: /锁定号源/ }).click();
+    await Promise.all([press(first), press(other)]);
+    await Promise.all([first, other].map((page) => page.getByText(/已为您锁定号源|这个时间没有约上/).first().waitFor()));
+    const held = await Promise.all([first, other].map((page) => page.getByRole("timer").count()));
+    assert.equal(held[0] + held[1], 1);
+    const loser = held[0] ? other : first;
+    assert.match(await focused(loser), /这个时间没有约上/);
+    await loser.screenshot({ path: join(pictures, "lost.png"), fullPage: true });
+    assert.deepEqual(await violations(loser), []);
+    await loser.getByRole("button", { name: /王医生，余/ }).first().click();
+    assert.match(await focused(loser), /锁定号源/);
+    await loser.keyboard.press("Enter");
+    await loser.getByRole("timer").waitFor();
+    assert.equal(engine.audit({ at: now }).counted.held, 2);
+    await first.context().close();
+    await other.context().close();
+  });
+
+  test("500 widgets come and go and leave nothing behind", async () => {
+    const page = await open();
+    const client = await page.context().newCDPSession(page);
+    const round = (times) =>
+      page.evaluate(async (times) => {
+        const host = document.querySelector("haoyuan-booking").host;
+        for (let i = 0; i < times; i += 1) {
+          const booking = document.createElement("haoyuan-booking");
+          booking.host = { now: host.now, execute: (command) => ({ kind: "done", institutions: [], departments: [], practitioners: [], sessions: [] }) };
+          document.body.append(booking);
+          await new Promise((done) => setTimeout(done));
+          booking.remove();
+        }
+        globalThis.gc?.();
+        await new Promise((done) => setTimeout(done, 50));
+        globalThis.gc?.();
+      }, times);
+    const measure = async () => {
+      await client.send("HeapProfiler.collectGarbage");
+      const { metrics } = await client.send("Performance.getMetrics");
+      return Object.fromEntries(metrics.map(({ name, value }) => [name, value]));
+    };
+    await client.send("Performance.enable");
+    await round(50);
+    const before = await measure();
+    await round(500);
+    const after_ = await measure();
+    const grown = { heap: after_.JSHeapUsedSize - before.JSHeapUsedSize, nodes: after_.Nodes - before.Nodes, listeners: after_.JSEventListeners - before.JSEventListeners };
+    console.log(`500 mount/unmount cycles: heap ${grown.heap} bytes, nodes ${grown.nodes}, listeners ${grown.listeners}`);
+    assert.ok(grown.heap < 500_000 && grown.nodes < 100 && grown.listeners < 50, JSON.stringify(grown));
+    await page.context().close();
+  });
+});
+
+test("the kiosk needs no network and no more rights than its policy gives, and remembers over a restart", async () => {
+  const context = await browser.newContext({ viewport: { width: 1080, height: 1400 } });
+  const page = await context.newPage();
+  const wrong = [];
+  page.on("console", (message) => message.type() === "error" && !/favicon|404/.test(message.text()) && wrong.push(message.text()));
+  await page.goto(`${server.origin}/examples/kiosk/`);
+  await page.waitForFunction(() => globalThis.ready);
+  await context.setOffline(true);
+  await page.getByRole("radio", { name: "心内科" }).check();
+  await page.getByRole("radio", { name: /^王医生/ }).check();
+  const free = page.getByRole("radio", { name: /至 .*王医生，\s*余 \d/ });
+  await free.first().check();
+  await page.getByRole("button", { name: /锁定号源/ }).click();
+  await page.getByRole("button", { name: "确认预约" }).click();
+  await page.getByRole("heading", { name: "预约成功" }).waitFor();
+  await page.screenshot({ path: join(pictures, "kiosk.png") });
+  const hash = await page.evaluate(() => globalThis.kiosk.hash());
+  await context.setOffline(false);
+  await page.reload();
+  await page.waitForFunction(() => globalThis.ready);
+  assert.equal(await page.evaluate(() => globalThis.kiosk.hash()), hash);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
