@@ -297,7 +297,9 @@ fn callers(bench: &Bench, hash: HashKind, threads: u32, flight: usize) {
                     flying.pop_front().expect("it flies").wait().expect("the disk works");
                 }
             }
-            flying.into_iter().for_each(|receipt| receipt.wait().expect("the disk works"));
+            for receipt in flying {
+                receipt.wait().expect("the disk works");
+            }
         });
         worked += on_processors() - worked_before;
         let after = journal.stats();

@@ -472,17 +472,14 @@ impl Feed {
         let done = match &*command {
             "availability" => {
                 let ask: command::Availability = command::body(line)?;
-                match self.availability(&ask.session, ask.slot, ask.class, ask.channel, ask.at) {
-                    Some((Availability { free, capacity, live, .. }, refusal)) => {
-                        Done::Availability { free, capacity, live, refusal }
-                    }
-                    None => {
-                        let known = self.by_code.contains_key(&*ask.session);
-                        let code = if known { Code::UnknownSlot } else { Code::UnknownSession };
-                        let reason = Reason::new(&Refusal::plain(code), Binding::None);
-                        return Ok(Answer::Refused(Refused { command: "availability", reason }));
-                    }
-                }
+                let answered = self.availability(&ask.session, ask.slot, ask.class, ask.channel, ask.at);
+                let Some((Availability { free, capacity, live, .. }, refusal)) = answered else {
+                    let known = self.by_code.contains_key(&*ask.session);
+                    let code = if known { Code::UnknownSlot } else { Code::UnknownSession };
+                    let reason = Reason::new(&Refusal::plain(code), Binding::None);
+                    return Ok(Answer::Refused(Refused { command: "availability", reason }));
+                };
+                Done::Availability { free, capacity, live, refusal }
             }
             "schedule" => {
                 let ask: command::Schedule = command::body(line)?;
