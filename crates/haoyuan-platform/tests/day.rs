@@ -45,6 +45,7 @@ fn session(code: &str, practitioner: &str, grade: &str, day: &str, seats: u8) ->
            "seats": seats})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "sessions are written in place")]
 fn publish(platform: &Platform, session: Value) {
     done(platform, json!({"command": "publish", "at": EARLY, "session": session}));
 }
