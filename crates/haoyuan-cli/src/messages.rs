@@ -512,7 +512,7 @@ Example
     "audit.export_form": "`{file}` must end in .ndjson, .csv or .sqlite", "`{file}` 须以 .ndjson、.csv 或 .sqlite 结尾";
 
     // ---- report
-    "report.head": "{month}  {name} ({code})", "{month}  {name}({code})";
+    "report.head": "{month}  {name} ({code})", "{month} 月报  {name}({code})";
     "report.basis": "definitions {rules}, floors of `{policy}`, version {version}, as known at {as_of}",
         "定义 {rules},目标取自 `{policy}`,第 {version} 版,截至 {as_of} 已知";
     "report.measure": "measure", "指标";
