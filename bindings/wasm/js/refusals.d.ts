@@ -64,6 +64,44 @@ export type RefusalCode =
   | "CANCELLED"
   /** it is too late to cancel 已超过可取消时间 */
   | "TOO_LATE"
+  /** there is a free seat; book it 该号源尚有余号,请直接预约 */
+  | "NOT_FULL"
+  /** the waitlist is closed 候补已关闭 */
+  | "WAITLIST_CLOSED"
+  /** the waitlist is full 候补人数已满 */
+  | "WAITLIST_FULL"
+  /** this patient is already on as many waitlists as allowed 该患者的候补数量已达上限 */
+  | "WAITLIST_LIMIT"
+  /** this patient is already on the waitlist of this session 该患者已在本排班候补中 */
+  | "ALREADY_WAITING"
+  /** there is no such open waitlist entry of this patient 该患者没有此候补记录 */
+  | "UNKNOWN_ENTRY"
+  /** there is no open offer 没有待确认的候补号源 */
+  | "NO_OFFER"
+  /** only staff can do this 仅限医院工作人员操作 */
+  | "ROLE_REQUIRED"
+  /** a reason is required 须填写原因 */
+  | "REASON_REQUIRED"
+  /** the green channel needs a contact person 绿色通道须指定联系人 */
+  | "CONTACT_REQUIRED"
+  /** no more extra seats are allowed 加号已达上限 */
+  | "EXTRA_LIMIT"
+  /** there is no such stop 没有此停诊记录 */
+  | "UNKNOWN_STOP"
+  /** this session is one whole; stop it, a seat or a booking of it 该排班不可按时段停诊,请按排班、号源或预约停诊 */
+  | "NOT_SEPARABLE"
+  /** there is no such visit 没有此就诊记录 */
+  | "UNKNOWN_VISIT"
+  /** this cannot be done at this point of the visit 当前状态不可进行此操作 */
+  | "NOT_NOW"
+  /** the patient is too late and the number is void; staff may let it pass 迟到超时,号已作废;可由工作人员放行 */
+  | "ARRIVED_TOO_LATE"
+  /** the patient has checked in already 该患者已报到 */
+  | "ALREADY_THERE"
+  /** nobody waits to be called 暂无候诊患者 */
+  | "NOBODY_WAITS"
+  /** the room has a patient 该诊室有患者 */
+  | "ROOM_BUSY"
   /** the engine has reached a limit set at opening 系统容量已达上限 */
   | "ENGINE_FULL"
   /** this slot has reached the end of its history 该时段的流水号已用尽 */

@@ -30,7 +30,7 @@ for (const name of readdirSync(scripts).filter((name) => name.endsWith(".jsonl")
     const answers = engine.executeLines(readFileSync(join(scripts, name), "utf8"));
     // 32 bits of address space hold a smaller hospital, and the engine says so; everything else is the same to the letter.
     const expected = readFileSync(join(scripts, name.replace(".jsonl", ".expected.jsonl")), "utf8");
-    assert.equal(answers, expected.replaceAll("1 to 16000000 seats", "1 to 2000000 seats"));
+    assert.equal(answers, expected.replaceAll(/1 (to|至) 16000000 /g, "1 $1 2000000 "));
   });
 }
 
