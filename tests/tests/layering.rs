@@ -11,6 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("haoyuan-platform", &["haoyuan-core", "haoyuan-engine"]),
     ("haoyuan", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal"]),
     ("haoyuan-c", &["haoyuan"]),
+    ("haoyuan-wasm", &["haoyuan-core", "haoyuan-platform"]),
     ("haoyuan-cli", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan"]),
 ];
 

@@ -153,9 +153,11 @@ impl<T: Trace> Platform<T> {
     }
 
     /// Shows the engine what the day says, after everything was read back: who waits, what is stopped, who is suspended, and
-    /// who took a session over.
+    /// who took a session over. Where no engine is open, nothing was published, and the command `open` may still come.
     pub fn wake(&self) {
-        self.desk(Instant::MIN).wake();
+        if self.is_open() {
+            self.desk(Instant::MIN).wake();
+        }
     }
 
     /// Takes up a part of the engine's snapshot.

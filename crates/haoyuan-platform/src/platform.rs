@@ -98,6 +98,11 @@ impl<T: Trace> Platform<T> {
         self.open(Limits::default()).0
     }
 
+    /// Whether the engine is open; asking for it would open it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.engine.get().is_some()
+    }
+
     /// The directory as it is now.
     #[must_use]
     pub fn directory(&self) -> Arc<Directory> {
