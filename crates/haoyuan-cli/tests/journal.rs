@@ -253,7 +253,7 @@ fn who_when_why_and_by_which_policy_is_in_every_row() {
     assert_eq!((green["actor"].as_str(), green["reason"].as_u64()), (Some("0123456789abcdef"), Some(7)));
     assert_eq!(
         (green["at"].as_str(), green["policy"].as_str()),
-        (Some("2026-03-09 09:00:00"), Some("jilin-2018"))
+        (Some("2026-03-09 09:00:00.000"), Some("jilin-2018"))
     );
     let held = rows(&["--patient", "5f0c6f0f6c1d4b7e9a3d2e1f00112233"])[0].clone();
     assert_eq!((held["channel"].as_str(), held["role"].as_str()), (Some("wechat"), Some("patient")));

@@ -45,7 +45,7 @@
 //! | `search` | `class`, `channel`, `from`, `to` (`institution`, `department`, `practitioner`, `grade`, `order`, `most`) | slots the decision would grant |
 //! | `load` | `day` (`institution`, `department`) | seats and live seats by time |
 //! | `schedule` | `class`, `channel`, `from`, `to` (`institution`, `department`, `practitioner`) | sessions and slots, full ones too, each with seats this class could get or why none |
-//! | `feed` | `from`, `to` (`institution`, `department`) | the public [feed](feed): enough to answer for any class at any instant, nothing about patients |
+//! | `feed` | `from`, `to` (`institution`, `department`) | the public [feed]: enough to answer for any class at any instant, nothing about patients |
 //! | `bookings` | `patient` | live holds and bookings |
 //! | `session` | `session` | the session, its slots and pools |
 //! | `waitlist_join` | `patient`, `class`, `channel`, `wanted` (`ticket`) | the entry, and an offer if there is a seat |
