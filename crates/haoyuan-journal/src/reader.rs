@@ -198,7 +198,8 @@ impl Walker {
                 return Ok(Step::Bad(Phrase::new("no commit block closes the group", "该组没有提交块")));
             }
             if !self.reach(end + PREFIX)? {
-                let rest = self.length - self.at.offset;
+                // A file that is shorter than its own header has no rest.
+                let rest = self.length.saturating_sub(self.at.offset);
                 return if end == 0 && self.rest_is_blank()? {
                     Ok(Step::End)
                 } else if rest == end as u64 {

@@ -146,6 +146,23 @@ fn many_bad_bytes_at_random() {
     }
 }
 
+/// Fuzzing the recovery found it: of a segment that ended within its header, a salvage worked out the header anew and then
+/// asked how much of the file lay behind it, which was less than nothing.
+#[test]
+fn a_segment_cut_within_its_header_is_salvaged_around() {
+    let whole = SimDisk::new(1);
+    let story = story(40);
+    write(&shared(&whole), small(), &story);
+    for name in segments(&whole) {
+        for length in 0..=160 {
+            let disk = whole.copy();
+            let bytes = disk.contents(&name).unwrap();
+            disk.place(&name, &bytes[..bytes.len().min(length)]);
+            check(&disk, &story, &format!("`{name}` of {length} bytes"));
+        }
+    }
+}
+
 #[test]
 fn a_missing_segment_is_named_and_what_follows_is_kept() {
     let disk = SimDisk::new(1);
