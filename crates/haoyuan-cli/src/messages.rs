@@ -283,7 +283,7 @@ weeks. Exit code 1 if an invariant is violated.
 Examples
   haoyuan day
   haoyuan day --patients 1m --seed 1 --json
-  haoyuan day --patients 5000 --journal /tmp/week --html week.html
+  haoyuan day --patients 5000 --journal week --html week.html
 ",
         "每周为一家医院:100 个班次,七点放号、支付、退号、候补、一次停诊、加号、爽约
 (按渠道 3.2%、8.3%、15%)、迟到、报到、叫号与更正。各次应答另行记账,每一步
@@ -293,7 +293,7 @@ Examples
 示例
   haoyuan day
   haoyuan day --patients 1m --seed 1 --json
-  haoyuan day --patients 5000 --journal /tmp/week --html week.html
+  haoyuan day --patients 5000 --journal week --html week.html
 ";
     "help.haoyuan.snapshot": "Write a snapshot, so that the next opening is quick", "写入快照,使下次打开更快";
     "usage.haoyuan.snapshot": "haoyuan snapshot [OPTIONS] DIR", "haoyuan snapshot [选项] 目录";

@@ -7,7 +7,7 @@
 //! The lock is taken before the one of administration and before any patient's gate. A claim takes it only where somebody
 //! waits.
 //!
-//! After a crash between an event and what should follow it, repeating the command, or a tick, completes it: every command
+//! After a crash between an event and what should follow it, repeating the command completes it: every command
 //! here looks at what is there before it acts.
 
 mod event;
