@@ -151,7 +151,8 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         while recovery.next().expect("a salvaged journal reads").is_some() {}
         let finished = recovery.finish().expect("a salvaged journal reads to its end");
         assert_eq!(finished.records(), salvaged.records);
-        if verified.is_ok() {
+        // What a torn tail has of a record is no record for a recovery, and a loss for a salvage.
+        if verified.is_ok_and(|report| report.torn.is_none()) {
             assert_eq!((salvaged.lost, salvaged.missing.len()), (0, 0), "a whole journal is salvaged whole");
         }
     }
