@@ -69,27 +69,43 @@ const fn units(at: Instant) -> u64 {
 
 /// The shared part of a block, apart from its seats.
 #[derive(Debug)]
+#[repr(align(32))]
 pub(crate) struct Core {
     /// Written by every accepted transition (compare-and-swap), read by everybody.
     word: AtomicU128,
     /// Written by owners of transitions and by readers that had to walk the seats; a stale value is ignored.
     hint: AtomicU64,
+    /// What the engine keeps beside them: where the block belongs. The protocol does not look at it; it is here because the
+    /// compiler would leave the room empty.
+    pub(crate) place: AtomicU64,
 }
 
 impl Core {
     pub(crate) fn new() -> Self {
-        Self { word: AtomicU128::new(0), hint: AtomicU64::new(Self::first_hint()) }
+        Self { word: AtomicU128::new(0), hint: AtomicU64::new(Self::first_hint()), place: AtomicU64::new(0) }
     }
 
-    /// The block as of one word, if its hint says that no hold can be due. Two loads.
+    /// The word, and the hint if it is of that word and says that no hold can be due. Two loads.
     #[inline(always)]
-    pub(crate) fn peek(&self, now: Instant) -> Option<View> {
+    fn fresh(&self, now: Instant) -> Option<(Word, Hint)> {
         // Acquire: pairs with the Release half of the word's compare-and-swap, so that what its owner saw is seen.
         let word = Word::from_bits(self.word.load(Ordering::Acquire));
         // Acquire: pairs with `store_hint`.
         let hint = Hint::unpack(self.hint.load(Ordering::Acquire));
-        let fresh = hint.sequence == word.sequence() && units(now) < hint.earliest;
-        fresh.then(|| View { word, live: word.live(), due: None, hint, known: true, level: true })
+        (hint.sequence == word.sequence() && units(now) < hint.earliest).then_some((word, hint))
+    }
+
+    /// The word, if what it counts as live is live: its hint says that no hold can be due.
+    #[inline(always)]
+    pub(crate) fn glance(&self, now: Instant) -> Option<Word> {
+        self.fresh(now).map(|(word, _)| word)
+    }
+
+    /// The block as of one word, if its hint says that no hold can be due.
+    #[inline(always)]
+    pub(crate) fn peek(&self, now: Instant) -> Option<View> {
+        let (word, hint) = self.fresh(now)?;
+        Some(View { word, live: word.live(), due: None, hint, known: true, level: true })
     }
 
     const fn first_hint() -> u64 {

@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::patients::Patients;
 use crate::publish::{Admin, Calendar};
 use crate::sessions::{SessionCell, SessionRow};
-use crate::sync::{AtomicU64, AtomicU128, Ordering};
+use crate::sync::{AtomicU128, Ordering};
 use crate::target::{Located, Target};
 use dashmap::DashMap;
 use haoyuan_core::ids::{
@@ -28,39 +28,46 @@ use parking_lot::{Mutex, RwLock};
 use std::sync::{Arc, OnceLock};
 
 /// A block as it stands in memory: 32 bytes, and never on two cache lines.
-#[repr(align(32))]
 pub(crate) struct Row {
     pub(crate) core: Core,
-    /// bits 0..24 session · 24..44 shape · 44..60 seats of the session before this block. Written by publishing; the shape again
-    /// by resizing, while the word is frozen.
-    pub(crate) meta: AtomicU64,
 }
 
+// Two blocks share a cache line: half of what a search reads, and half of what a province needs beside its seats.
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Row>() == 32 && align_of::<Row>() == 32);
+
+/// What [`Core::place`] says: bits 0..24 session · 24..44 shape · 44..60 seats of the session before this block. Written by
+/// publishing; the shape again by resizing, while the word is frozen.
 impl Row {
     pub(crate) fn assign(&self, session: u32, shape: u32, before: u16) {
-        let meta = u64::from(session) | u64::from(shape) << 24 | u64::from(before) << 44;
+        let place = u64::from(session) | u64::from(shape) << 24 | u64::from(before) << 44;
         // Relaxed: published by the session's words.
-        self.meta.store(meta, Ordering::Relaxed);
+        self.core.place.store(place, Ordering::Relaxed);
+    }
+
+    /// The session that the block belongs to.
+    fn session(&self) -> Option<SessionId> {
+        SessionId::new(self.core.place.load(Ordering::Relaxed) as u32 & SessionId::MAX)
     }
 
     /// The number of the block's tree.
     #[inline(always)]
     pub(crate) fn shape(&self) -> u32 {
         // Acquire: pairs with `reshape`, so that whoever sees another tree also sees, in the word, that there is one.
-        (self.meta.load(Ordering::Acquire) >> 24) as u32 & 0xf_ffff
+        (self.core.place.load(Ordering::Acquire) >> 24) as u32 & 0xf_ffff
     }
 
     /// Gives the block another tree. Only while its word is frozen, and by administration, which is one at a time.
     pub(crate) fn reshape(&self, shape: u32) {
-        let meta = self.meta.load(Ordering::Relaxed);
-        let meta = meta & !(0xf_ffff << 24) | u64::from(shape) << 24;
+        let place = self.core.place.load(Ordering::Relaxed);
+        let place = place & !(0xf_ffff << 24) | u64::from(shape) << 24;
         // Release: pairs with `shape`; the freezing of the word comes before.
-        self.meta.store(meta, Ordering::Release);
+        self.core.place.store(place, Ordering::Release);
     }
 
     /// Seats of the session in earlier blocks.
     fn before(&self) -> u16 {
-        (self.meta.load(Ordering::Relaxed) >> 44) as u16
+        (self.core.place.load(Ordering::Relaxed) >> 44) as u16
     }
 }
 
@@ -212,7 +219,7 @@ impl<T: Trace> Engine<T> {
     #[inline]
     pub(crate) fn place(&self, block: BlockId) -> Option<Placed<'_>> {
         let cell = self.rows.get(block.index())?;
-        let session = SessionId::new(cell.meta.load(Ordering::Relaxed) as u32 & SessionId::MAX)?;
+        let session = cell.session()?;
         let row = self.sessions[session.index()].read()?;
         // A block that was never published has session 0 in its row: check that it lies within the session.
         if !row.blocks().contains(&block.get()) {

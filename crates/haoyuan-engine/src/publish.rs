@@ -331,6 +331,6 @@ fn check_rules(rules: &Rules) -> Result<(), PublishError> {
 
 impl Row {
     pub(crate) fn empty() -> Self {
-        Self { core: Core::new(), meta: crate::sync::AtomicU64::new(0) }
+        Self { core: Core::new() }
     }
 }

@@ -11,6 +11,7 @@ use haoyuan_core::ids::{DepartmentId, InstitutionId, SessionId, SlotIndex, SlotR
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::pool::Moment;
 use haoyuan_core::request::{Found, Order, Query, SlotLoad};
+use haoyuan_core::word::{Live, Word};
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// Sort key of a found slot: (load in 1/10000 or 0, start, session, slot).
@@ -69,58 +70,65 @@ impl<T: Trace> Engine<T> {
         let mut start = row.from().ms();
         // Slots of one session mostly share their tree: what it says at this instant is looked up once.
         let mut moment: Option<(u32, Moment<'_>)> = None;
-        for slot in 0..row.slots() {
+        for slot in (0..row.slots()).filter_map(SlotIndex::new) {
             let begins = start;
             start += i64::from(row.slot_ms());
-            let is_full = best.len() >= query.most;
-            if is_full && query.order == Order::Earliest && best.peek().is_some_and(|worst| worst.1 < begins)
-            {
+            let worst = if best.len() < query.most { None } else { best.peek().copied() };
+            if query.order == Order::Earliest && worst.is_some_and(|worst| worst.1 < begins) {
                 return;
             }
-            let Some(cell) = SlotIndex::new(slot).and_then(|index| self.cell(index, row)) else { return };
-            let (shape, now) = match moment {
-                Some((shape, now)) if shape == cell.shape() => (shape, now),
+            let Some(cell) = self.cell(slot, row) else { return };
+            let shape = cell.shape();
+            let mut now = match moment {
+                Some((known, now)) if known == shape => now,
                 _ => match self.tree_of(cell) {
-                    Some(tree) => (cell.shape(), tree.at(offset)),
+                    Some(tree) => tree.at(offset),
                     None => continue,
                 },
             };
             moment = Some((shape, now));
-            let seen = if row.whole() { None } else { cell.core.peek(at) };
-            let (view, target) = match (seen, SlotIndex::new(slot)) {
-                (Some(view), _) => (view, None),
-                (None, Some(index)) => {
-                    let Some(target) = self.target_in(index, *row) else { continue };
-                    (target.block.view(at), Some(target))
-                }
-                (None, None) => continue,
+            let glance = if row.whole() { None } else { cell.core.glance(at) };
+            let (word, live, has_free) = match glance {
+                Some(word) => (word, word.live(), true),
+                None => match self.look(slot, row, at) {
+                    Some(seen) => seen,
+                    None => continue,
+                },
             };
-            // A word with flags may be of a block whose tree was replaced since its shape was read.
-            let now = match self.tree_of(cell).filter(|_| view.word.has_flags()) {
-                Some(tree) => tree.at(offset),
-                None => now,
-            };
-            let (live, capacity) = (view.live.total(), u32::from(now.tree().capacity()));
-            if live >= capacity || view.word.is_shut() {
+            if word.has_flags() {
+                // The block may be one whose tree was replaced since its shape was read.
+                let Some(tree) = self.tree_of(cell) else { continue };
+                now = tree.at(offset);
+            }
+            let (total, capacity) = (live.total(), u32::from(now.tree().capacity()));
+            if total >= capacity || word.is_shut() || !has_free {
                 continue;
             }
             let load = match query.order {
                 Order::Earliest => 0,
-                Order::LeastLoaded => live * 10_000 / capacity,
+                Order::LeastLoaded => total * 10_000 / capacity,
             };
-            let rank = (load, begins, number, slot);
-            if is_full && best.peek().is_some_and(|worst| *worst < rank) {
+            let rank = (load, begins, number, slot.get());
+            if worst.is_some_and(|worst| worst < rank)
+                || now.decide(live, query.class, query.channel).is_err()
+            {
                 continue;
             }
-            let full = || target.is_some_and(|t| row.whole() && !t.block.has_free(&view, &t.range, at));
-            if now.decide(view.live, query.class, query.channel).is_err() || full() {
-                continue;
-            }
-            best.push(rank);
-            if best.len() > query.most {
+            if worst.is_some() {
                 best.pop();
             }
+            best.push(rank);
         }
+    }
+
+    /// The block of a slot where a glance does not do: a hold may be due, or the slot is a part of its block. Its word, its
+    /// live seats, and whether the slot has a seat that is free.
+    #[inline(never)]
+    fn look(&self, slot: SlotIndex, row: &SessionRow, at: Instant) -> Option<(Word, Live, bool)> {
+        let target = self.target_in(slot, *row)?;
+        let view = target.block.view(at);
+        let has_free = !row.whole() || target.block.has_free(&view, &target.range, at);
+        Some((view.word, view.live, has_free))
     }
 
     /// How full each slot of a day is, over all sessions that match: seats and live seats by slot time, in order of time
@@ -178,8 +186,8 @@ impl<T: Trace> Engine<T> {
     fn load_of(&self, slot: SlotIndex, row: &SessionRow, at: Instant) -> Option<(u8, u32)> {
         let cell = self.cell(slot, row)?;
         if !row.whole() {
-            if let Some(view) = cell.core.peek(at) {
-                return Some((self.tree_of(cell)?.capacity(), view.live.total()));
+            if let Some(word) = cell.core.glance(at) {
+                return Some((self.tree_of(cell)?.capacity(), word.live().total()));
             }
         }
         let target = self.target_in(slot, *row)?;
