@@ -5,7 +5,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 sed -n 's/^model name.*: /  /p' /proc/cpuinfo | head -1
 echo "  $(nproc) processors, load $(cut -d' ' -f1-3 /proc/loadavg)"
-(cd "$root" && cargo build --locked --release -p haoyuan-c)
+make --no-print-directory -C "$here" all
 target=$(cd "${CARGO_TARGET_DIR:-$root/target}" && pwd)
 jar=${JNA_JAR:-/usr/share/java/jna.jar}
 if command -v javac >/dev/null && [[ -f $jar ]]; then

@@ -26,7 +26,7 @@ if [[ ! -x $tools/bin/cargo-zigbuild ]]; then
     run "$tools/bin/pip" install --quiet --disable-pip-version-check ziglang==0.15.2 cargo-zigbuild
 fi
 export PATH=$tools/bin:$PATH
-(cd "$root" && run cargo zigbuild --locked --release -p haoyuan-c --target "$triple.$GLIBC")
+run make -C "$here" all CARGO_RUSTC="cargo-zigbuild rustc --target $triple.$GLIBC"
 built=$target/$triple/release
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$root/Cargo.toml" | head -1)

@@ -20,7 +20,7 @@ private="-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc"
 
 for file in libhaoyuan_c.so libhaoyuan_c.a; do
     [[ -f $built/$file ]] || {
-        echo "there is no $built/$file: cargo build --release -p haoyuan-c" >&2
+        echo "there is no $built/$file: make -C bindings/c" >&2
         exit 1
     }
 done

@@ -258,11 +258,3 @@ fn the_header_declares_exactly_the_frozen_symbols() {
     }
     assert_eq!(exported, declared);
 }
-
-#[test]
-fn the_name_to_link_by_has_the_major_number_of_the_abi() {
-    let major =
-        all().into_iter().flat_map(|group| group.constants).find(|constant| constant.name == "ABI_MAJOR");
-    let major = major.expect("there is one").value;
-    assert!(read("build.rs").contains(&format!("const ABI_MAJOR: u32 = {major};")));
-}

@@ -35,8 +35,9 @@ diff -u <(LC_ALL=C sort "$c/symbols.txt") <(LC_ALL=C sort "$work/exported.txt") 
     exit 1
 }
 say "  $(wc -l <"$work/exported.txt") symbols exported, as in symbols.txt"
-readelf -d "$tree/lib/libhaoyuan.so" | grep -q 'SONAME.*\[libhaoyuan\.so\.0\]'
-say "  the shared library is called libhaoyuan.so.0"
+major=$(sed -n 's/^#define HAOYUAN_ABI_MAJOR \([0-9]*\)$/\1/p' "$tree/include/haoyuan.h")
+readelf -d "$tree/lib/libhaoyuan.so" | grep -q "SONAME.*\[libhaoyuan\.so\.$major\]"
+say "  the shared library is called libhaoyuan.so.$major"
 
 # The header, by itself and strictly, in C11, C99 and C++17.
 echo '#include <haoyuan.h>
