@@ -3,9 +3,10 @@
 //! Invariant: decoding accepts exactly what encoding produces; whatever else is there gets a named reason. All numbers
 //! are little-endian. `DESIGN.md` has the tables.
 
-use crate::entry::{EntryRef, PAYLOAD_MAX, Place};
+use crate::entry::{EntryRef, INLINE_MAX, PAYLOAD_MAX, Place};
 use crate::error::Error;
 use crate::hash::{HashKind, Head};
+use crate::order::Item;
 use haoyuan_core::said::Phrase;
 
 /// The version this program writes.
@@ -181,30 +182,55 @@ pub(crate) const fn record_length(place: bool, patient: bool, payload: usize) ->
 #[inline]
 pub(crate) fn encode_record(into: &mut Vec<u8>, entry: EntryRef<'_>) {
     let start = into.len();
-    let length =
-        u16::try_from(entry.payload.len()).expect("a payload is no longer than its constructor allows");
-    // Built on the stack: one copy into the group instead of one per field.
-    let mut front = [0; PREFIX + 8 + 16];
+    let (front, end) = front(entry.place, entry.patient, entry.kind, entry.payload.len());
+    into.extend_from_slice(&front[..end]);
+    into.extend_from_slice(entry.payload);
+    let checksum = crc32c::crc32c(&into[start + 4..]);
+    into[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// The same of an entry in the queue. A short one is put together on the stack from pieces whose lengths the compiler knows,
+/// and copied into the group once.
+pub(crate) fn encode_item(into: &mut Vec<u8>, item: &Item) {
+    let Some((payload, length)) = item.payload.array() else {
+        let (place, patient, kind) = (item.place(), item.patient(), item.kind);
+        return encode_record(into, EntryRef { place, patient, kind, payload: item.payload.bytes() });
+    };
+    let (front, end) = front(item.place(), item.patient(), item.kind, length);
+    let mut record = [0; FRONT_MAX + INLINE_MAX];
+    record[..FRONT_MAX].copy_from_slice(&front);
+    record[end..end + INLINE_MAX].copy_from_slice(payload);
+    let record = &mut record[..end + length];
+    let checksum = crc32c::crc32c(&record[4..]);
+    record[..4].copy_from_slice(&checksum.to_le_bytes());
+    into.extend_from_slice(record);
+}
+
+/// Prefix, place and patient.
+const FRONT_MAX: usize = PREFIX + 8 + 16;
+
+/// What stands before the payload, without the checksum, and its length.
+#[inline]
+fn front(place: Option<Place>, patient: Option<u128>, kind: u8, length: usize) -> ([u8; FRONT_MAX], usize) {
+    let length = u16::try_from(length).expect("a payload is no longer than its constructor allows");
+    let mut front = [0; FRONT_MAX];
     let mut flags = 0;
     let mut end = PREFIX;
-    if let Some(place) = entry.place {
+    if let Some(place) = place {
         flags |= FLAG_PLACE;
         front[8..12].copy_from_slice(&place.block.to_le_bytes());
         front[12..16].copy_from_slice(&place.sequence.to_le_bytes());
         end += 8;
     }
-    if let Some(patient) = entry.patient {
+    if let Some(patient) = patient {
         flags |= FLAG_PATIENT;
         front[end..end + 16].copy_from_slice(&patient.to_le_bytes());
         end += 16;
     }
     front[4..6].copy_from_slice(&length.to_le_bytes());
-    front[6] = entry.kind;
+    front[6] = kind;
     front[7] = flags;
-    into.extend_from_slice(&front[..end]);
-    into.extend_from_slice(entry.payload);
-    let checksum = crc32c::crc32c(&into[start + 4..]);
-    into[start..start + 4].copy_from_slice(&checksum.to_le_bytes());
+    (front, end)
 }
 
 /// The block that closes a group.
@@ -228,7 +254,8 @@ impl Commit {
         hash.of(&[&previous.0, records, &self.covered()])
     }
 
-    fn covered(&self) -> [u8; 24] {
+    /// The bytes of this block that its head covers, after the records.
+    pub(crate) fn covered(&self) -> [u8; 24] {
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&self.first_record.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.count.to_le_bytes());

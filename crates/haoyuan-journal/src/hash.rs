@@ -35,22 +35,41 @@ impl HashKind {
 
     /// `H(parts[0] ‖ parts[1] ‖ …)`.
     pub(crate) fn of(self, parts: &[&[u8]]) -> Head {
+        let mut hasher = self.begin();
+        for part in parts {
+            hasher.update(part);
+        }
+        hasher.finish()
+    }
+
+    /// The hash of what is still to come.
+    pub(crate) fn begin(self) -> Hasher {
         match self {
-            Self::Blake3 => {
-                let mut hasher = blake3::Hasher::new();
-                for part in parts {
-                    hasher.update(part);
-                }
-                Head(*hasher.finalize().as_bytes())
-            }
-            Self::Sm3 => {
-                use sm3::Digest as _;
-                let mut hasher = sm3::Sm3::new();
-                for part in parts {
-                    hasher.update(part);
-                }
-                Head(hasher.finalize().into())
-            }
+            Self::Blake3 => Hasher::Blake3(blake3::Hasher::new()),
+            Self::Sm3 => Hasher::Sm3(sm3::Sm3::default()),
+        }
+    }
+}
+
+/// A hash under way.
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is not moved about")]
+pub(crate) enum Hasher {
+    Blake3(blake3::Hasher),
+    Sm3(sm3::Sm3),
+}
+
+impl Hasher {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Blake3(hasher) => drop(hasher.update(bytes)),
+            Self::Sm3(hasher) => sm3::Digest::update(hasher, bytes),
+        }
+    }
+
+    pub(crate) fn finish(&self) -> Head {
+        match self {
+            Self::Blake3(hasher) => Head(*hasher.finalize().as_bytes()),
+            Self::Sm3(hasher) => Head(sm3::Digest::finalize(hasher.clone()).into()),
         }
     }
 }

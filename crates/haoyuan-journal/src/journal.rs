@@ -13,10 +13,11 @@ use crate::disk::{Disk, File, Lock, write_all};
 use crate::entry::{Entry, EntryRef, Place};
 use crate::error::Error;
 use crate::format::{
-    self, COMMIT, Commit, GROUP_MAX, HEADER, RECORD_MAX, SegmentHeader, encode_record, segment_name,
+    self, COMMIT, Commit, GROUP_MAX, HEADER, RECORD_MAX, SegmentHeader, encode_item, encode_record,
+    segment_name,
 };
 use crate::frontier::Frontier;
-use crate::hash::{HashKind, Head};
+use crate::hash::{HashKind, Hasher, Head};
 use crate::heads::SegmentHead;
 use crate::order::{Item, Order};
 use crate::prepare::{self, Prepared};
@@ -237,6 +238,9 @@ struct Keeper {
     ready: VecDeque<Item>,
     /// Where the next group begins.
     position: Position,
+    /// The hash of the group so far, from the head before it on: `hashed` of its bytes are in it.
+    chain: Hasher,
+    hashed: usize,
     salt: u32,
     group_bytes: usize,
     group_records: usize,
@@ -270,6 +274,7 @@ impl Keeper {
                 }
             })?;
         }
+        self.hash_ahead();
         shared.held_back.store(self.order.held(), Ordering::Relaxed);
         shared.held_back_max.store(self.order.held_max(), Ordering::Relaxed);
         // Relaxed: a caller that reads the old value appends one entry more or less before it waits.
@@ -280,12 +285,32 @@ impl Keeper {
         Ok(())
     }
 
+    /// Hashes what has come in whole steps, while the disk has something else to do: what is left for the moment in which
+    /// the disk waits for this group is short.
+    fn hash_ahead(&mut self) {
+        // The head before the group is hashed first; counting it in keeps the steps whole for the hash.
+        let whole = (size_of::<Head>() + self.group.bytes.len()) / HASH_STEP * HASH_STEP;
+        if whole > size_of::<Head>() + self.hashed {
+            let to = whole - size_of::<Head>();
+            self.chain.update(&self.group.bytes[self.hashed..to]);
+            self.hashed = to;
+        }
+    }
+
+    /// Begins the hash of the group that is collected, after the head where it goes.
+    fn begin_chain(&mut self) {
+        self.chain = self.hash.begin();
+        self.chain.update(&self.position.head.0);
+        self.hashed = 0;
+    }
+
     /// Closes the group with its commit block.
     fn seal(&mut self, spare: Option<Group>) -> Group {
         let next = spare.unwrap_or_else(|| Group::new(self.position));
         let mut group = std::mem::replace(&mut self.group, next);
         let length = (group.bytes.len() + COMMIT) as u64;
         if self.position.offset > HEADER as u64 && self.position.offset + length > self.segment_bytes {
+            // The group follows the new header, and not the group that it was begun after.
             group.begins = Some(self.next_segment());
         }
         let mut commit = Commit {
@@ -296,13 +321,16 @@ impl Keeper {
             group: self.position.group,
             head: Head::default(),
         };
-        commit.head = commit.chain(self.hash, &self.position.head, &group.bytes);
+        self.chain.update(&group.bytes[self.hashed..]);
+        self.chain.update(&commit.covered());
+        commit.head = self.chain.finish();
         group.bytes.extend_from_slice(&commit.encode(self.salt));
         group.offset = self.position.offset;
         self.position.offset += length;
         self.position.record += u64::from(commit.count);
         self.position.group += 1;
         self.position.head = commit.head;
+        self.begin_chain();
         group.after = self.position;
         group
     }
@@ -325,6 +353,7 @@ impl Keeper {
         self.position.offset = HEADER as u64;
         self.position.head = header.head();
         self.salt = format::salt(&self.position.head);
+        self.begin_chain();
         header
     }
 }
@@ -338,7 +367,7 @@ fn put(group: &mut Group, item: &Item) {
     if group.tickets.is_empty() {
         group.opened = Some(Instant::now());
     }
-    encode_record(&mut group.bytes, item.entry());
+    encode_item(&mut group.bytes, item);
     group.tickets.push(item.ticket);
 }
 
@@ -347,6 +376,9 @@ const LARGE: u64 = 4;
 
 /// So many sealed groups may wait for the disk.
 const SEALED_MAX: usize = 2;
+
+/// So many bytes are hashed at a time: sixteen chunks of BLAKE3, as many as the widest processors take at once.
+const HASH_STEP: usize = 16 << 10;
 
 /// So many bytes of records are worth a write of their own when the disk has nothing else to do.
 const WORTH: usize = 64 << 10;
@@ -1088,10 +1120,8 @@ impl Journal {
         if shared.state.load(Ordering::Relaxed) != OPEN {
             return Receipt { shared, ticket: NO_TICKET };
         }
-        let Entry { place, patient, kind, payload } = entry;
         let ticket = shared.give_ticket();
-        let item = Item { patient, payload, ticket, place, kind };
-        if let Err(item) = shared.queue.push(item) {
+        if let Err(item) = shared.queue.push(Item::new(entry, ticket)) {
             shared.append_slow(item);
         }
         if ticket & (self.wake_every - 1) == 0 {
@@ -1120,13 +1150,11 @@ impl Journal {
             shared.wake(0);
             return Err(Full(entry));
         }
-        let Entry { place, patient, kind, payload } = entry;
         let ticket = shared.give_ticket();
-        if let Err(item) = shared.queue.push(Item { patient, payload, ticket, place, kind }) {
+        if let Err(item) = shared.queue.push(Item::new(entry, ticket)) {
             shared.returned.lock().push(ticket);
             shared.wake(0);
-            let Item { patient, payload, place, kind, .. } = item;
-            return Err(Full(Entry { place, patient, kind, payload }));
+            return Err(Full(item.into_entry()));
         }
         Ok(Receipt { shared, ticket })
     }
@@ -1311,7 +1339,7 @@ fn group_of(shared: &Shared, vector: &[Place]) -> Result<u64, Place> {
         return Err(*place);
     }
     // What is ready and not collected goes out with the next groups; counting them is not worth it.
-    if let Some(place) = keeper.ready.iter().find_map(|item| item.place) {
+    if let Some(place) = keeper.ready.iter().find_map(Item::place) {
         return Err(place);
     }
     Ok(keeper.position.group + u64::from(!keeper.group.tickets.is_empty()))
@@ -1368,10 +1396,12 @@ fn relay(
     frontier: Frontier,
     options: &Options,
 ) -> (Keeper, Tail) {
-    let keeper = Keeper {
+    let mut keeper = Keeper {
         order: Order::new(frontier),
         group: Group::new(position),
         ready: VecDeque::new(),
+        chain: options.hash.begin(),
+        hashed: 0,
         position,
         salt: 0,
         group_bytes: options.group_bytes,
@@ -1381,6 +1411,7 @@ fn relay(
         shard: options.shard,
         checked: Instant::now(),
     };
+    keeper.begin_chain();
     let tail = Tail {
         disk,
         lock: Some(lock),

@@ -4,24 +4,56 @@
 //! before. So whatever prefix of the journal survives a crash, it contains the history of each of its records: a seat
 //! freed by A and taken by B never has two owners.
 
-use crate::entry::{EntryRef, Payload, Place};
+use crate::entry::{Entry, Payload, Place};
 use crate::error::Error;
 use crate::frontier::Frontier;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
-/// An entry with the number under which its receipt asks for it.
+/// An entry with the number under which its receipt asks for it, as it travels through the queue: the options are bits
+/// beside plain numbers, so that it is no longer than it must be.
 pub(crate) struct Item {
-    pub(crate) patient: Option<u128>,
+    patient: u128,
     pub(crate) payload: Payload,
     pub(crate) ticket: u64,
-    pub(crate) place: Option<Place>,
+    place: Place,
     pub(crate) kind: u8,
+    has_place: bool,
+    has_patient: bool,
 }
 
+// With the queue's own stamp two cache lines.
+const _: () = assert!(size_of::<Item>() <= 112);
+
 impl Item {
-    pub(crate) fn entry(&self) -> EntryRef<'_> {
-        EntryRef { place: self.place, patient: self.patient, kind: self.kind, payload: self.payload.bytes() }
+    #[inline]
+    pub(crate) fn new(entry: Entry, ticket: u64) -> Self {
+        let Entry { place, patient, kind, payload } = entry;
+        Self {
+            patient: patient.unwrap_or_default(),
+            payload,
+            ticket,
+            place: place.unwrap_or(Place { block: 0, sequence: 0 }),
+            kind,
+            has_place: place.is_some(),
+            has_patient: patient.is_some(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.has_place.then_some(self.place)
+    }
+
+    #[inline]
+    pub(crate) fn patient(&self) -> Option<u128> {
+        self.has_patient.then_some(self.patient)
+    }
+
+    /// The entry back.
+    pub(crate) fn into_entry(self) -> Entry {
+        let (place, patient) = (self.place(), self.patient());
+        Entry { place, patient, kind: self.kind, payload: self.payload }
     }
 }
 
@@ -69,8 +101,8 @@ impl Order {
     /// or it waits.
     #[inline]
     pub(crate) fn admit(&mut self, item: Item, release: &mut impl FnMut(Item)) -> Result<(), Error> {
-        if self.held.is_empty() && item.place.is_none_or(|place| self.continues(place)) {
-            if let Some(place) = item.place {
+        if self.held.is_empty() && item.place().is_none_or(|place| self.continues(place)) {
+            if let Some(place) = item.place() {
                 self.frontier.set(place.block, place.sequence);
             }
             release(item);
@@ -85,15 +117,15 @@ impl Order {
     }
 
     fn admit_slow(&mut self, item: Item, release: &mut impl FnMut(Item)) -> Result<(), Error> {
-        if let Some(place) = item.place {
+        if let Some(place) = item.place() {
             if place.sequence <= self.frontier.get(place.block) || self.by_place.contains_key(&place) {
                 return Err(Error::Repeated { block: place.block, sequence: place.sequence });
             }
         }
-        if item.place.is_none_or(|place| self.continues(place))
-            && item.patient.is_none_or(|patient| !self.by_patient.contains_key(&patient))
+        if item.place().is_none_or(|place| self.continues(place))
+            && item.patient().is_none_or(|patient| !self.by_patient.contains_key(&patient))
         {
-            let place = item.place;
+            let place = item.place();
             if let Some(place) = place {
                 self.frontier.set(place.block, place.sequence);
             }
@@ -105,10 +137,10 @@ impl Order {
         }
         let key = self.counter;
         self.counter += 1;
-        if let Some(place) = item.place {
+        if let Some(place) = item.place() {
             self.by_place.insert(place, key);
         }
-        if let Some(patient) = item.patient {
+        if let Some(patient) = item.patient() {
             self.by_patient.entry(patient).or_default().push_back(key);
         }
         self.held.insert(key, (item, Instant::now()));
@@ -127,18 +159,18 @@ impl Order {
         let mut candidates = vec![key];
         while let Some(key) = candidates.pop() {
             let Some((item, _)) = self.held.get(&key) else { continue };
-            let block_ready = item.place.is_none_or(|place| self.continues(place));
+            let block_ready = item.place().is_none_or(|place| self.continues(place));
             let patient_ready =
-                item.patient.is_none_or(|patient| self.by_patient[&patient].front() == Some(&key));
+                item.patient().is_none_or(|patient| self.by_patient[&patient].front() == Some(&key));
             if !(block_ready && patient_ready) {
                 continue;
             }
             let (item, _) = self.held.remove(&key).expect("it was there a moment ago");
-            if let Some(place) = item.place {
+            if let Some(place) = item.place() {
                 self.by_place.remove(&place);
                 self.frontier.set(place.block, place.sequence);
             }
-            if let Some(patient) = item.patient {
+            if let Some(patient) = item.patient() {
                 let waiting =
                     self.by_patient.get_mut(&patient).expect("a held item is in its patient's queue");
                 waiting.pop_front();
@@ -147,7 +179,7 @@ impl Order {
                     None => drop(self.by_patient.remove(&patient)),
                 }
             }
-            if let Some(next) = item.place.and_then(|place| self.successor(place)) {
+            if let Some(next) = item.place().and_then(|place| self.successor(place)) {
                 candidates.push(next);
             }
             release(item);
@@ -159,7 +191,7 @@ impl Order {
         // The oldest item that waits for its block and not merely for its patient.
         self.held
             .iter()
-            .filter_map(|(key, (item, since))| item.place.map(|place| (key, place, *since)))
+            .filter_map(|(key, (item, since))| item.place().map(|place| (key, place, *since)))
             .filter(|(_, place, _)| !self.continues(*place))
             .filter(|(_, place, _)| !self.by_place.contains_key(&before(*place)))
             .min_by_key(|(key, ..)| **key)
@@ -187,12 +219,12 @@ mod tests {
         for (ticket, place, patient) in arrivals {
             let place = place.map(|(block, sequence)| Place { block, sequence });
             let payload = Payload::new(&[]).unwrap();
-            let item = Item { patient: *patient, payload, ticket: *ticket, place, kind: 0 };
+            let item = Item::new(Entry { place, patient: *patient, kind: 0, payload }, *ticket);
             order.admit(item, &mut |item| out.push(item.ticket)).unwrap();
         }
         assert_eq!(out, leaving);
         assert_eq!(order.held(), held);
-        let waiting = order.held.values().filter(|(item, _)| item.patient.is_some()).count();
+        let waiting = order.held.values().filter(|(item, _)| item.has_patient).count();
         assert_eq!(order.by_patient.values().map(VecDeque::len).sum::<usize>(), waiting);
     }
 
@@ -230,8 +262,8 @@ mod tests {
             let mut outcome = Ok(());
             for (block, sequence) in places {
                 let place = Some(Place { block, sequence });
-                let item =
-                    Item { patient: None, payload: Payload::new(&[]).unwrap(), ticket: 0, place, kind: 0 };
+                let payload = Payload::new(&[]).unwrap();
+                let item = Item::new(Entry { place, patient: None, kind: 0, payload }, 0);
                 outcome = order.admit(item, &mut |_| ());
             }
             assert!(matches!(outcome, Err(Error::Repeated { block: 0, .. })), "{places:?}");
@@ -244,9 +276,8 @@ mod tests {
         for (ticket, block, sequence, patient) in [(1, 0, 3, 7), (2, 0, 4, 8), (3, 1, 1, 7)] {
             let place = Some(Place { block, sequence });
             let payload = Payload::new(&[]).unwrap();
-            order
-                .admit(Item { patient: Some(patient), payload, ticket, place, kind: 0 }, &mut |_| ())
-                .unwrap();
+            let item = Item::new(Entry { place, patient: Some(patient), kind: 0, payload }, ticket);
+            order.admit(item, &mut |_| ()).unwrap();
         }
         assert_eq!(order.awaited().map(|(place, _)| place), Some(Place { block: 0, sequence: 2 }));
     }

@@ -18,7 +18,7 @@ use haoyuan_core::said;
 use haoyuan_core::said::{Said, Speak};
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::{Change, Command, Fact, Unnamed};
-use haoyuan_journal::{Entry, EntryRef, Payload, Place};
+use haoyuan_journal::{Entry, EntryRef, INLINE_MAX, Payload, Place};
 use haoyuan_platform::CODE_BYTES_MAX;
 use haoyuan_platform::actor::{Actor, ActorId, Role};
 use std::fmt;
@@ -946,7 +946,8 @@ pub(crate) struct Writer {
     length: usize,
 }
 
-const LONGEST: usize = haoyuan_journal::INLINE_MAX;
+const LONGEST: usize = 112;
+const _: () = assert!(LONGEST >= INLINE_MAX);
 // A transition: layout, flags, asked, seat, instant, expiry (10), sequence, ticket, key, patient or actor (19).
 const _: () = assert!(1 + 1 + 2 + 1 + 6 + 10 + 4 + 16 + 16 + 19 <= LONGEST);
 
@@ -960,7 +961,10 @@ impl Writer {
     }
 
     fn payload(&self) -> Payload {
-        Payload::new(self.bytes()).expect("a packed record is short")
+        match (self.bytes.first_chunk(), u8::try_from(self.length)) {
+            (Some(bytes), Ok(length)) if self.length <= INLINE_MAX => Payload::inline(bytes, length),
+            _ => Payload::new(self.bytes()).expect("a packed record is short"),
+        }
     }
 
     pub(crate) fn byte(&mut self, byte: u8) {
