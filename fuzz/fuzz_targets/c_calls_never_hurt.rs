@@ -182,7 +182,13 @@ fuzz_target!(|data: &[u8]| {
                     }
                     let capacity = input.length().min(ROOM);
                     let (json, buffer) = (into.cast::<c_char>(), answer.0.as_mut_ptr().cast::<c_char>());
-                    let status = haoyuan_execute(handle, json, length, buffer, capacity, &raw mut needed);
+                    let status = if input.byte() & 1 == 0 {
+                        haoyuan_execute(handle, json, length, buffer, capacity, &raw mut needed)
+                    } else {
+                        let mut ack = 7;
+                        let number = &raw mut ack;
+                        haoyuan_submit(handle, json, length, number, buffer, capacity, &raw mut needed)
+                    };
                     if status == HAOYUAN_BUFFER_TOO_SMALL && needed <= ROOM {
                         assert_eq!(haoyuan_last_answer(buffer, ROOM, &raw mut needed), HAOYUAN_OK);
                     }
@@ -210,10 +216,28 @@ fuzz_target!(|data: &[u8]| {
                         &raw mut needed,
                     )
                 }
-                9 => match input.byte() % 4 {
+                9 => match input.byte() % 6 {
                     0 => haoyuan_poll(handle, input.long()),
                     1 => haoyuan_wait(handle, into.cast(), input.count(), 0),
-                    2 => haoyuan_session_code(
+                    2 => {
+                        fill::<haoyuan_ticket_t>(asked, &mut input, 1, |ticket, byte| {
+                            (ticket.at, ticket.expires) = (OPENS, OPENS + i64::from(byte));
+                        });
+                        // As for a search.
+                        if into != std::ptr::null() {
+                            let ticket = &mut *asked.0.as_mut_ptr().cast::<haoyuan_ticket_t>();
+                            (ticket.institution, ticket.institution_length) = ("H1".as_ptr().cast(), 2);
+                            (ticket.department, ticket.department_length) = ("D".as_ptr().cast(), 1);
+                        }
+                        let mut ack = 7;
+                        haoyuan_issue_ticket(handle, into.cast(), &raw mut ack)
+                    }
+                    3 => {
+                        let language = u32::from(input.byte());
+                        let buffer = answer.0.as_mut_ptr().cast();
+                        haoyuan_last_error_text(language, buffer, input.length().min(ROOM), &raw mut needed)
+                    }
+                    4 => haoyuan_session_code(
                         handle,
                         input.long() as u32,
                         answer.0.as_mut_ptr().cast(),

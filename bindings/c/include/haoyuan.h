@@ -31,10 +31,10 @@
 #define HAOYUAN_ABI_MAJOR 0
 
 // a library with a smaller minor number lacks something
-#define HAOYUAN_ABI_MINOR 1
+#define HAOYUAN_ABI_MINOR 2
 
 // both in one number
-#define HAOYUAN_ABI_VERSION 1
+#define HAOYUAN_ABI_VERSION 2
 
 // done (成功)
 #define HAOYUAN_OK 0
@@ -360,6 +360,9 @@
 // none but those with an idempotency key (不记录)
 #define HAOYUAN_REFUSALS_NONE 2
 
+// those that the options name (按原因记录)
+#define HAOYUAN_REFUSALS_BY_REASON 3
+
 // BLAKE3
 #define HAOYUAN_BLAKE3 0
 
@@ -442,8 +445,8 @@ typedef struct haoyuan_options_t {
   // `HAOYUAN_MEMORY` (no journal), `HAOYUAN_ASYNC` (acknowledged when queued, a crash costs at most the window) or
   // `HAOYUAN_SYNCED` (acknowledged when on disk).
   uint32_t durability;
-  // Which refusals the journal keeps: `HAOYUAN_REFUSALS_ALL`, `…_PER_MINUTE` (counts) or `…_NONE`. Those with an
-  // idempotency key are always kept.
+  // Which refusals the journal keeps: `HAOYUAN_REFUSALS_ALL`, `…_PER_MINUTE` (counts), `…_NONE`, or `…_BY_REASON`, those of
+  // `refusal_codes`. Those with an idempotency key are always kept.
   uint32_t refusals;
   // The hash of the journal's chain: `HAOYUAN_BLAKE3` or `HAOYUAN_SM3`.
   uint32_t hash;
@@ -493,6 +496,10 @@ typedef struct haoyuan_options_t {
   haoyuan_log_t log;
   // Handed to `log`.
   void *log_context;
+  // `HAOYUAN_REFUSALS_BY_REASON`: the refusals that the journal keeps, such as `HAOYUAN_SLOT_FULL`.
+  const int32_t *refusal_codes;
+  // How many there are; 0 with every other choice.
+  size_t refusal_codes_count;
 } haoyuan_options_t;
 
 // An open registry: a number, compared and never followed. 0 is none.
@@ -784,6 +791,36 @@ typedef struct haoyuan_load_t {
   int64_t to;
 } haoyuan_load_t;
 
+// A ticket: the proof of a right, bound to a patient and used once (转诊凭证).
+typedef struct haoyuan_ticket_t {
+  // `sizeof(haoyuan_ticket_t)`.
+  uint32_t struct_size;
+  // The class that it proves: `HAOYUAN_CLASS_…`, one that needs a ticket.
+  uint32_t patient_class;
+  // Who issues it, for the trace: `HAOYUAN_ROLE_…`.
+  uint32_t role;
+  // Why, for the trace: a code of your own list, 1 to 65,535; 0 for none.
+  uint32_t reason;
+  // The instant, milliseconds since 1970-01-01T00:00:00Z.
+  int64_t at;
+  // From this instant on it is void.
+  int64_t expires;
+  // Who acts, as a keyed hash; 0 if the patient does.
+  uint64_t actor;
+  // Its number, in the order of its hexadecimal digits; not zero.
+  uint8_t ticket[16];
+  // To whom it is bound; not zero.
+  uint8_t patient[16];
+  // The code of the institution at which it can be used.
+  const char *institution;
+  // Its length in bytes.
+  size_t institution_length;
+  // The code of the department in which it can be used; null for any of the institution.
+  const char *department;
+  // Its length in bytes.
+  size_t department_length;
+} haoyuan_ticket_t;
+
 // A durability callback: called once with `HAOYUAN_OK` or `HAOYUAN_JOURNAL_FAILED`.
 typedef void (*haoyuan_durable_t)(void *context, uint64_t ack, int32_t status);
 
@@ -889,7 +926,8 @@ int32_t haoyuan_status_name(int32_t status,
                             size_t capacity,
                             size_t *needed);
 
-// What went wrong in detail, in the last call of this thread that said more than its number; empty if none did. English, for the log.
+// What went wrong in detail, in the last call of this thread that said more than its number; empty if none did. In English; in
+// Chinese by `haoyuan_last_error_text`.
 //
 // Any thread, any time. Returns `HAOYUAN_OK` or what is wrong with the buffer.
 //
@@ -898,6 +936,17 @@ int32_t haoyuan_status_name(int32_t status,
 int32_t haoyuan_last_error(char *buffer,
                            size_t capacity,
                            size_t *needed);
+
+// The same as `haoyuan_last_error`, in `HAOYUAN_ENGLISH` or `HAOYUAN_CHINESE`. Names of fields and what the system says stay as they are.
+//
+// Any thread, any time. Returns `HAOYUAN_OK`, `HAOYUAN_INVALID_ARGUMENT` for an unknown language, or what is wrong with the buffer.
+//
+// # Safety
+// As `haoyuan_status_text`.
+int32_t haoyuan_last_error_text(uint32_t language,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *needed);
 
 // The number of a session, by its code; 0 to 2^24 - 1, stable until the registry is closed and over restarts with a journal.
 //
@@ -1077,6 +1126,20 @@ int32_t haoyuan_load(haoyuan_t registry,
                      size_t capacity,
                      size_t *count);
 
+// Registers a ticket: from now on its patient may ask for a seat by the right that it proves, once. Registering the same number
+// again replaces its terms and keeps its use. `ack` gets the acknowledgement.
+//
+// Any thread, also at once with every other function; not from a callback. Lock-free but for looking the codes up, which waits for a
+// directory that is being taken up. Durable when `haoyuan_wait` says so. Returns `HAOYUAN_OK`; a refusal (`HAOYUAN_TICKET_MISMATCH` for
+// a class that needs no ticket, `HAOYUAN_TICKET_EXPIRED`, `HAOYUAN_CONCURRENT_REQUEST`, `HAOYUAN_ENGINE_FULL`); or what is wrong with
+// the arguments.
+//
+// # Safety
+// `ticket` as long as its `struct_size`, its codes as long as their lengths; `ack` is a writable number.
+int32_t haoyuan_issue_ticket(haoyuan_t registry,
+                             const struct haoyuan_ticket_t *ticket,
+                             uint64_t *ack);
+
 // Whether a decision is durable.
 //
 // Any thread; not from a callback. Lock-free. Returns `HAOYUAN_OK`, `HAOYUAN_PENDING`, `HAOYUAN_JOURNAL_FAILED` if it never will be,
@@ -1127,7 +1190,25 @@ int32_t haoyuan_execute(haoyuan_t registry,
                         size_t capacity,
                         size_t *needed);
 
-// The answer to this thread's last `haoyuan_execute`, if that had too small a buffer; it can be fetched until the next one.
+// Carries out one command as `haoyuan_execute` does and does not wait for the disk: `ack` gets the acknowledgement of all that the command
+// changed, for `haoyuan_poll`, `haoyuan_wait` or `haoyuan_on_durable`; 0 if there is nothing to wait for.
+//
+// If the buffer is too small the command has been carried out all the same, and `ack` is set: fetch the answer with
+// `haoyuan_last_answer`, and do not repeat the command.
+//
+// Any thread, also at once with every other function; not from a callback. Returns as `haoyuan_execute`.
+//
+// # Safety
+// As `haoyuan_execute`; `ack` is a writable number.
+int32_t haoyuan_submit(haoyuan_t registry,
+                       const char *json,
+                       size_t length,
+                       uint64_t *ack,
+                       char *buffer,
+                       size_t capacity,
+                       size_t *needed);
+
+// The answer to this thread's last `haoyuan_execute` or `haoyuan_submit`, if that had too small a buffer; it can be fetched until the next one.
 //
 // Any thread, any time. Returns `HAOYUAN_OK`, `HAOYUAN_BUFFER_TOO_SMALL`, `HAOYUAN_INVALID_ARGUMENT` if no answer is kept, or what is wrong
 // with the buffer.

@@ -119,7 +119,7 @@ pub unsafe extern "C" fn haoyuan_availability_batch(
 ///
 /// # Safety
 /// The codes are as long as their lengths.
-unsafe fn place(
+pub(crate) unsafe fn place(
     registry: &Registry,
     institution: (*const c_char, usize),
     department: (*const c_char, usize),
@@ -132,14 +132,21 @@ unsafe fn place(
     let Some(institution) = institution else {
         return match department {
             None => Ok((None, None)),
-            Some(_) => Err(wrong("institution", "is needed: a department is known within its institution")),
+            Some(_) => Err(wrong(
+                "institution",
+                "is needed: a department is known within its institution",
+                "不可缺:科室以机构为限",
+            )),
         };
     };
-    let institution =
-        directory.institution(institution).ok_or_else(|| wrong("institution", "is not registered"))?;
+    let institution = directory
+        .institution(institution)
+        .ok_or_else(|| wrong("institution", "is not registered", "未登记"))?;
     let department = department
         .map(|code| {
-            directory.department(institution, code).ok_or_else(|| wrong("department", "is not registered"))
+            directory
+                .department(institution, code)
+                .ok_or_else(|| wrong("department", "is not registered", "未登记"))
         })
         .transpose()?;
     Ok((Some(institution), department))
@@ -190,7 +197,9 @@ pub unsafe extern "C" fn haoyuan_search(
         let practitioner = practitioner
             .map(|code| {
                 let directory = registry.platform().directory();
-                directory.practitioner(code).ok_or_else(|| wrong("practitioner", "is not registered"))
+                directory
+                    .practitioner(code)
+                    .ok_or_else(|| wrong("practitioner", "is not registered", "未登记"))
             })
             .transpose()?;
         let (from, to) = (instant(asked.first_day)?.day(), instant(asked.last_day)?.day());
@@ -198,6 +207,7 @@ pub unsafe extern "C" fn haoyuan_search(
             return Err(wrong(
                 "last_day",
                 &format!("is not the first day or up to {} days later", DAYS_MAX - 1),
+                &format!("须为首日或其后 {} 天以内", DAYS_MAX - 1),
             ));
         }
         let query = Query {
@@ -212,7 +222,7 @@ pub unsafe extern "C" fn haoyuan_search(
             order: match asked.order {
                 HAOYUAN_ORDER_EARLIEST => Order::Earliest,
                 HAOYUAN_ORDER_LEAST_LOADED => Order::LeastLoaded,
-                _ => return Err(wrong("order", "is none of HAOYUAN_ORDER_…")),
+                _ => return Err(wrong("order", "is none of HAOYUAN_ORDER_…", "不是 HAOYUAN_ORDER_… 之一")),
             },
             most: capacity,
         };
@@ -239,7 +249,13 @@ fn grade(number: u32) -> Result<Option<Grade>, Status> {
         return Ok(None);
     }
     let grade = u8::try_from(number).ok().and_then(Grade::from_number);
-    grade.map(Some).ok_or_else(|| wrong("grade", "is none of HAOYUAN_GRADE_… and not HAOYUAN_ANY"))
+    grade.map(Some).ok_or_else(|| {
+        wrong(
+            "grade",
+            "is none of HAOYUAN_GRADE_… and not HAOYUAN_ANY",
+            "既不是 HAOYUAN_GRADE_… 之一,也不是 HAOYUAN_ANY",
+        )
+    })
 }
 
 /// Where a list goes: its elements cleared, its count 0.
@@ -288,7 +304,7 @@ pub unsafe extern "C" fn haoyuan_load(
         // SAFETY: the caller's duty.
         let asked = unsafe { read(day) }?;
         if asked.reserved != 0 {
-            return Err(wrong("reserved", "is not 0"));
+            return Err(wrong("reserved", "is not 0", "须为 0"));
         }
         // SAFETY: the caller's duty: the codes are as long as their lengths.
         let (institution, department) = unsafe {

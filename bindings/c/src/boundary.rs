@@ -8,6 +8,7 @@ use crate::here;
 use crate::slab::{self, Open};
 use crate::status::Status;
 use haoyuan::Registry;
+use haoyuan::said;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
@@ -67,9 +68,13 @@ fn catch<R>(open: &Open, body: impl FnOnce() -> Result<R, Status>) -> Result<R, 
 #[cold]
 fn panicked(open: &Open, payload: Box<dyn std::any::Any + Send>) -> Status {
     open.poison();
-    let text = format!("the library made a mistake; close this registry: {}", take_panic());
-    here::set_error(&text);
-    open.log.write(HAOYUAN_LOG_ERROR, &text);
+    let said = said!(
+        "the library made a mistake; close this registry: {panic}",
+        "库内部错误,请关闭该句柄:{panic}",
+        panic = take_panic()
+    );
+    open.log.write(HAOYUAN_LOG_ERROR, &said.en);
+    here::set_error(said);
     // A payload can have a destructor, and that may panic as well.
     if catch_unwind(AssertUnwindSafe(|| drop(payload))).is_err() {
         open.log.write(HAOYUAN_LOG_ERROR, "and once more while cleaning up");
@@ -82,7 +87,11 @@ pub(crate) fn free(body: impl FnOnce() -> Result<i32, Status>) -> i32 {
     here::elsewhere(|| match catch_unwind(AssertUnwindSafe(body)) {
         Ok(answer) => answer.unwrap_or_else(Status::number),
         Err(payload) => {
-            here::set_error(&format!("the library made a mistake: {}", take_panic()));
+            here::set_error(said!(
+                "the library made a mistake: {panic}",
+                "库内部错误:{panic}",
+                panic = take_panic()
+            ));
             // Not even this may leave.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
             Status::Panicked.number()
@@ -136,7 +145,7 @@ mod tests {
             "{heard:?}"
         );
         assert_eq!(free(|| panic!("and without a handle")), Status::Panicked.number());
-        assert!(here::error().contains("and without a handle"));
+        assert!(here::error().en.contains("and without a handle"));
         assert_eq!(crate::haoyuan_close(handle), 0);
         assert_eq!(crate::haoyuan_close(handle), Status::InvalidHandle.number());
         assert_eq!(crate::haoyuan_close(other), 0);

@@ -7,9 +7,9 @@
 /// programs of another major number do not fit
 pub const HAOYUAN_ABI_MAJOR: u32 = 0;
 /// a library with a smaller minor number lacks something
-pub const HAOYUAN_ABI_MINOR: u32 = 1;
+pub const HAOYUAN_ABI_MINOR: u32 = 2;
 /// both in one number
-pub const HAOYUAN_ABI_VERSION: u32 = 1;
+pub const HAOYUAN_ABI_VERSION: u32 = 2;
 
 // What a function returns when it is not a refusal.
 
@@ -250,6 +250,8 @@ pub const HAOYUAN_REFUSALS_ALL: u32 = 0;
 pub const HAOYUAN_REFUSALS_PER_MINUTE: u32 = 1;
 /// none but those with an idempotency key (不记录)
 pub const HAOYUAN_REFUSALS_NONE: u32 = 2;
+/// those that the options name (按原因记录)
+pub const HAOYUAN_REFUSALS_BY_REASON: u32 = 3;
 
 // The hash of the journal's chain.
 

@@ -29,7 +29,13 @@ type Answered<A> = Result<Decided<Result<A, Refusal>>, Error>;
 // ---- what goes in
 
 pub(crate) fn instant(ms: i64) -> Result<Instant, Status> {
-    Instant::new(ms).ok_or_else(|| wrong("at", "is not between 0 and 2^42 - 2 milliseconds since 1970"))
+    Instant::new(ms).ok_or_else(|| {
+        wrong(
+            "at",
+            "is not between 0 and 2^42 - 2 milliseconds since 1970",
+            "须为 0 至 2^42 - 2(自 1970 年起的毫秒数)",
+        )
+    })
 }
 
 /// A slot by its numbers; what does not exist is for the engine to say, as a refusal.
@@ -60,19 +66,19 @@ pub(crate) fn what_is_wrong(
     reserved: u32,
 ) -> Status {
     if reserved != 0 {
-        wrong("reserved", "is not 0")
+        wrong("reserved", "is not 0", "须为 0")
     } else if SessionId::new(session).is_none() {
-        wrong("session", "is above 2^24 - 1")
+        wrong("session", "is above 2^24 - 1", "大于 2^24 - 1")
     } else if slot(session, number).is_none() {
-        wrong("slot", "is above 1023")
+        wrong("slot", "is above 1023", "大于 1023")
     } else if class(patient_class).is_none() {
-        wrong("patient_class", "is none of HAOYUAN_CLASS_…")
+        wrong("patient_class", "is none of HAOYUAN_CLASS_…", "不是 HAOYUAN_CLASS_… 之一")
     } else if channel(way).is_none() {
-        wrong("channel", "is none of HAOYUAN_CHANNEL_…")
+        wrong("channel", "is none of HAOYUAN_CHANNEL_…", "不是 HAOYUAN_CHANNEL_… 之一")
     } else if let Err(status) = instant(at) {
         status
     } else {
-        wrong("patient", "is zero")
+        wrong("patient", "is zero", "为零")
     }
 }
 
@@ -84,19 +90,19 @@ fn what_is_wrong_with_a_wish(asked: &haoyuan_wish_t) -> Status {
 #[cold]
 fn what_is_wrong_with_a_settlement(asked: &haoyuan_settle_t) -> Status {
     if BookingId::new(asked.booking).is_none() {
-        wrong("booking", "is no number of a booking")
+        wrong("booking", "is no number of a booking", "不是预约的编号")
     } else {
         what_is_wrong(0, 0, 0, 0, asked.at, asked.reserved)
     }
 }
 
 /// Who gives the command.
-fn who(role: u32, id: u64, contact: u64, reason: u32) -> Result<Actor, Status> {
+pub(crate) fn who(role: u32, id: u64, contact: u64, reason: u32) -> Result<Actor, Status> {
     let role = u8::try_from(role)
         .ok()
         .and_then(Role::from_number)
-        .ok_or_else(|| wrong("role", "is none of HAOYUAN_ROLE_…"))?;
-    let reason = u16::try_from(reason).map_err(|_| wrong("reason", "is above 65535"))?;
+        .ok_or_else(|| wrong("role", "is none of HAOYUAN_ROLE_…", "不是 HAOYUAN_ROLE_… 之一"))?;
+    let reason = u16::try_from(reason).map_err(|_| wrong("reason", "is above 65535", "大于 65535"))?;
     Ok(Actor { role, id: ActorId::new(id), contact: ActorId::new(contact), reason: NonZeroU16::new(reason) })
 }
 

@@ -7,6 +7,7 @@ use crate::here::{self, set_error};
 use crate::memory::numbers;
 use crate::status::Status;
 use crate::types::{haoyuan_durable_t, haoyuan_t};
+use haoyuan::said::Speak;
 use haoyuan::{Ack, Registry};
 use parking_lot::{Condvar, Mutex};
 use std::ffi::c_void;
@@ -21,7 +22,7 @@ fn ack(registry: &Registry, number: u64) -> Result<Ack, Status> {
 }
 
 fn failed(error: &haoyuan::journal::Error) -> Status {
-    set_error(&error.to_string());
+    set_error(error.said());
     Status::JournalFailed
 }
 

@@ -6,6 +6,7 @@
 //! A call announces its handle in a word of its own thread, and whoever closes looks through the words of all threads. That
 //! is what makes closing safe without a counter that all threads would write: announcing costs a store, closing a barrier.
 
+use haoyuan::said::Said;
 use parking_lot::Mutex;
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -29,7 +30,7 @@ thread_local! {
     /// The thread's own, for as long as `LEAVE` keeps it alive.
     static HERE: Cell<*const Here> = const { Cell::new(ptr::null()) };
     static LEAVE: RefCell<Option<Leave>> = const { RefCell::new(None) };
-    static ERROR: RefCell<String> = const { RefCell::new(String::new()) };
+    static ERROR: RefCell<Said> = const { RefCell::new(Said { en: String::new(), zh: String::new() }) };
     static ANSWER: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -185,19 +186,19 @@ pub(crate) fn wait_for_others(handle: u64) {
 
 /// Keeps the text of an error for `haoyuan_last_error`.
 #[cold]
-pub(crate) fn set_error(text: &str) {
+pub(crate) fn set_error(said: Said) {
     // A thread that is ending has nobody to ask for it.
     let _ = ERROR.try_with(|error| {
         if let Ok(mut error) = error.try_borrow_mut() {
-            text.clone_into(&mut error);
+            *error = said;
         }
     });
 }
 
 /// The text of this thread's last error.
-pub(crate) fn error() -> String {
+pub(crate) fn error() -> Said {
     ERROR
-        .try_with(|error| error.try_borrow().map_or_else(|_| String::new(), |error| error.clone()))
+        .try_with(|error| error.try_borrow().map_or_else(|_| Said::default(), |error| error.clone()))
         .unwrap_or_default()
 }
 

@@ -9,16 +9,17 @@ use crate::codes::{HAOYUAN_BATCH_MAX, HAOYUAN_TEXT_BYTES_MAX};
 use crate::here::set_error;
 use crate::status::Status;
 use crate::types::Struct;
+use haoyuan::said::Said;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
 /// No structure is larger, whatever version: what is beyond is a wild size.
 const STRUCT_SIZE_MAX: usize = 4096;
 
-/// An argument that is out of range, by its name.
+/// An argument that is out of range, by its name; what is wrong with it in English and in Chinese.
 #[cold]
-pub(crate) fn wrong(name: &str, what: &str) -> Status {
-    set_error(&format!("`{name}` {what}"));
+pub(crate) fn wrong(name: &str, en: &str, zh: &str) -> Status {
+    set_error(Said { en: format!("`{name}` {en}"), zh: format!("`{name}` {zh}") });
     Status::InvalidArgument
 }
 
@@ -27,7 +28,7 @@ fn check_pointer<T>(pointer: *const T) -> Result<(), Status> {
         return Err(Status::NullPointer);
     }
     if !pointer.is_aligned() {
-        return Err(wrong("pointer", "is not aligned as its type demands"));
+        return Err(wrong("pointer", "is not aligned as its type demands", "未按其类型对齐"));
     }
     Ok(())
 }
@@ -308,11 +309,17 @@ impl<T: Copy + Default> Number<T> {
     }
 }
 
-/// The acknowledgements of a wait.
+/// A number of which any bytes are a value.
+pub(crate) trait Plain: Copy {}
+
+impl Plain for u64 {}
+impl Plain for i32 {}
+
+/// Plain numbers of the caller's: the acknowledgements of a wait, the codes of an option.
 ///
 /// # Safety
 /// Not null means: points to `count` readable numbers, which nobody writes during the call.
-pub(crate) unsafe fn numbers<'a>(pointer: *const u64, count: usize) -> Result<&'a [u64], Status> {
+pub(crate) unsafe fn numbers<'a, N: Plain>(pointer: *const N, count: usize) -> Result<&'a [N], Status> {
     if count == 0 {
         return Ok(&[]);
     }

@@ -28,12 +28,12 @@ pub unsafe extern "C" fn haoyuan_status_text(
     free(|| {
         // SAFETY: the caller's duty, passed on.
         let buffer = unsafe { Buffer::new(buffer, capacity, needed) }?;
-        let (_, en, zh) =
-            words(status).ok_or_else(|| wrong("status", "is no number that a function returns"))?;
+        let (_, en, zh) = words(status)
+            .ok_or_else(|| wrong("status", "is no number that a function returns", "不是函数返回的编号"))?;
         match language {
             HAOYUAN_ENGLISH => buffer.write(en),
             HAOYUAN_CHINESE => buffer.write(zh),
-            _ => Err(wrong("language", "is neither ENGLISH nor CHINESE")),
+            _ => Err(wrong("language", "is neither ENGLISH nor CHINESE", "既不是 ENGLISH 也不是 CHINESE")),
         }
     })
 }
@@ -54,13 +54,14 @@ pub unsafe extern "C" fn haoyuan_status_name(
     free(|| {
         // SAFETY: the caller's duty, passed on.
         let buffer = unsafe { Buffer::new(buffer, capacity, needed) }?;
-        let (name, ..) =
-            words(status).ok_or_else(|| wrong("status", "is no number that a function returns"))?;
+        let (name, ..) = words(status)
+            .ok_or_else(|| wrong("status", "is no number that a function returns", "不是函数返回的编号"))?;
         buffer.write(name)
     })
 }
 
-/// What went wrong in detail, in the last call of this thread that said more than its number; empty if none did. English, for the log.
+/// What went wrong in detail, in the last call of this thread that said more than its number; empty if none did. In English; in
+/// Chinese by `haoyuan_last_error_text`.
 ///
 /// Any thread, any time. Returns `HAOYUAN_OK` or what is wrong with the buffer.
 ///
@@ -69,7 +70,32 @@ pub unsafe extern "C" fn haoyuan_status_name(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn haoyuan_last_error(buffer: *mut c_char, capacity: usize, needed: *mut usize) -> i32 {
     // SAFETY: the caller's duty, passed on.
-    free(|| unsafe { Buffer::new(buffer, capacity, needed) }?.write(&here::error()))
+    free(|| unsafe { Buffer::new(buffer, capacity, needed) }?.write(&here::error().en))
+}
+
+/// The same as `haoyuan_last_error`, in `HAOYUAN_ENGLISH` or `HAOYUAN_CHINESE`. Names of fields and what the system says stay as they are.
+///
+/// Any thread, any time. Returns `HAOYUAN_OK`, `HAOYUAN_INVALID_ARGUMENT` for an unknown language, or what is wrong with the buffer.
+///
+/// # Safety
+/// As `haoyuan_status_text`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn haoyuan_last_error_text(
+    language: u32,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> i32 {
+    free(|| {
+        // SAFETY: the caller's duty, passed on.
+        let buffer = unsafe { Buffer::new(buffer, capacity, needed) }?;
+        let said = here::error();
+        match language {
+            HAOYUAN_ENGLISH => buffer.write(&said.en),
+            HAOYUAN_CHINESE => buffer.write(&said.zh),
+            _ => Err(wrong("language", "is neither ENGLISH nor CHINESE", "既不是 ENGLISH 也不是 CHINESE")),
+        }
+    })
 }
 
 /// The number of a session, by its code; 0 to 2^24 - 1, stable until the registry is closed and over restarts with a journal.
@@ -148,8 +174,10 @@ pub unsafe extern "C" fn haoyuan_institution_code(
     boundary::number(boundary::call(registry, |registry| {
         let directory = registry.platform().directory();
         let entry = usize::try_from(institution).ok().and_then(|index| directory.institutions().get(index));
-        entry
-            .map_or_else(|| Err(wrong("institution", "is not registered")), |entry| buffer.write(&entry.code))
+        entry.map_or_else(
+            || Err(wrong("institution", "is not registered", "未登记")),
+            |entry| buffer.write(&entry.code),
+        )
     }))
 }
 
@@ -183,6 +211,9 @@ pub unsafe extern "C" fn haoyuan_pool_name(
             return Ok(refusal(Code::UnknownSlot));
         };
         let node = usize::try_from(pool).ok().and_then(|index| tree.nodes().get(index));
-        node.map_or_else(|| Err(wrong("pool", "is none of this slot")), |node| buffer.write(&node.name))
+        node.map_or_else(
+            || Err(wrong("pool", "is none of this slot", "不属于该时段")),
+            |node| buffer.write(&node.name),
+        )
     }))
 }

@@ -4,16 +4,20 @@ use crate::boundary::{self, free};
 use crate::codes::{
     HAOYUAN_ABI_MAJOR, HAOYUAN_ABI_MINOR, HAOYUAN_ABI_VERSION, HAOYUAN_ASYNC, HAOYUAN_BLAKE3,
     HAOYUAN_LOG_ERROR, HAOYUAN_LOG_INFO, HAOYUAN_LOG_WARNING, HAOYUAN_MEMORY, HAOYUAN_REFUSALS_ALL,
-    HAOYUAN_REFUSALS_NONE, HAOYUAN_REFUSALS_PER_MINUTE, HAOYUAN_SM3, HAOYUAN_SYNCED,
+    HAOYUAN_REFUSALS_BY_REASON, HAOYUAN_REFUSALS_NONE, HAOYUAN_REFUSALS_PER_MINUTE, HAOYUAN_SM3,
+    HAOYUAN_SYNCED,
 };
 use crate::here::{self, set_error};
 use crate::log::Log;
-use crate::memory::{Buffer, Number, Out, optional_text, read, text, wrong};
+use crate::memory::{Buffer, Number, Out, numbers, optional_text, read, text, wrong};
 use crate::slab::{self, Open};
 use crate::status::Status;
 use crate::types::{Struct, haoyuan_options_t, haoyuan_stats_t, haoyuan_t};
 use haoyuan::ids::SessionId;
 use haoyuan::instant::Instant;
+use haoyuan::refusal::Code;
+use haoyuan::said;
+use haoyuan::said::Speak;
 use haoyuan::{
     Answer, Command, Durability, Error, Limits, Options, Refusals, Registry, command, is_lock_free, journal,
 };
@@ -78,18 +82,22 @@ pub unsafe extern "C" fn haoyuan_open(options: *const haoyuan_options_t, registr
         // SAFETY: the caller's duty.
         let asked = unsafe { read(options) }?;
         if haoyuan_abi_check(asked.abi_version) != Status::Ok.number() {
-            set_error(&format!(
-                "`abi_version` is {:#x}, the library's is {HAOYUAN_ABI_VERSION:#x}; set it to HAOYUAN_ABI_VERSION and install the \
-                 library that belongs to the header",
-                asked.abi_version
+            set_error(said!(
+                "`abi_version` is {program}, the library's is {library}; set it to HAOYUAN_ABI_VERSION and install the library \
+                 that belongs to the header",
+                "`abi_version` 为 {program},而动态库为 {library};请设为 HAOYUAN_ABI_VERSION 并安装与头文件对应的动态库",
+                program = format!("{:#x}", asked.abi_version),
+                library = format!("{HAOYUAN_ABI_VERSION:#x}")
             ));
             return Err(Status::AbiMismatch);
         }
         // SAFETY: the caller's duty: the texts of the options are as long as their lengths.
         let texts = unsafe { Texts::new(&asked) }?;
         let log = Log::new(asked.log, asked.log_context);
-        let options = engine_options(&asked)?;
-        let at = Instant::new(asked.at).ok_or_else(|| wrong("at", "is not between 0 and 2^42 - 2"))?;
+        // SAFETY: the caller's duty: there are as many codes as it says.
+        let options = unsafe { engine_options(&asked) }?;
+        let at = Instant::new(asked.at)
+            .ok_or_else(|| wrong("at", "is not between 0 and 2^42 - 2", "须为 0 至 2^42 - 2"))?;
         let setup = Setup::new(&texts, at);
         setup.try_out(&options)?;
         let opened = if options.durability == Durability::Memory {
@@ -98,7 +106,11 @@ pub unsafe extern "C" fn haoyuan_open(options: *const haoyuan_options_t, registr
             // SAFETY: the caller's duty: the folder's name is as long as its length.
             let folder = unsafe { text(asked.folder, asked.folder_length) }?;
             if folder.is_empty() || folder.contains('\0') {
-                return Err(wrong("folder", "is needed for a journal, and is a path without NUL"));
+                return Err(wrong(
+                    "folder",
+                    "is needed for a journal, and is a path without NUL",
+                    "启用日志时不可缺,且路径不含 NUL",
+                ));
             }
             Registry::open(folder, options).map_err(|error| status_of(&error))?
         };
@@ -136,7 +148,15 @@ impl Texts<'_> {
     }
 }
 
-fn engine_options(asked: &haoyuan_options_t) -> Result<Options, Status> {
+/// The refusal with this number.
+fn refusal_code(number: i32) -> Result<Code, Status> {
+    let code = u16::try_from(number).ok().and_then(Code::from_number);
+    code.ok_or_else(|| wrong("refusal_codes", "has a number that is no refusal", "其中有编号不是拒绝代码"))
+}
+
+/// # Safety
+/// `refusal_codes` points to `refusal_codes_count` numbers.
+unsafe fn engine_options(asked: &haoyuan_options_t) -> Result<Options, Status> {
     let or = |value: u32, default: u32| if value == 0 { default } else { value };
     let micros = |value: u32| Duration::from_micros(u64::from(value));
     let durability = match asked.durability {
@@ -146,21 +166,42 @@ fn engine_options(asked: &haoyuan_options_t) -> Result<Options, Status> {
             records: or(asked.window_records, 65_536),
         },
         HAOYUAN_SYNCED => Durability::Synced { max_delay: micros(or(asked.max_delay_us, 2_000)) },
-        _ => return Err(wrong("durability", "is none of MEMORY, ASYNC, SYNCED")),
+        _ => {
+            return Err(wrong(
+                "durability",
+                "is none of MEMORY, ASYNC, SYNCED",
+                "不是 MEMORY、ASYNC、SYNCED 之一",
+            ));
+        }
     };
     let refusals = match asked.refusals {
         HAOYUAN_REFUSALS_ALL => Refusals::All,
         HAOYUAN_REFUSALS_PER_MINUTE => Refusals::PerMinute,
         HAOYUAN_REFUSALS_NONE => Refusals::None,
-        _ => return Err(wrong("refusals", "is none of ALL, PER_MINUTE, NONE")),
+        HAOYUAN_REFUSALS_BY_REASON => {
+            // SAFETY: the same duty.
+            let codes = unsafe { numbers(asked.refusal_codes, asked.refusal_codes_count) }?;
+            Refusals::ByReason(codes.iter().map(|number| refusal_code(*number)).collect::<Result<_, _>>()?)
+        }
+        _ => {
+            return Err(wrong(
+                "refusals",
+                "is none of ALL, PER_MINUTE, NONE, BY_REASON",
+                "不是 ALL、PER_MINUTE、NONE、BY_REASON 之一",
+            ));
+        }
     };
+    if asked.refusals != HAOYUAN_REFUSALS_BY_REASON && asked.refusal_codes_count != 0 {
+        let (en, zh) = ("belongs to HAOYUAN_REFUSALS_BY_REASON alone", "仅用于 HAOYUAN_REFUSALS_BY_REASON");
+        return Err(wrong("refusal_codes_count", en, zh));
+    }
     let hash = match asked.hash {
         HAOYUAN_BLAKE3 => journal::HashKind::Blake3,
         HAOYUAN_SM3 => journal::HashKind::Sm3,
-        _ => return Err(wrong("hash", "is neither BLAKE3 nor SM3")),
+        _ => return Err(wrong("hash", "is neither BLAKE3 nor SM3", "既不是 BLAKE3 也不是 SM3")),
     };
     if asked.reserved != 0 {
-        return Err(wrong("reserved", "is not 0"));
+        return Err(wrong("reserved", "is not 0", "须为 0"));
     }
     Ok(Options {
         durability,
@@ -202,7 +243,7 @@ fn limits(asked: &haoyuan_options_t) -> Result<Option<Limits>, Status> {
         ("entries", limits.entries, most.entries),
     ] {
         if asked > most {
-            return Err(wrong(name, &format!("is more than {most}")));
+            return Err(wrong(name, &format!("is more than {most}"), &format!("大于 {most}")));
         }
     }
     Ok(Some(limits))
@@ -287,7 +328,7 @@ fn carry_out(registry: &Registry, command: &Command) -> Result<(), Status> {
     let decided = registry.submit_command(command);
     match decided.answer {
         Answer::Error(malformed) => {
-            set_error(&malformed.to_string());
+            set_error(malformed.said());
             Err(Status::SetupRefused)
         }
         _ => decided.ack.wait().map_err(|error| status_of(&Error::Journal(error))),
@@ -320,7 +361,7 @@ fn tell_recovery(registry: &Registry, log: Log) {
 #[cold]
 pub(crate) fn status_of(error: &Error) -> Status {
     use journal::Error as Journal;
-    set_error(&error.to_string());
+    set_error(error.said());
     match error {
         Error::Journal(Journal::Locked { .. }) => Status::JournalLocked,
         Error::Journal(
@@ -365,7 +406,7 @@ pub extern "C" fn haoyuan_close(registry: haoyuan_t) -> i32 {
             }
             Err(error) => {
                 log.write(HAOYUAN_LOG_ERROR, &format!("closed, and not everything is durable: {error}"));
-                set_error(&error.to_string());
+                set_error(error.said());
                 Err(Status::JournalFailed)
             }
         }

@@ -9,7 +9,7 @@ use haoyuan::terms::{Channel, Class, Grade};
 /// The number that programs are linked by: `libhaoyuan.so.0`.
 const ABI_MAJOR: i64 = 0;
 /// Rises when something is added.
-const ABI_MINOR: i64 = 1;
+const ABI_MINOR: i64 = 2;
 
 /// One constant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +122,7 @@ pub fn all() -> Vec<Group> {
                 constant("REFUSALS_ALL", 0, "each one", "全部"),
                 constant("REFUSALS_PER_MINUTE", 1, "counts by minute, code, class and channel", "按分钟计数"),
                 constant("REFUSALS_NONE", 2, "none but those with an idempotency key", "不记录"),
+                constant("REFUSALS_BY_REASON", 3, "those that the options name", "按原因记录"),
             ],
         ),
         group(

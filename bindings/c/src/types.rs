@@ -27,8 +27,8 @@ pub struct haoyuan_options_t {
     /// `HAOYUAN_MEMORY` (no journal), `HAOYUAN_ASYNC` (acknowledged when queued, a crash costs at most the window) or
     /// `HAOYUAN_SYNCED` (acknowledged when on disk).
     pub durability: u32,
-    /// Which refusals the journal keeps: `HAOYUAN_REFUSALS_ALL`, `…_PER_MINUTE` (counts) or `…_NONE`. Those with an
-    /// idempotency key are always kept.
+    /// Which refusals the journal keeps: `HAOYUAN_REFUSALS_ALL`, `…_PER_MINUTE` (counts), `…_NONE`, or `…_BY_REASON`, those of
+    /// `refusal_codes`. Those with an idempotency key are always kept.
     pub refusals: u32,
     /// The hash of the journal's chain: `HAOYUAN_BLAKE3` or `HAOYUAN_SM3`.
     pub hash: u32,
@@ -78,6 +78,10 @@ pub struct haoyuan_options_t {
     pub log: haoyuan_log_t,
     /// Handed to `log`.
     pub log_context: *mut c_void,
+    /// `HAOYUAN_REFUSALS_BY_REASON`: the refusals that the journal keeps, such as `HAOYUAN_SLOT_FULL`.
+    pub refusal_codes: *const i32,
+    /// How many there are; 0 with every other choice.
+    pub refusal_codes_count: usize,
 }
 
 /// A wish for a seat.
@@ -112,6 +116,38 @@ pub struct haoyuan_wish_t {
     pub ticket: [u8; 16],
     /// An idempotency key, to repeat the command safely; zero for none.
     pub key: [u8; 16],
+}
+
+/// A ticket: the proof of a right, bound to a patient and used once (转诊凭证).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct haoyuan_ticket_t {
+    /// `sizeof(haoyuan_ticket_t)`.
+    pub struct_size: u32,
+    /// The class that it proves: `HAOYUAN_CLASS_…`, one that needs a ticket.
+    pub patient_class: u32,
+    /// Who issues it, for the trace: `HAOYUAN_ROLE_…`.
+    pub role: u32,
+    /// Why, for the trace: a code of your own list, 1 to 65,535; 0 for none.
+    pub reason: u32,
+    /// The instant, milliseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// From this instant on it is void.
+    pub expires: i64,
+    /// Who acts, as a keyed hash; 0 if the patient does.
+    pub actor: u64,
+    /// Its number, in the order of its hexadecimal digits; not zero.
+    pub ticket: [u8; 16],
+    /// To whom it is bound; not zero.
+    pub patient: [u8; 16],
+    /// The code of the institution at which it can be used.
+    pub institution: *const c_char,
+    /// Its length in bytes.
+    pub institution_length: usize,
+    /// The code of the department in which it can be used; null for any of the institution.
+    pub department: *const c_char,
+    /// Its length in bytes.
+    pub department_length: usize,
 }
 
 /// The answer to `haoyuan_hold` and `haoyuan_book`.
@@ -401,10 +437,10 @@ pub(crate) unsafe trait Struct: Copy {
 }
 
 macro_rules! structs {
-    ($($name:ident = $fields:expr, $pointers:expr;)+) => {
+    ($($name:ident = $fields:expr, $pointers:expr $(, then $later:expr)?;)+) => {
         $(
         // No padding: the fields fill it.
-        const _: () = assert!(size_of::<$name>() == $fields + $pointers * size_of::<usize>());
+        const _: () = assert!(size_of::<$name>() == $fields + ($pointers $(+ $later)?) * size_of::<usize>());
         // SAFETY: `repr(C)` with `struct_size` first, no padding (asserted above); integers, arrays of bytes and nullable pointers have no
         // invalid bytes.
         unsafe impl Struct for $name {
@@ -414,11 +450,12 @@ macro_rules! structs {
     };
 }
 
-// Bytes of numbers and keys, and how many fields are as wide as a pointer.
+// Bytes of numbers and keys, and how many fields are as wide as a pointer; `then`, how many were added to them later.
 structs! {
-    haoyuan_options_t = 72, 10;
+    haoyuan_options_t = 72, 10, then 2;
     haoyuan_wish_t = 104, 0;
     haoyuan_grant_t = 104, 0;
+    haoyuan_ticket_t = 72, 4;
     haoyuan_settle_t = 80, 0;
     haoyuan_settled_t = 56, 0;
     haoyuan_ask_t = 32, 0;

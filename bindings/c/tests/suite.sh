@@ -59,7 +59,7 @@ for test in calls misuse threads; do
     run "$work/$test-sanitized" "$work/folder-$test-sanitized"
 done
 
-valgrind=(valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect,possible
+valgrind=(valgrind --quiet --suppressions="$here/c/valgrind.supp" --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect,possible
     --errors-for-leak-kinds=definite,indirect,possible)
 run "${valgrind[@]}" "$work/calls" "$work/folder-calls"
 run "${valgrind[@]}" "$work/misuse" "$work/folder-misuse"

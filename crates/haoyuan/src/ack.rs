@@ -4,6 +4,8 @@
 //! that happened to its block, and all that its patient did, before.
 
 use haoyuan_journal::{Error, Journal};
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -47,7 +49,8 @@ impl Ack {
     }
 
     /// A number by which [`Registry::ack`](crate::Registry::ack) gives the acknowledgement back, for callers that cannot
-    /// keep a value. `None` if there is nothing to wait for, or more than one record: then keep the value.
+    /// keep a value. `None` if there is nothing to wait for, or more than one record: then
+    /// [`Registry::number_of`](crate::Registry::number_of) finds one.
     #[must_use]
     pub const fn ticket(&self) -> Option<u64> {
         match self.tickets {
@@ -56,7 +59,7 @@ impl Ack {
         }
     }
 
-    fn tickets(&self) -> &[u64] {
+    pub(crate) fn tickets(&self) -> &[u64] {
         match &self.tickets {
             Tickets::None => &[],
             Tickets::One(ticket) => std::slice::from_ref(ticket),
@@ -111,7 +114,7 @@ impl Ack {
         }
         // The callback belongs to whichever receipt is the last to be settled, or the first to fail.
         let open = Arc::new(AtomicUsize::new(tickets.len()));
-        let callback = Arc::new(parking_lot::Mutex::new(Some(callback)));
+        let callback = Arc::new(Mutex::new(Some(callback)));
         for ticket in tickets {
             let (open, callback) = (Arc::clone(&open), Arc::clone(&callback));
             journal.receipt(*ticket).on_durable(move |outcome| {
@@ -123,6 +126,62 @@ impl Ack {
                     }
                 }
             });
+        }
+    }
+}
+
+/// Set in the number of an acknowledgement that covers several records.
+const SEVERAL: u64 = 1 << 63;
+
+/// Acknowledgements that cover several records, under numbers of their own, for as long as they are open.
+#[derive(Default)]
+pub(crate) struct Numbered(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    /// How many numbers were given out.
+    given: u64,
+    /// The records of those that are not durable. Of the others nothing need be known: a number that was given out and is
+    /// not here is durable.
+    tickets: HashMap<u64, Arc<[u64]>>,
+}
+
+impl Numbered {
+    /// A number for an acknowledgement; 0 for one that has nothing to wait for.
+    pub(crate) fn give(self: &Arc<Self>, ack: &Ack) -> u64 {
+        let tickets: Arc<[u64]> = match &ack.tickets {
+            Tickets::None => return 0,
+            Tickets::One(ticket) => return *ticket,
+            Tickets::All(tickets) => match **tickets {
+                [ticket] => return ticket,
+                _ => Arc::clone(tickets),
+            },
+        };
+        let mut open = self.0.lock();
+        open.given += 1;
+        let number = SEVERAL | open.given;
+        open.tickets.insert(number, tickets);
+        drop(open);
+        // Weak: a journal that is closing tells its callbacks, and must not be kept by them.
+        let here = Arc::downgrade(self);
+        ack.on_durable(move |outcome| {
+            // One that failed stays: it must go on saying so.
+            if let (Ok(()), Some(here)) = (outcome, here.upgrade()) {
+                here.0.lock().tickets.remove(&number);
+            }
+        });
+        number
+    }
+
+    /// The acknowledgement with this number; `None` if none of these has it.
+    pub(crate) fn find(&self, journal: &Arc<Journal>, number: u64) -> Option<Ack> {
+        let open = self.0.lock();
+        match open.tickets.get(&number) {
+            Some(tickets) => Some(Ack::all(Some(journal), tickets)),
+            None if number & SEVERAL != 0 && (1..=open.given).contains(&(number & !SEVERAL)) => {
+                Some(Ack::NOTHING)
+            }
+            None => None,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! more; questions are still answered.
 
 use crate::Error;
-use crate::ack::{Ack, Decided};
+use crate::ack::{Ack, Decided, Numbered};
 use crate::rebuild::{Rebuilt, rebuild};
 use crate::record::Record;
 use crate::recorder::{self, Recorder, Refusals};
@@ -83,6 +83,7 @@ pub struct Registry {
     recorder: Arc<Recorder>,
     durability: Durability,
     recovered: Option<journal::Report>,
+    numbered: Arc<Numbered>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -128,7 +129,8 @@ impl Registry {
         for (hold, at) in looked_past {
             platform.engine().sweep(hold, at);
         }
-        Ok(Self { platform, recorder, durability: options.durability, recovered: Some(recovered) })
+        let numbered = Arc::default();
+        Ok(Self { platform, recorder, durability: options.durability, recovered: Some(recovered), numbered })
     }
 
     /// A registry without a journal.
@@ -139,7 +141,8 @@ impl Registry {
         if let Some(limits) = options.limits {
             platform.open_with_limits(limits);
         }
-        Self { platform, recorder, durability: Durability::Memory, recovered: None }
+        let numbered = Arc::default();
+        Self { platform, recorder, durability: Durability::Memory, recovered: None, numbered }
     }
 
     /// What was found in the folder when it was opened; `None` without a journal.
@@ -276,10 +279,21 @@ impl Registry {
         Ok(Decided { answer, ack: Ack::all(self.recorder.journal(), &tickets) })
     }
 
-    /// The acknowledgement with this [`Ack::ticket`]; `None` if none was given out that has it.
+    /// A number for any acknowledgement of this registry, by which [`Registry::ack`] gives it back; 0 if there is nothing to
+    /// wait for. That of a single record is its [`Ack::ticket`]; of several, a number that costs a few bytes until it is
+    /// durable.
+    #[must_use]
+    pub fn number_of(&self, ack: &Ack) -> u64 {
+        self.numbered.give(ack)
+    }
+
+    /// The acknowledgement with this [`Ack::ticket`] or [`Registry::number_of`]; `None` if none was given out that has it.
     #[must_use]
     pub fn ack(&self, ticket: u64) -> Option<Ack> {
         let journal = self.recorder.journal()?;
+        if let Some(several) = self.numbered.find(journal, ticket) {
+            return Some(several);
+        }
         // The last one stands for an entry that a journal which failed meanwhile did not take.
         let is_known = (1..=journal.last_ticket()).contains(&ticket) || ticket == u64::MAX;
         is_known.then(|| Ack::one(Some(journal), Some(ticket)))

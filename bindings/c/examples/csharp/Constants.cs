@@ -7,9 +7,9 @@ namespace Haoyuan
         /// <summary>programs of another major number do not fit</summary>
         public const uint ABI_MAJOR = 0;
         /// <summary>a library with a smaller minor number lacks something</summary>
-        public const uint ABI_MINOR = 1;
+        public const uint ABI_MINOR = 2;
         /// <summary>both in one number</summary>
-        public const uint ABI_VERSION = 1;
+        public const uint ABI_VERSION = 2;
         // What a function returns when it is not a refusal.
         /// <summary>done (成功)</summary>
         public const int OK = 0;
@@ -234,6 +234,8 @@ namespace Haoyuan
         public const uint REFUSALS_PER_MINUTE = 1;
         /// <summary>none but those with an idempotency key (不记录)</summary>
         public const uint REFUSALS_NONE = 2;
+        /// <summary>those that the options name (按原因记录)</summary>
+        public const uint REFUSALS_BY_REASON = 3;
         // The hash of the journal's chain.
         /// <summary>BLAKE3</summary>
         public const uint BLAKE3 = 0;

@@ -8,10 +8,10 @@ package main
 const AbiMajor uint32 = 0
 
 // a library with a smaller minor number lacks something
-const AbiMinor uint32 = 1
+const AbiMinor uint32 = 2
 
 // both in one number
-const AbiVersion uint32 = 1
+const AbiVersion uint32 = 2
 
 // What a function returns when it is not a refusal.
 
@@ -352,6 +352,9 @@ const RefusalsPerMinute uint32 = 1
 
 // none but those with an idempotency key (不记录)
 const RefusalsNone uint32 = 2
+
+// those that the options name (按原因记录)
+const RefusalsByReason uint32 = 3
 
 // The hash of the journal's chain.
 

@@ -8,8 +8,8 @@ interface
 const
   { What the header was made for; see `haoyuan_abi_check`. }
   HAOYUAN_ABI_MAJOR = 0; { programs of another major number do not fit }
-  HAOYUAN_ABI_MINOR = 1; { a library with a smaller minor number lacks something }
-  HAOYUAN_ABI_VERSION = 1; { both in one number }
+  HAOYUAN_ABI_MINOR = 2; { a library with a smaller minor number lacks something }
+  HAOYUAN_ABI_VERSION = 2; { both in one number }
   { What a function returns when it is not a refusal. }
   HAOYUAN_OK = 0; { done (成功) }
   HAOYUAN_NULL_POINTER = -1; { a pointer that is needed is null (必需的指针为空) }
@@ -126,6 +126,7 @@ const
   HAOYUAN_REFUSALS_ALL = 0; { each one (全部) }
   HAOYUAN_REFUSALS_PER_MINUTE = 1; { counts by minute, code, class and channel (按分钟计数) }
   HAOYUAN_REFUSALS_NONE = 2; { none but those with an idempotency key (不记录) }
+  HAOYUAN_REFUSALS_BY_REASON = 3; { those that the options name (按原因记录) }
   { The hash of the journal's chain. }
   HAOYUAN_BLAKE3 = 0; { BLAKE3 }
   HAOYUAN_SM3 = 1; { SM3, where the rules of the place ask for it (国密 SM3) }

@@ -237,6 +237,61 @@ static void execute_reaches_every_command(void) {
   IS(haoyuan_close(registry), HAOYUAN_OK);
 }
 
+static void a_ticket_is_issued_by_a_typed_call_and_used_once(void) {
+  haoyuan_t registry = open_registry(NULL);
+  haoyuan_ticket_t issued = ticket(1, 0xe001);
+  haoyuan_wish_t asked = wish(1, 0);
+  haoyuan_grant_t grant;
+  HAOYUAN_INIT(grant);
+  uint64_t ack = 7;
+  asked.patient_class = HAOYUAN_CLASS_REFERRAL_SECONDARY;
+  asked.channel = HAOYUAN_CHANNEL_STATION;
+  IS(haoyuan_hold(registry, &asked, &grant), HAOYUAN_TICKET_REQUIRED);
+  memcpy(asked.ticket, issued.ticket, 16);
+  IS(haoyuan_hold(registry, &asked, &grant), HAOYUAN_TICKET_UNKNOWN);
+  IS(haoyuan_issue_ticket(registry, &issued, &ack), HAOYUAN_OK);
+  CHECK(ack == 0);
+  IS(haoyuan_hold(registry, &asked, &grant), HAOYUAN_OK);
+  asked.slot = 4;
+  IS(haoyuan_hold(registry, &asked, &grant), HAOYUAN_TICKET_USED);
+  /* In another department it does not count; what is not registered is a mistake. */
+  issued = ticket(2, 0xe002);
+  issued.department = "CARD";
+  issued.department_length = 4;
+  IS(haoyuan_issue_ticket(registry, &issued, &ack), HAOYUAN_OK);
+  issued.department_length = 3;
+  IS(haoyuan_issue_ticket(registry, &issued, &ack), HAOYUAN_INVALID_ARGUMENT);
+  issued = ticket(2, 0xe003);
+  issued.patient_class = HAOYUAN_CLASS_PUBLIC;
+  IS(haoyuan_issue_ticket(registry, &issued, &ack), HAOYUAN_TICKET_MISMATCH);
+  issued = ticket(2, 0xe003);
+  issued.expires = issued.at;
+  IS(haoyuan_issue_ticket(registry, &issued, &ack), HAOYUAN_TICKET_EXPIRED);
+  IS(haoyuan_close(registry), HAOYUAN_OK);
+}
+
+static void the_last_error_is_told_in_both_languages(void) {
+  haoyuan_t registry = open_registry(NULL);
+  haoyuan_wish_t asked = wish(1, 0);
+  haoyuan_grant_t grant;
+  HAOYUAN_INIT(grant);
+  char en[256], zh[256];
+  size_t needed;
+  asked.slot = 1024;
+  IS(haoyuan_hold(registry, &asked, &grant), HAOYUAN_INVALID_ARGUMENT);
+  IS(haoyuan_last_error_text(HAOYUAN_ENGLISH, en, sizeof en, &needed), HAOYUAN_OK);
+  CHECK(strcmp(en, "`slot` is above 1023") == 0);
+  IS(haoyuan_last_error_text(HAOYUAN_CHINESE, zh, sizeof zh, &needed), HAOYUAN_OK);
+  CHECK(strcmp(zh, "`slot` 大于 1023") == 0 && needed == strlen(zh));
+  haoyuan_options_t o = options("/dev/null/no-folder");
+  haoyuan_t other;
+  IS(haoyuan_open(&o, &other), HAOYUAN_FOLDER);
+  IS(haoyuan_last_error(en, sizeof en, &needed), HAOYUAN_OK);
+  IS(haoyuan_last_error_text(HAOYUAN_CHINESE, zh, sizeof zh, &needed), HAOYUAN_OK);
+  CHECK(strncmp(en, "could not open folder", 21) == 0 && strncmp(zh, "无法打开目录", strlen("无法打开目录")) == 0);
+  IS(haoyuan_close(registry), HAOYUAN_OK);
+}
+
 /* A caller that was compiled against a later header: what this library does not know must be zero. */
 static void a_longer_structure_is_understood_if_the_rest_is_zero(void) {
   haoyuan_t registry = open_registry(NULL);
@@ -366,6 +421,101 @@ static void what_is_acknowledged_is_there_after_a_restart(const char *folder) {
   IS(haoyuan_close(registry), HAOYUAN_OK);
 }
 
+static void a_command_need_not_wait_for_the_disk(const char *folder) {
+  char other[1024], buffer[65536];
+  snprintf(other, sizeof other, "%s-submitted", folder);
+  haoyuan_options_t o = options(other);
+  o.max_delay_us = 1000000;
+  haoyuan_t registry;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_OK);
+  size_t needed;
+  uint64_t ack = 7, several, question = 7;
+  static const char hold[] = "{\"command\":\"hold\",\"at\":\"2026-03-03T07:00:00+08:00\",\"patient\":"
+                             "\"5f000000000000000000000000000001\",\"session\":\"AM\",\"slot\":0,"
+                             "\"class\":\"public\",\"channel\":\"app\"}";
+  IS(haoyuan_submit(registry, hold, sizeof hold - 1, &ack, buffer, sizeof buffer, &needed), HAOYUAN_OK);
+  CHECK(strncmp(buffer, "{\"outcome\":\"granted\"", 20) == 0 && ack != 0);
+  IS(haoyuan_wait(registry, &ack, 1, -1), HAOYUAN_OK);
+  /* A tick that sweeps a hold and passes nothing else, and one that sweeps two: several records under one number. */
+  haoyuan_wish_t asked = wish(2, 1);
+  haoyuan_grant_t grant;
+  HAOYUAN_INIT(grant);
+  IS(haoyuan_hold(registry, &asked, &grant), HAOYUAN_OK);
+  static const char tick[] = "{\"command\":\"tick\",\"at\":\"2026-03-03T08:00:00+08:00\"}";
+  IS(haoyuan_submit(registry, tick, sizeof tick - 1, &several, buffer, sizeof buffer, &needed), HAOYUAN_OK);
+  CHECK(several >> 63 == 1);
+  int32_t polled = haoyuan_poll(registry, several);
+  CHECK(polled == HAOYUAN_PENDING || polled == HAOYUAN_OK);
+  struct told told = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 77, 77, registry};
+  IS(haoyuan_on_durable(registry, several, tell, &told), HAOYUAN_OK);
+  IS(haoyuan_wait(registry, &several, 1, -1), HAOYUAN_OK);
+  IS(haoyuan_poll(registry, several), HAOYUAN_OK);
+  pthread_mutex_lock(&told.lock);
+  while (!told.called) pthread_cond_wait(&told.changed, &told.lock);
+  CHECK(told.called == 1 && told.status == HAOYUAN_OK);
+  pthread_mutex_unlock(&told.lock);
+  IS(haoyuan_poll(registry, several + 1), HAOYUAN_UNKNOWN_ACK);
+  /* A question has nothing to wait for. What does not fit is kept, and was done. */
+  static const char audit[] = "{\"command\":\"audit\",\"at\":\"2026-03-03T08:00:00+08:00\"}";
+  IS(haoyuan_submit(registry, audit, sizeof audit - 1, &question, buffer, sizeof buffer, &needed), HAOYUAN_OK);
+  CHECK(question == 0);
+  static const char late[] = "{\"command\":\"hold\",\"at\":\"2026-03-03T09:00:00+08:00\",\"patient\":"
+                             "\"5f000000000000000000000000000009\",\"session\":\"AM\",\"slot\":2,"
+                             "\"class\":\"public\",\"channel\":\"app\"}";
+  IS(haoyuan_submit(registry, late, sizeof late - 1, &ack, NULL, 0, &needed), HAOYUAN_BUFFER_TOO_SMALL);
+  CHECK(ack != 0);
+  IS(haoyuan_last_answer(buffer, sizeof buffer, &needed), HAOYUAN_OK);
+  CHECK(strncmp(buffer, "{\"outcome\":\"granted\"", 20) == 0);
+  IS(haoyuan_close(registry), HAOYUAN_OK);
+}
+
+static void the_journal_keeps_the_refusals_that_were_named(const char *folder) {
+  char other[1024];
+  snprintf(other, sizeof other, "%s-by-reason", folder);
+  static const int32_t kept[] = {HAOYUAN_NOT_OPEN, HAOYUAN_SLOT_FULL};
+  haoyuan_options_t o = options(other);
+  haoyuan_t registry;
+  o.refusals = HAOYUAN_REFUSALS_BY_REASON;
+  o.refusal_codes = kept;
+  o.refusal_codes_count = 2;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_OK);
+  haoyuan_grant_t grant;
+  HAOYUAN_INIT(grant);
+  haoyuan_wish_t early = wish(1, 0), nowhere = wish(1, 900);
+  early.at = OPENS - 1;
+  IS(haoyuan_hold(registry, &early, &grant), HAOYUAN_NOT_OPEN);
+  CHECK(grant.ack != 0);
+  IS(haoyuan_wait(registry, &grant.ack, 1, -1), HAOYUAN_OK);
+  IS(haoyuan_hold(registry, &nowhere, &grant), HAOYUAN_UNKNOWN_SLOT);
+  CHECK(grant.ack == 0);
+  IS(haoyuan_close(registry), HAOYUAN_OK);
+  /* The codes belong to this choice, and are refusals. */
+  static const int32_t wrong[] = {HAOYUAN_NOT_OPEN, 999}, error[] = {HAOYUAN_NULL_POINTER};
+  o.refusals = HAOYUAN_REFUSALS_ALL;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_INVALID_ARGUMENT);
+  o.refusals = HAOYUAN_REFUSALS_BY_REASON;
+  o.refusal_codes = wrong;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_INVALID_ARGUMENT);
+  o.refusal_codes = error;
+  o.refusal_codes_count = 1;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_INVALID_ARGUMENT);
+  o.refusal_codes = NULL;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_NULL_POINTER);
+  o.refusal_codes_count = SIZE_MAX;
+  IS(haoyuan_open(&o, &registry), HAOYUAN_INVALID_LENGTH);
+}
+
+/* A program that was compiled against the first header: its options end before the codes. */
+static void options_of_the_first_version_open(void) {
+  haoyuan_options_t o = options(NULL);
+  haoyuan_t registry;
+  o.struct_size = (uint32_t)offsetof(haoyuan_options_t, refusal_codes);
+  o.abi_version = 1;
+  memset((char *)&o + o.struct_size, 0xee, sizeof o - o.struct_size);
+  IS(haoyuan_open(&o, &registry), HAOYUAN_OK);
+  IS(haoyuan_close(registry), HAOYUAN_OK);
+}
+
 static void a_setup_that_is_refused_leaves_nothing(const char *folder) {
   char other[1024];
   snprintf(other, sizeof other, "%s-refused", folder);
@@ -400,8 +550,13 @@ int main(int argc, char **argv) {
   a_batch_answers_each_by_itself();
   search_and_load_say_what_is_there();
   execute_reaches_every_command();
+  a_ticket_is_issued_by_a_typed_call_and_used_once();
+  the_last_error_is_told_in_both_languages();
+  options_of_the_first_version_open();
   a_longer_structure_is_understood_if_the_rest_is_zero();
   what_is_acknowledged_is_there_after_a_restart(argv[1]);
+  a_command_need_not_wait_for_the_disk(argv[1]);
+  the_journal_keeps_the_refusals_that_were_named(argv[1]);
   a_setup_that_is_refused_leaves_nothing(argv[1]);
   puts("calls: all as described");
   return 0;

@@ -107,6 +107,20 @@ static inline haoyuan_ask_t ask(uint32_t slot) {
   return a;
 }
 
+static inline haoyuan_ticket_t ticket(uint32_t patient, uint32_t number) {
+  haoyuan_ticket_t t;
+  HAOYUAN_INIT(t);
+  t.patient_class = HAOYUAN_CLASS_REFERRAL_SECONDARY;
+  t.role = HAOYUAN_ROLE_REFERRER;
+  t.at = OPENS;
+  t.expires = OPENS + 10 * DAY;
+  t.institution = "H1";
+  t.institution_length = 2;
+  key_of(t.ticket, number);
+  key_of(t.patient, patient);
+  return t;
+}
+
 /* Whether everything behind struct_size is zero. */
 static inline int is_clear(const void *structure, size_t size) {
   const unsigned char *bytes = (const unsigned char *)structure;

@@ -8,9 +8,9 @@ public final class Constants {
     /** programs of another major number do not fit. */
     public static final int ABI_MAJOR = 0;
     /** a library with a smaller minor number lacks something. */
-    public static final int ABI_MINOR = 1;
+    public static final int ABI_MINOR = 2;
     /** both in one number. */
-    public static final int ABI_VERSION = 1;
+    public static final int ABI_VERSION = 2;
 
     // What a function returns when it is not a refusal.
     /** done (成功). */
@@ -243,6 +243,8 @@ public final class Constants {
     public static final int REFUSALS_PER_MINUTE = 1;
     /** none but those with an idempotency key (不记录). */
     public static final int REFUSALS_NONE = 2;
+    /** those that the options name (按原因记录). */
+    public static final int REFUSALS_BY_REASON = 3;
 
     // The hash of the journal's chain.
     /** BLAKE3. */

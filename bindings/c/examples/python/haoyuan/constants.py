@@ -4,8 +4,8 @@ from typing import Final
 
 # What the header was made for; see `haoyuan_abi_check`.
 ABI_MAJOR: Final = 0  # programs of another major number do not fit
-ABI_MINOR: Final = 1  # a library with a smaller minor number lacks something
-ABI_VERSION: Final = 1  # both in one number
+ABI_MINOR: Final = 2  # a library with a smaller minor number lacks something
+ABI_VERSION: Final = 2  # both in one number
 
 # What a function returns when it is not a refusal.
 OK: Final = 0  # done (成功)
@@ -130,6 +130,7 @@ SYNCED: Final = 2  # when on disk: a crash costs nothing that was acknowledged (
 REFUSALS_ALL: Final = 0  # each one (全部)
 REFUSALS_PER_MINUTE: Final = 1  # counts by minute, code, class and channel (按分钟计数)
 REFUSALS_NONE: Final = 2  # none but those with an idempotency key (不记录)
+REFUSALS_BY_REASON: Final = 3  # those that the options name (按原因记录)
 
 # The hash of the journal's chain.
 BLAKE3: Final = 0  # BLAKE3
