@@ -45,9 +45,9 @@ macro_rules! commands {
                 match self { $(Self::$variant(body) => body.at),+ }
             }
 
-            fn parse_body(word: &str, line: &str) -> Result<Self, Malformed> {
+            fn parse_body(word: &str, line: &str, at: Option<Instant>) -> Result<Self, Malformed> {
                 match word {
-                    $($word => body(line).map(Self::$variant),)+
+                    $($word => body(line, at).map(Self::$variant),)+
                     _ => Err(Malformed::field("command", no_such_command())),
                 }
             }
@@ -612,6 +612,19 @@ impl Command {
     /// # Errors
     /// [`Malformed`] names the field and the reason.
     pub fn parse_by(line: &str) -> Result<(Self, Option<Actor>), Malformed> {
+        Self::parse_line(line, None)
+    }
+
+    /// The same for a host that answers for the time itself: the command is decided at `at`, and a key `at` of the line is
+    /// passed over, whatever its value. Never panics.
+    ///
+    /// # Errors
+    /// [`Malformed`] names the field and the reason.
+    pub fn parse_at(line: &str, at: Instant) -> Result<(Self, Option<Actor>), Malformed> {
+        Self::parse_line(line, Some(at))
+    }
+
+    fn parse_line(line: &str, at: Option<Instant>) -> Result<(Self, Option<Actor>), Malformed> {
         if line.len() > LINE_BYTES_MAX {
             return Err(Malformed::line(said!(
                 "the line has {length} bytes and at most {most} are allowed; split it",
@@ -626,8 +639,8 @@ impl Command {
                 "此行为空;请写一个带 `command` 的 JSON 对象"
             )));
         }
-        let Tag { command, actor } = read(line, &[])?;
-        Ok((Self::parse_body(&command, line)?, actor))
+        let Tag { command, actor } = read(line, &[], None)?;
+        Ok((Self::parse_body(&command, line, at)?, actor))
     }
 }
 
@@ -653,18 +666,23 @@ pub(crate) struct Tag {
     actor: Option<Actor>,
 }
 
-pub(crate) fn body<'de, T: Deserialize<'de>>(line: &'de str) -> Result<T, Malformed> {
-    read(line, &["command", "actor"])
+/// Reads what belongs to a command; `at` in place of the line's own.
+pub(crate) fn body<'de, T: Deserialize<'de>>(line: &'de str, at: Option<Instant>) -> Result<T, Malformed> {
+    match at {
+        None => read(line, &["command", "actor"], None),
+        Some(at) => read(line, &["command", "actor", "at"], Some(("at", text::Written::write(&at)))),
+    }
 }
 
 pub(crate) fn read<'de, T: Deserialize<'de>>(
     line: &'de str,
     ignored: &'static [&'static str],
+    given: Option<(&'static str, String)>,
 ) -> Result<T, Malformed> {
     let mut json = serde_json::Deserializer::from_str(line);
     let mut track = serde_path_to_error::Track::new();
     let inner = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-    let value = T::deserialize(text::Object { inner, ignored });
+    let value = T::deserialize(text::Object { inner, ignored, given });
     let value =
         value.map_err(|error| Malformed::from_json(&serde_path_to_error::Error::new(track.path(), error)))?;
     json.end().map_err(|error| {

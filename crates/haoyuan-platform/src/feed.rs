@@ -468,10 +468,10 @@ impl Feed {
     }
 
     fn answer(&self, line: &str) -> Result<Answer, Malformed> {
-        let Tag { command, .. } = command::read(line, &[])?;
+        let Tag { command, .. } = command::read(line, &[], None)?;
         let done = match &*command {
             "availability" => {
-                let ask: command::Availability = command::body(line)?;
+                let ask: command::Availability = command::body(line, None)?;
                 let answered = self.availability(&ask.session, ask.slot, ask.class, ask.channel, ask.at);
                 let Some((Availability { free, capacity, live, .. }, refusal)) = answered else {
                     let known = self.by_code.contains_key(&*ask.session);
@@ -482,7 +482,7 @@ impl Feed {
                 Done::Availability { free, capacity, live, refusal }
             }
             "schedule" => {
-                let ask: command::Schedule = command::body(line)?;
+                let ask: command::Schedule = command::body(line, None)?;
                 Done::Schedule(self.schedule(&Asked {
                     class: ask.class,
                     channel: ask.channel,

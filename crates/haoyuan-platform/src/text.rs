@@ -407,7 +407,7 @@ impl<'de> Deserialize<'de> for Slot {
 /// For `#[serde(deserialize_with = "text::object")]`: a struct written as a JSON object. Serde would take an array as
 /// well.
 pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    T::deserialize(Object { inner: deserializer, ignored: &[] })
+    T::deserialize(Object { inner: deserializer, ignored: &[], given: None })
 }
 
 /// For optional structs.
@@ -423,10 +423,12 @@ pub(crate) fn optional_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Ok(Option::<Inner<T>>::deserialize(deserializer)?.map(|inner| inner.0))
 }
 
-/// A deserializer that gives structs from maps only, and leaves keys out that were read before.
+/// A deserializer that gives structs from maps only, leaves keys out that were read before, and puts one in front that
+/// somebody else gives.
 pub(crate) struct Object<D> {
     pub(crate) inner: D,
     pub(crate) ignored: &'static [&'static str],
+    pub(crate) given: Option<(&'static str, String)>,
 }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
@@ -438,7 +440,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_struct(name, fields, MapOnly { inner: visitor, ignored: self.ignored })
+        let Self { inner, ignored, given } = self;
+        inner.deserialize_struct(name, fields, MapOnly { inner: visitor, ignored, given })
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -454,6 +457,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
 struct MapOnly<V> {
     inner: V,
     ignored: &'static [&'static str],
+    given: Option<(&'static str, String)>,
 }
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<V> {
@@ -464,19 +468,26 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for MapOnly<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Without { map, ignored: self.ignored })
+        self.inner.visit_map(Without { map, ignored: self.ignored, given: self.given, due: None })
     }
 }
 
 struct Without<A> {
     map: A,
     ignored: &'static [&'static str],
+    given: Option<(&'static str, String)>,
+    /// The value of the key that was put in front, until it is asked for.
+    due: Option<String>,
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        if let Some((key, value)) = self.given.take() {
+            self.due = Some(value);
+            return seed.deserialize(serde::de::value::StrDeserializer::new(key)).map(Some);
+        }
         while let Some(key) = self.map.next_key::<String>()? {
             if !self.ignored.contains(&key.as_str()) {
                 return seed.deserialize(serde::de::value::StringDeserializer::new(key)).map(Some);
@@ -487,7 +498,10 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.map.next_value_seed(seed)
+        match self.due.take() {
+            Some(value) => seed.deserialize(serde::de::value::StringDeserializer::new(value)),
+            None => self.map.next_value_seed(seed),
+        }
     }
 }
 

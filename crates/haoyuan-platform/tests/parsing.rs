@@ -1,5 +1,6 @@
 //! What a line must be to be a command, and what somebody is told whose line is not.
 
+use haoyuan_core::instant::Instant;
 use haoyuan_core::said::Speak;
 use haoyuan_platform::command::Command;
 use proptest::prelude::*;
@@ -134,6 +135,22 @@ fn no_message_repeats_what_may_be_personal() {
         let error = Command::parse(&HOLD.replace(old, "210102199001011234")).unwrap_err();
         assert!(!format!("{error:?}").contains("2101"), "{error:?}");
     }
+}
+
+#[test]
+fn a_host_with_a_clock_passes_over_the_time_of_the_line() {
+    let at = Instant::new(1_772_492_400_000).unwrap();
+    let without = HOLD.replace(r#""at":"2026-03-03T07:00:00+08:00","#, "");
+    refused(&without, Some("at"), "missing");
+    let (expected, _) = Command::parse_at(&without, at).unwrap();
+    assert_eq!(expected.at(), at);
+    for own in ["\"2020-01-01T00:00:00Z\"", "7", "null", "{\"at\":[]}", "\"\",\"at\":\"\""] {
+        let line = HOLD.replace("\"2026-03-03T07:00:00+08:00\"", own);
+        assert_eq!(Command::parse_at(&line, at).unwrap().0, expected, "{own}");
+    }
+    // Everything else is held to the same rules.
+    let twice = HOLD.replace(r#""slot":0"#, r#""slot":0,"slot":1"#);
+    assert_eq!(Command::parse_at(&twice, at).unwrap_err().field.as_deref(), Some("slot"));
 }
 
 #[test]

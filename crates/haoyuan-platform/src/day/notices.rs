@@ -24,7 +24,8 @@ impl<T: Trace> Desk<'_, T> {
         }
         let after = ask.after.unwrap_or(0);
         let from = usize::try_from(after).unwrap_or(usize::MAX).min(self.day.notices.len());
-        let told = self.day.notices[from..].iter().zip(after + 1..).take(most as usize);
+        // A cursor beyond every number has nothing after it.
+        let told = self.day.notices[from..].iter().zip(after.saturating_add(1)..).take(most as usize);
         let notices: Vec<answer::Notice> = told
             .map(|(notice, number)| answer::Notice {
                 number,
