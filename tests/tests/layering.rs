@@ -12,7 +12,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("haoyuan", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal"]),
     ("haoyuan-c", &["haoyuan"]),
     ("haoyuan-wasm", &["haoyuan-core", "haoyuan-platform"]),
-    ("haoyuan-cli", &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan"]),
+    ("haoyuan-serve", &["haoyuan"]),
+    (
+        "haoyuan-cli",
+        &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan", "haoyuan-serve"],
+    ),
 ];
 
 /// What core and engine never mention: clocks, randomness, files, the environment, the network, floating point.

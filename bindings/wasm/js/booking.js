@@ -446,8 +446,8 @@ export class HaoyuanBooking extends Base {
 
   #join(chosen) {
     return this.#do(async () => {
-      const { ticket, ...wish } = this.#wish(chosen);
-      const answer = await this.#execute({ command: "waitlist_join", ...wish, key: key() });
+      const { session, slot, ...whom } = this.#wish(chosen);
+      const answer = await this.#execute({ command: "waitlist_join", ...whom, wanted: [{ session, slot }] });
       if (answer.kind === "error" && answer.field === "command") this.#waitlist = false;
       else if (answer.kind === "done" || answer.kind === "granted") {
         this.#report("haoyuan-waitlisted", answer);
