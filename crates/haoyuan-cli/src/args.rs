@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use haoyuan::kpi::Month;
+use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,11 @@ pub(crate) enum Command {
     Audit(Box<Audit>),
     Report(Report),
     Day(Day),
+    Serve(Box<Serve>),
+    Token {
+        #[command(subcommand)]
+        command: Token,
+    },
     Snapshot(Snapshot),
     Recover(Recover),
     Policy {
@@ -174,6 +180,74 @@ pub(crate) struct Day {
     pub(crate) json: bool,
 }
 
+/// `haoyuan serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) address: SocketAddr,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long, requires = "journal")]
+    pub(crate) sync: bool,
+    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
+    pub(crate) tokens: Option<PathBuf>,
+    #[arg(long, value_name = "N", value_parser = ValueParser::new(seats))]
+    pub(crate) seats: Option<u32>,
+    #[arg(long)]
+    pub(crate) demo: bool,
+    #[arg(long, value_name = "DIR", conflicts_with = "demo")]
+    pub(crate) page: Option<PathBuf>,
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: Vec<String>,
+    #[arg(long, value_name = "IP")]
+    pub(crate) proxy: Vec<IpAddr>,
+    #[arg(long, value_name = "N", value_parser = ValueParser::new(connections))]
+    pub(crate) connections: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = ValueParser::new(rate))]
+    pub(crate) peer_rate: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = ValueParser::new(rate))]
+    pub(crate) patient_rate: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = ValueParser::new(rate))]
+    pub(crate) staff_rate: Option<u32>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `haoyuan token`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    Staff {
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        #[arg(long, value_name = "ROLE")]
+        role: String,
+        #[arg(long, value_name = "KEY")]
+        id: Option<String>,
+        #[arg(long, value_name = "CODE")]
+        institution: Option<String>,
+        #[arg(long, value_name = "CHANNEL")]
+        channel: Option<String>,
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    Key {
+        #[arg(long, value_name = "NAME")]
+        id: String,
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    Patient {
+        #[arg(long, value_name = "FILE")]
+        tokens: PathBuf,
+        #[arg(long, value_name = "KEY")]
+        patient: String,
+        #[arg(long, value_name = "CHANNEL", default_value = "web")]
+        channel: String,
+        #[arg(long, value_name = "N", default_value = "15", value_parser = clap::value_parser!(u16).range(1..=720))]
+        minutes: u16,
+    },
+}
+
 /// `haoyuan snapshot`.
 #[derive(Debug, Args)]
 pub(crate) struct Snapshot {
@@ -255,6 +329,26 @@ fn threads(text: &str) -> Result<NonZeroUsize, String> {
         .ok_or_else(|| format!("1–{THREADS_MAX}"))
 }
 
+/// The most seats of a server: what the engine may be opened with on 64 bits.
+const SEATS_MAX: u32 = 16_000_000;
+/// The most connections: more than the system gives file descriptors by default.
+const CONNECTIONS_MAX: u32 = 1_000_000;
+/// The highest rate that can be set; 0 is none at all.
+const RATE_MAX: u32 = 1_000_000;
+
+fn seats(text: &str) -> Result<u32, String> {
+    count_to(text, SEATS_MAX).map(NonZeroU32::get)
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    count_to(text, CONNECTIONS_MAX).map(NonZeroU32::get)
+}
+
+fn rate(text: &str) -> Result<u32, String> {
+    let read = text.parse().ok().filter(|n| *n <= RATE_MAX);
+    read.ok_or_else(|| format!("0–{RATE_MAX}"))
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("0–{}", u64::MAX))
 }
@@ -265,6 +359,10 @@ fn month(text: &str) -> Result<Month, String> {
 
 /// A count that people may write as `1_000_000` or `200k`.
 fn count(text: &str) -> Result<NonZeroU32, String> {
+    count_to(text, REQUESTS_MAX)
+}
+
+fn count_to(text: &str, most: u32) -> Result<NonZeroU32, String> {
     let plain = text.replace('_', "");
     let (digits, factor) = match plain.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1_000),
@@ -274,9 +372,9 @@ fn count(text: &str) -> Result<NonZeroU32, String> {
         .parse::<u32>()
         .ok()
         .and_then(|n| n.checked_mul(factor))
-        .filter(|n| *n <= REQUESTS_MAX)
+        .filter(|n| *n <= most)
         .and_then(NonZeroU32::new)
-        .ok_or_else(|| format!("1–{REQUESTS_MAX}"))
+        .ok_or_else(|| format!("1–{most}"))
 }
 
 /// The whole command tree, speaking `lang`.

@@ -18,7 +18,9 @@ mod report;
 mod rosters;
 mod run;
 mod rush;
+mod serve;
 mod text;
+mod token;
 
 use args::{Command, Refused};
 use failure::{Failure, print};
@@ -61,6 +63,8 @@ fn execute(args: &[OsString], lang: Lang) -> Result<(), Failure> {
         Command::Audit(options) => audit::run(options, lang),
         Command::Report(options) => report::run(options, lang),
         Command::Day(options) => day::run(options, lang),
+        Command::Serve(options) => serve::run(options, lang),
+        Command::Token { command } => token::run(command, lang),
         Command::Snapshot(options) => journal::snapshot(options, lang),
         Command::Recover(options) => journal::recover(options, lang),
         Command::Policy { command } => policies::policy(command, lang),

@@ -55,6 +55,7 @@ catalogue! {
     "more.haoyuan": "Examples
   haoyuan rush                        a real morning: release, payment, fences
   haoyuan run commands.jsonl          commands in, answers out, line by line
+  haoyuan serve --demo                a hospital to book in, in the browser
   haoyuan policy show jilin-2018      each value with the text it comes from
   haoyuan roster check roster.csv --directory hospital.toml
   haoyuan help rush                   everything about one command
@@ -71,6 +72,7 @@ Environment
         "示例
   haoyuan rush                        一个真实的早晨:放号、支付、释放
   haoyuan run commands.jsonl          逐行输入命令,逐行输出结果
+  haoyuan serve --demo                在浏览器中预约的演示医院
   haoyuan policy show jilin-2018      每个取值及其政策原文
   haoyuan roster check roster.csv --directory hospital.toml
   haoyuan help rush                   某个命令的完整说明
@@ -167,6 +169,118 @@ Examples
 示例
   haoyuan run morning.jsonl > answers.jsonl
   haoyuan run --strict < morning.jsonl
+";
+
+    "help.haoyuan.serve": "Answer over HTTP: commands, the public feed, events, metrics",
+        "通过 HTTP 提供服务:命令、公开号源、事件与指标";
+    "usage.haoyuan.serve": "haoyuan serve [OPTIONS]", "haoyuan serve [选项]";
+    "help.haoyuan.serve:address": "Where to listen; by default 127.0.0.1:8080, port 0 for any free one",
+        "监听地址;默认 127.0.0.1:8080,端口 0 表示任意空闲端口";
+    "help.haoyuan.serve:journal": "Keep a journal in this folder, and go on from what is in it",
+        "在此目录中记录日志,并从其中已有的内容继续";
+    "help.haoyuan.serve:sync": "Answer only when the answer is on disk; without it a crash costs at most 50 ms",
+        "写入磁盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
+    "help.haoyuan.serve:tokens": "File of tokens and keys (TOML), made with `haoyuan token`; read again on SIGHUP",
+        "令牌与密钥文件(TOML),由 `haoyuan token` 生成;收到 SIGHUP 时重新读取";
+    "help.haoyuan.serve:seats": "How many seats to have room for, 1–16M; by default as the journal says",
+        "预留多少个号的空间,1–16M;默认按日志中的记录";
+    "help.haoyuan.serve:demo": "A made-up hospital from today on, with a page to book in; on this machine only",
+        "从今天起的虚构医院及其预约页面;仅限本机";
+    "help.haoyuan.serve:page": "Serve the pages of this folder at /", "在 / 提供此目录中的页面";
+    "help.haoyuan.serve:origin": "Pages of this origin may ask, too (https://www.hospital.example); can be repeated",
+        "允许此来源的页面访问(https://www.hospital.example);可重复";
+    "help.haoyuan.serve:proxy": "Believe X-Forwarded-For of this reverse proxy; can be repeated",
+        "信任此反向代理的 X-Forwarded-For;可重复";
+    "help.haoyuan.serve:connections": "Connections at once; by default 4096", "同时的连接数;默认 4096";
+    "help.haoyuan.serve:peer_rate": "Requests per second of one address; by default 200, 0 for no limit",
+        "单个地址每秒的请求数;默认 200,0 表示不限";
+    "help.haoyuan.serve:patient_rate": "Commands per second of one patient; by default 10, 0 for no limit",
+        "单个患者每秒的命令数;默认 10,0 表示不限";
+    "help.haoyuan.serve:staff_rate": "Commands per second of one token; by default 2000, 0 for no limit",
+        "单个工作令牌每秒的命令数;默认 2000,0 表示不限";
+    "help.haoyuan.serve:json": "Print one JSON object when it listens", "开始监听时输出一个 JSON 对象";
+    "more.haoyuan.serve": "POST /v1/commands takes the commands of `haoyuan run`, one object or an array. The
+time is the server's. GET /openapi.json describes everything.
+
+Without a token one may ask what is public. Staff show a token of the file; a
+patient shows one that the hospital's login has signed, good for one person. Other
+machines reach the server only if there is a file of tokens: put a reverse proxy
+with TLS before it.
+
+SIGTERM and SIGINT end it: what is under way is answered, everything is on disk,
+and a snapshot makes the next start quick. What was acknowledged is never lost.
+
+Examples
+  haoyuan serve --demo
+  haoyuan token key --id 2026-11 >> tokens.toml
+  haoyuan token staff --name window-3 --role clerk --id 00000000000000a1 >> tokens.toml
+  haoyuan serve --journal /var/lib/haoyuan --sync --tokens tokens.toml
+",
+        "POST /v1/commands 接受 `haoyuan run` 的命令,单个对象或数组;时间以服务器为准。
+GET /openapi.json 描述全部接口。
+
+无令牌者可查询公开内容。工作人员出示文件中的令牌;患者出示医院登录系统签发的令牌,
+仅对本人有效。只有提供令牌文件后,其他机器才能访问;请在前面部署带 TLS 的反向代理。
+
+SIGTERM 与 SIGINT 使其结束:进行中的请求得到答复,全部内容落盘,并写入快照以便快速
+启动。已确认的绝不丢失。
+
+示例
+  haoyuan serve --demo
+  haoyuan token key --id 2026-11 >> tokens.toml
+  haoyuan token staff --name window-3 --role clerk --id 00000000000000a1 >> tokens.toml
+  haoyuan serve --journal /var/lib/haoyuan --sync --tokens tokens.toml
+";
+
+    "help.haoyuan.token": "Make tokens and keys for `haoyuan serve`", "为 `haoyuan serve` 生成令牌与密钥";
+    "usage.haoyuan.token": "haoyuan token staff|key|patient …", "haoyuan token staff|key|patient …";
+    "help.haoyuan.token.staff": "A token of staff: its entry on standard output, the token once on standard error",
+        "工作令牌:条目写到标准输出,令牌本身仅在标准错误显示一次";
+    "usage.haoyuan.token.staff": "haoyuan token staff --name NAME --role ROLE [OPTIONS] >> FILE",
+        "haoyuan token staff --name 名称 --role 角色 [选项] >> 文件";
+    "help.haoyuan.token.staff:name": "Name for counts and logs; no secret", "用于计数与日志的名称;并非机密";
+    "help.haoyuan.token.staff:role": "viewer, clerk, doctor, family_doctor, referrer, partner, operator or admin",
+        "viewer、clerk、doctor、family_doctor、referrer、partner、operator 或 admin";
+    "help.haoyuan.token.staff:id": "Keyed hash of the person or desk, 16 hexadecimal digits, for the trace",
+        "人员或窗口的带密钥哈希(16 位十六进制数),用于留痕";
+    "help.haoyuan.token.staff:institution": "Whose referrals and contracts it registers (referrer, family_doctor)",
+        "可登记哪个机构的转诊与签约(referrer、family_doctor)";
+    "help.haoyuan.token.staff:channel": "The only channel through which it books", "只能通过此渠道预约";
+    "help.haoyuan.token.staff:expires": "From this instant on it is void (RFC 3339)", "自此时刻起失效(RFC 3339)";
+    "help.haoyuan.token.key": "A key with which the hospital's login signs patients' tokens",
+        "医院登录系统用于签发患者令牌的密钥";
+    "usage.haoyuan.token.key": "haoyuan token key --id NAME [--expires TIME] >> FILE",
+        "haoyuan token key --id 名称 [--expires 时间] >> 文件";
+    "help.haoyuan.token.key:id": "Name of the key, such as 2026-11", "密钥名称,如 2026-11";
+    "help.haoyuan.token.key:expires": "From this instant on nothing signed with it is taken (RFC 3339)",
+        "自此时刻起不再接受其签名(RFC 3339)";
+    "help.haoyuan.token.patient": "A patient's token, signed as the hospital's login would, to try things",
+        "患者令牌,与医院登录系统的签发相同,供测试使用";
+    "usage.haoyuan.token.patient": "haoyuan token patient --tokens FILE --patient KEY [OPTIONS]",
+        "haoyuan token patient --tokens 文件 --patient 患者键 [选项]";
+    "help.haoyuan.token.patient:tokens": "File with the key to sign with", "含签名密钥的文件";
+    "help.haoyuan.token.patient:patient": "Whose: 32 hexadecimal digits of a keyed hash", "所属患者:带密钥哈希的 32 位十六进制数";
+    "help.haoyuan.token.patient:channel": "Through which channel; by default web", "通过哪个渠道;默认 web";
+    "help.haoyuan.token.patient:minutes": "For how long, 1–720; by default 15", "有效分钟数,1–720;默认 15";
+    "more.haoyuan.token": "The file is TOML with entries [[token]] and [[patient_key]]; only its owner may
+read it (chmod 600). Of a token it has the hash alone.
+
+Examples
+  umask 077
+  haoyuan token key --id 2026-11 >> tokens.toml
+  haoyuan token staff --name ops --role operator --id 00000000000000b2 >> tokens.toml
+  haoyuan token patient --tokens tokens.toml \\
+    --patient 5f0c6f0f6c1d4b7e9a3d2e1f00112233
+",
+        "文件为 TOML,含 [[token]] 与 [[patient_key]] 条目;仅限所有者可读(chmod 600)。
+其中只保存令牌的哈希。
+
+示例
+  umask 077
+  haoyuan token key --id 2026-11 >> tokens.toml
+  haoyuan token staff --name ops --role operator --id 00000000000000b2 >> tokens.toml
+  haoyuan token patient --tokens tokens.toml \\
+    --patient 5f0c6f0f6c1d4b7e9a3d2e1f00112233
 ";
 
     "help.haoyuan.audit": "Verify a journal, and ask who did what, when, why, and to which seat",
@@ -597,6 +711,29 @@ Example
     "day.violated": "{count} violations; the same again: {command}", "违反 {count} 次;重现:{command}";
     "day.no_command": "the simulation gave a command that is none: {what}", "模拟给出了无效命令:{what}";
     "day.not_empty": "`{folder}` has a journal already; name an empty folder", "`{folder}` 已有日志;请指定空目录";
+
+    // ---- serve, token
+    "serve.listens": "haoyuan listens: {url}", "haoyuan 正在监听:{url}";
+    "serve.in_memory": "in memory: what is booked is gone when it ends", "仅在内存中:结束后预约即消失";
+    "serve.async": "journal in `{folder}`: a crash costs at most 50 ms", "日志在 `{folder}`:崩溃最多丢失 50 毫秒";
+    "serve.synced": "journal in `{folder}`: an answer is on disk", "日志在 `{folder}`:答复时已落盘";
+    "serve.demo": "a demonstration: open the page; administrator's token of this run: {token}",
+        "演示:请打开页面;本次运行的管理员令牌:{token}";
+    "serve.no_tokens": "no file of tokens: one may only ask what is public", "未提供令牌文件:只能查询公开内容";
+    "serve.how_to_end": "Ctrl-C ends it", "按 Ctrl-C 结束";
+    "serve.ended": "ended; state {hash}", "已结束;状态 {hash}";
+    "serve.bind": "`{address}` cannot be listened at: {reason}; choose another with --address",
+        "无法监听 `{address}`:{reason};请用 --address 另选";
+    "serve.readable": "`{file}` can be read by others; chmod 600 it", "`{file}` 可被他人读取;请执行 chmod 600";
+    "serve.reloaded": "`{file}` was read again", "已重新读取 `{file}`";
+    "token.once": "the token, shown this once: {token}", "令牌(仅显示这一次):{token}";
+    "token.until": "valid until {time}", "有效至 {time}";
+    "token.patient": "`--patient` is 32 hexadecimal digits of a keyed hash, never a name or an identity number",
+        "`--patient` 须为带密钥哈希的 32 位十六进制数;切勿填写姓名或证件号";
+    "token.channel": "there is no channel `{channel}`; the channels are: {known}", "没有渠道 `{channel}`;渠道有:{known}";
+    "token.no_key": "`{file}` has no key that is valid now; make one with `haoyuan token key`",
+        "`{file}` 中没有当前有效的密钥;请用 `haoyuan token key` 生成";
+    "token.wrong": "`{key}`: {reason}", "`{key}`:{reason}";
 
     // ---- policy, roster
     "policy.unknown": "there is no preset and no file `{name}`; the presets are: {presets}",

@@ -9,9 +9,9 @@ mod picture;
 pub(crate) mod random;
 mod recount;
 mod report;
-mod scenario;
+pub(crate) mod scenario;
 mod trace;
-mod world;
+pub(crate) mod world;
 
 pub(crate) use world::plan_all;
 

@@ -13,7 +13,7 @@ use haoyuan_core::plan::{Plan, Session};
 use haoyuan_core::policy::Policy;
 use haoyuan_core::said;
 use haoyuan_core::said::{Said, Speak};
-use haoyuan_core::terms::{Kind, Tier};
+use haoyuan_core::terms::{Grade, Kind, Tier};
 use std::path::Path;
 
 /// Everything that is published before the morning.
@@ -111,13 +111,54 @@ struct Row<'a> {
     half_day: (i64, i64),
 }
 
+/// The same world from another day on, as a directory and a roster in CSV: for hosts that speak the command language.
+/// Practitioners are named after their departments.
+pub(crate) fn written(scenario: &Scenario, first: Day) -> Result<(Entries, String), ScenarioError> {
+    let (mut entries, rows) = made_up_from(scenario, first)?;
+    for (practitioner, (department, number)) in entries.practitioner.iter_mut().zip(staff_of(scenario)) {
+        practitioner.name = format!("{department}{number}");
+    }
+    let clock = |ms: i64| format!("{:02}:{:02}", ms / HOUR, ms % HOUR / MINUTE);
+    let line = |row: Row<'_>| {
+        let Row { code, staff, practitioner, day, half_day: (from, to) } = row;
+        let Staff { institution, department, grade, slot_minutes, seats, .. } = staff;
+        let (day, from, to) = (crate::text::date(day), clock(from), clock(to));
+        format!(
+            "{institution},{department},{practitioner},{day},{from},{to},{grade},{slot_minutes},{seats},{code}"
+        )
+    };
+    let head = "institution,department,practitioner,date,from,to,grade,slot_minutes,seats_per_slot,code";
+    let lines: Vec<String> = std::iter::once(head.to_owned()).chain(rows.into_iter().map(line)).collect();
+    let csv = lines.join("\n");
+    Ok((entries, csv))
+}
+
+/// Department and number of each practitioner, in the order in which they are made up.
+fn staff_of(scenario: &Scenario) -> impl Iterator<Item = (String, String)> + '_ {
+    scenario.roster.staff.iter().flat_map(|staff| {
+        let known = scenario.directory.department.iter();
+        let name = known
+            .filter(|entry| entry.institution == staff.institution && entry.code == staff.department)
+            .map(|entry| entry.name.clone())
+            .next()
+            .unwrap_or_else(|| staff.department.clone());
+        let title = if staff.grade == Grade::Expert { "专家" } else { "医生" };
+        (1..=staff.practitioners).map(move |number| (name.clone(), format!("{title} {number}")))
+    })
+}
+
 /// The practitioners and sessions that the scenario's roster describes.
 fn made_up(scenario: &Scenario) -> Result<(Entries, Vec<Row<'_>>), ScenarioError> {
+    let first = first_day(&scenario.roster.first_day).ok_or_else(|| ScenarioError {
+        key: "roster.first_day".to_owned(),
+        reason: said!("not a date; write it as 2026-03-03", "不是日期;请写作 2026-03-03"),
+    })?;
+    made_up_from(scenario, first)
+}
+
+fn made_up_from(scenario: &Scenario, first: Day) -> Result<(Entries, Vec<Row<'_>>), ScenarioError> {
     let roster = &scenario.roster;
     let wrong = |key: &str, reason| ScenarioError { key: key.to_owned(), reason };
-    let first = first_day(&roster.first_day).ok_or_else(|| {
-        wrong("roster.first_day", said!("not a date; write it as 2026-03-03", "不是日期;请写作 2026-03-03"))
-    })?;
     let half_days: Vec<(i64, i64)> = roster
         .half_days
         .iter()
