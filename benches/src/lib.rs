@@ -16,9 +16,16 @@
 //! staff. A patient may have one live booking per practitioner and day: each practitioner is a department of its own, and
 //! the limit is one per department and day. Two visits at the same half-hour are refused as well, as everywhere.
 
+pub mod charts;
 pub mod check;
+pub mod contest;
 pub mod drive;
 pub mod hospital;
+pub mod line_up;
 pub mod measure;
+pub mod open_loop;
+pub mod peers;
 pub mod reference;
+pub mod report;
 pub mod trace;
+pub mod work;

@@ -39,6 +39,13 @@ impl Figure {
         self.cpu.iter().sum::<f64>() / self.cpu.len() as f64
     }
 
+    /// The least and the most of wall time.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        let end = |figure: Option<&f64>| figure.copied().unwrap_or(f64::NAN);
+        (end(self.wall.first()), end(self.wall.last()))
+    }
+
     /// How many times slower than `other`, by medians of wall time.
     #[must_use]
     pub fn over(&self, other: &Self) -> f64 {
@@ -48,8 +55,7 @@ impl Figure {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let least = self.wall.first().copied().unwrap_or(f64::NAN);
-        let most = self.wall.last().copied().unwrap_or(f64::NAN);
+        let (least, most) = self.range();
         let (median, cpu) = (self.median(), self.on_cpu());
         write!(
             f,
@@ -84,8 +90,9 @@ pub fn share(wall: Duration, iterations: u64, decisions: u64) -> Duration {
     wall.mul_f64(iterations as f64 / decisions.max(1) as f64)
 }
 
-/// Prints the machine that the figures are of.
-pub fn print_machine() {
+/// The machine that the figures are of: processor, how many, load, how 128-bit atomics are reached.
+#[must_use]
+pub fn machine() -> String {
     let cpus = std::thread::available_parallelism().map_or(0, usize::from);
     let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = model
@@ -99,8 +106,10 @@ pub fn print_machine() {
     } else {
         "detected at run time"
     };
-    println!(
-        "machine:{model}, {cpus} CPUs, load {load}; 128-bit atomics {target}; medians of {} rounds (least to most)",
-        rounds()
-    );
+    format!("machine:{model}, {cpus} CPUs, load {load}; 128-bit atomics {target}")
+}
+
+/// Prints the machine that the figures are of.
+pub fn print_machine() {
+    println!("{}; medians of {} rounds (least to most)", machine(), rounds());
 }

@@ -1,0 +1,341 @@
+//! Who races: every system with every setting that is compared.
+//!
+//! In-process systems run in turns, so that other load hits all of them alike. A server runs alone: it would take the
+//! processors from the others.
+
+use crate::contest::{Cell, Effort, Entrant, Family, Race};
+use crate::open_loop::{Point, curve};
+use crate::peers::maps::{Dash, OneLock, Sharded};
+use crate::peers::ours::{Embedded, Journaled, Kept};
+use crate::peers::postgres::{self, Batch, Commit, Postgres};
+use crate::peers::redis::{self, Appending, Redis};
+use crate::peers::{System, floor};
+use crate::trace::Request;
+use crate::work::{Client, Workload};
+use haoyuan::Refusals;
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What is to be measured.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// On what.
+    pub workloads: Vec<Workload>,
+    /// Whether Redis and PostgreSQL are asked for.
+    pub redis: bool,
+    /// See [`Plan::redis`].
+    pub postgres: bool,
+    /// How thoroughly.
+    pub effort: Effort,
+    /// Rounds of an in-process system, and of a server or a journal.
+    pub rounds: (usize, usize),
+    /// Whether eight connections are tried on the rush.
+    pub connections: bool,
+    /// Where journals and servers have their files.
+    pub folder: &'a Path,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Every figure.
+    pub cells: Vec<Cell>,
+    /// Latency at fixed rates.
+    pub points: Vec<Point>,
+    /// What was not there, and why.
+    pub skipped: Vec<String>,
+    /// The versions of what was there.
+    pub versions: Vec<String>,
+    /// A write of 4 KiB and its sync, microseconds.
+    pub sync_us: f64,
+    /// Round trips a second to a server that only answers, for two clients: one at a time, and 64.
+    pub pings: Option<(f64, f64)>,
+}
+
+/// A round that takes longer is done three times only.
+const LONG: Duration = Duration::from_secs(4);
+
+fn rounds(race: &mut dyn Race, count: usize) -> Result<(), String> {
+    let first = race.round()?;
+    let count = if first > LONG { count.min(3) } else { count };
+    (1..count).try_for_each(|_| race.round().map(|_| ()))
+}
+
+impl Plan<'_> {
+    /// Runs everything, telling on standard error how far it is.
+    ///
+    /// # Errors
+    /// If a system's verdicts do not check, or the world fails it.
+    pub fn run(&self) -> Result<Outcome, String> {
+        let mut outcome =
+            Outcome { sync_us: floor::sync(self.folder)?.as_secs_f64() * 1e6, ..Outcome::default() };
+        for workload in &self.workloads {
+            for clients in [1, 2] {
+                self.in_process(*workload, clients, &mut outcome)?;
+            }
+            self.journaled(*workload, &mut outcome)?;
+        }
+        if self.redis {
+            match redis::version() {
+                Ok(version) => {
+                    outcome.versions.push(format!("Redis {version}"));
+                    self.redis(&mut outcome)?;
+                }
+                Err(reason) => outcome.skipped.push(format!("Redis: {reason}")),
+            }
+        }
+        if self.postgres {
+            match postgres::version() {
+                Ok(version) => {
+                    outcome.versions.push(format!("PostgreSQL {version}"));
+                    self.postgres(&mut outcome)?;
+                }
+                Err(reason) => outcome.skipped.push(format!("PostgreSQL: {reason}")),
+            }
+        }
+        for skipped in &outcome.skipped {
+            eprintln!("\n  *** SKIPPED: {skipped}\n");
+        }
+        Ok(outcome)
+    }
+
+    fn in_process(&self, workload: Workload, clients: usize, outcome: &mut Outcome) -> Result<(), String> {
+        let traces = self.effort.traces(workload, clients);
+        let shape = workload.shape();
+        let effort = self.effort;
+        let ours = (Family::Haoyuan, "haoyuan, in memory");
+        let base = |name| (Family::InProcess, name);
+        let mut races: Vec<Box<dyn Race + '_>> = vec![
+            Box::new(Entrant::new(Embedded::new(shape)?, ours, workload, &traces, 1, effort)?),
+            Box::new(Entrant::new(
+                OneLock::new(shape),
+                base("Mutex<HashMap>"),
+                workload,
+                &traces,
+                1,
+                effort,
+            )?),
+            Box::new(Entrant::new(
+                Sharded::new(shape),
+                base("64 × parking_lot Mutex<HashMap>"),
+                workload,
+                &traces,
+                1,
+                effort,
+            )?),
+            Box::new(Entrant::new(Dash::new(shape), base("dashmap"), workload, &traces, 1, effort)?),
+        ];
+        let mut least = self.floor(workload, &traces)?;
+        let mut floor = Cell {
+            family: Family::Floor,
+            system: "physical limit: loads and compare-and-swaps alone".to_owned(),
+            workload: workload.name(),
+            clients,
+            depth: 1,
+            rates: Vec::new(),
+            decisions: 0,
+            granted: 0,
+        };
+        for _ in 0..self.rounds.0 {
+            for race in &mut races {
+                race.round()?;
+            }
+            let (spent, decisions) = floor::least(shape.places(), &mut least);
+            floor.add(spent.wall, decisions);
+        }
+        for race in races {
+            keep(race, outcome)?;
+        }
+        outcome.cells.push(floor);
+        Ok(())
+    }
+
+    /// What the clients decide, each alone, recorded.
+    fn floor(&self, workload: Workload, traces: &[Vec<Request>]) -> Result<Vec<floor::Steps>, String> {
+        let shape = workload.shape();
+        let mut numbers = HashMap::new();
+        let mut all = Vec::new();
+        for trace in traces {
+            let reference = OneLock::new(shape);
+            let mut client = Client::new(workload, trace);
+            let mut recording = floor::Recording::new(&reference, shape.half_hours, &mut numbers);
+            match workload {
+                Workload::FullSlot => client.fill(&mut recording)?,
+                Workload::Churn => {
+                    client.run(&mut recording, 64, self.effort.warm_up / traces.len() as u64)?;
+                }
+                Workload::HotSlot | Workload::Rush => {}
+            }
+            recording.clear();
+            client.run(&mut recording, 1, 500_000 / traces.len() as u64)?;
+            all.push(recording.done());
+        }
+        Ok(all)
+    }
+
+    /// Clients and depths at which a server is asked.
+    fn ways(&self, workload: Workload) -> Vec<(usize, usize)> {
+        let mut ways = vec![(1, 1), (1, 64), (2, 1), (2, 64)];
+        if self.connections && workload == Workload::Rush {
+            ways.extend([(8, 1), (8, 64)]);
+        }
+        ways
+    }
+
+    fn enter<S: System>(
+        &self,
+        system: &mut S,
+        (family, name): (Family, &str),
+        workload: Workload,
+        (clients, depth): (usize, usize),
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        let traces = self.effort.traces(workload, clients);
+        let mut race = Box::new(Entrant::new(system, (family, name), workload, &traces, depth, self.effort)?);
+        rounds(&mut *race, self.rounds.1)?;
+        keep(race, outcome)
+    }
+
+    fn journaled(&self, workload: Workload, outcome: &mut Outcome) -> Result<(), String> {
+        let kinds = [
+            (Kept::Async, Refusals::PerMinute, "haoyuan, Async, refusals counted"),
+            (Kept::Synced, Refusals::PerMinute, "haoyuan, Synced, refusals counted"),
+            (Kept::Synced, Refusals::All, "haoyuan, Synced, every refusal recorded"),
+        ];
+        for (kept, refusals, name) in kinds {
+            let mut system = Journaled::new(workload.shape(), kept, refusals, self.folder);
+            for way in self.ways(workload) {
+                self.enter(&mut system, (Family::Haoyuan, name), workload, way, outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn redis(&self, outcome: &mut Outcome) -> Result<(), String> {
+        for appending in [Appending::Off, Appending::EverySecond, Appending::Always] {
+            let mut redis = Redis::start(appending, Workload::HotSlot.shape(), self.folder)?;
+            if appending == Appending::Off {
+                outcome.pings = Some((pings(&redis, 1)?, pings(&redis, 64)?));
+            }
+            let name = format!("Redis, {}", appending.name());
+            for workload in &self.workloads {
+                for way in self.ways(*workload) {
+                    self.enter(&mut redis, (Family::Redis, &name), *workload, way, outcome)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn postgres(&self, outcome: &mut Outcome) -> Result<(), String> {
+        let mut postgres = Postgres::start(Workload::HotSlot.shape(), self.folder)?;
+        for commit in [Commit::Synchronous, Commit::Asynchronous] {
+            postgres.commit = commit;
+            let name = format!("PostgreSQL, {}", commit.name());
+            for workload in &self.workloads {
+                postgres.batch = Batch::Each;
+                for way in self.ways(*workload) {
+                    self.enter(&mut postgres, (Family::Postgres, &name), *workload, way, outcome)?;
+                }
+                postgres.batch = Batch::Together;
+                let name = format!("{name}, 64 a transaction");
+                self.enter(&mut postgres, (Family::Postgres, &name), *workload, (1, 64), outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Latency of every system at fixed rates, on the uniform churn.
+    ///
+    /// # Errors
+    /// What the world did.
+    pub fn latency(&self, time: Duration, outcome: &mut Outcome) -> Result<(), String> {
+        let shape = Workload::Churn.shape();
+        for clients in [1, 2] {
+            self.open(&mut Embedded::new(shape)?, "haoyuan, in memory", clients, time, outcome)?;
+            self.open(&mut Sharded::new(shape), "64 × parking_lot Mutex<HashMap>", clients, time, outcome)?;
+        }
+        let mut synced = Journaled::new(shape, Kept::Synced, Refusals::PerMinute, self.folder);
+        self.open(&mut synced, "haoyuan, Synced, refusals counted", 1, time, outcome)?;
+        drop(synced);
+        if self.redis && redis::version().is_ok() {
+            for appending in [Appending::Off, Appending::Always] {
+                let mut redis = Redis::start(appending, shape, self.folder)?;
+                self.open(&mut redis, &format!("Redis, {}", appending.name()), 1, time, outcome)?;
+            }
+        }
+        if self.postgres && postgres::version().is_ok() {
+            let mut postgres = Postgres::start(shape, self.folder)?;
+            for commit in [Commit::Synchronous, Commit::Asynchronous] {
+                postgres.commit = commit;
+                self.open(&mut postgres, &format!("PostgreSQL, {}", commit.name()), 1, time, outcome)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn open<S: System>(
+        &self,
+        system: &mut S,
+        name: &str,
+        clients: usize,
+        time: Duration,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        let traces = self.effort.traces(Workload::Churn, clients);
+        system.publish(Workload::Churn.shape())?;
+        let mut clients: Vec<Client<'_>> = traces.iter().map(|t| Client::new(Workload::Churn, t)).collect();
+        let share = self.effort.warm_up / clients.len() as u64;
+        for client in &mut clients {
+            client.run(&mut system.loader()?, 64, share)?;
+        }
+        let points = curve(&*system, name, &mut clients, time)?;
+        let live: Vec<Request> = clients.iter().flat_map(Client::live).collect();
+        crate::contest::check(Workload::Churn.shape(), &live, &system.taken()?)
+            .map_err(|e| format!("{name}: {e}"))?;
+        for point in &points {
+            eprintln!(
+                "{name:45} {:>11.0}/s offered {:>11.0}/s decided  p50 {:>9} p99 {:>9} p99.9 {:>9} max {:>10} ns",
+                point.offered, point.decided, point.p50, point.p99, point.p999, point.max
+            );
+        }
+        outcome.points.extend(points);
+        Ok(())
+    }
+}
+
+/// Checks a race and keeps its figure.
+fn keep(race: Box<dyn Race + '_>, outcome: &mut Outcome) -> Result<(), String> {
+    let cell = race.finish()?;
+    let (least, most) = cell.spread();
+    eprintln!(
+        "{:8} {:55} {} × {:2}  {:>12.0} decisions/s ({least:.0} to {most:.0})",
+        cell.workload,
+        cell.system,
+        cell.clients,
+        cell.depth,
+        cell.median()
+    );
+    outcome.cells.push(cell);
+    Ok(())
+}
+
+/// Round trips a second of two clients.
+#[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+fn pings(redis: &Redis, depth: usize) -> Result<f64, String> {
+    let mut clients = [redis.pinging()?, redis.pinging()?].map(|ping| (ping, 0usize, Ok(())));
+    let spent = crate::drive::together(&mut clients, |(ping, count, result)| {
+        let began = Instant::now();
+        while result.is_ok() && began.elapsed() < Duration::from_millis(300) {
+            *result = ping.round(depth);
+            *count += depth;
+        }
+    });
+    let mut count = 0;
+    for (_, asked, result) in clients {
+        result?;
+        count += asked;
+    }
+    Ok(count as f64 / spent.wall.as_secs_f64())
+}

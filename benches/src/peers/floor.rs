@@ -1,0 +1,124 @@
+//! The least that any system must do for the same work: the physical limit that the ratios are held against.
+//!
+//! Each decision loads the word of its slot; one that changes something replaces that word and the patient's by a
+//! compare-and-swap each. What is decided is known beforehand, nothing is folded, nobody's bookings are looked at.
+
+use crate::drive::{Spent, together};
+use crate::trace::PATIENTS;
+use crate::work::{Ask, Link, Told, Why};
+use portable_atomic::AtomicU128;
+use std::collections::HashMap;
+use std::hint::spin_loop;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// One decision as it was: slot, patient, whether it changed something.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    place: u32,
+    patient: u32,
+    changes: bool,
+}
+
+/// What a client's decisions were, recorded from a system that decides them.
+#[derive(Debug)]
+pub struct Recording<'n, L> {
+    inner: L,
+    half_hours: u32,
+    numbers: &'n mut HashMap<u128, u32>,
+    steps: Vec<Step>,
+}
+
+impl<'n, L> Recording<'n, L> {
+    /// Records what goes through `inner`.
+    pub fn new(inner: L, half_hours: u32, numbers: &'n mut HashMap<u128, u32>) -> Self {
+        Self { inner, half_hours, numbers, steps: Vec::new() }
+    }
+
+    /// Forgets what went through so far.
+    pub fn clear(&mut self) {
+        self.steps.clear();
+    }
+
+    /// What went through.
+    #[must_use]
+    pub fn done(self) -> Steps {
+        Steps(self.steps)
+    }
+}
+
+/// A recorded client.
+#[derive(Debug)]
+pub struct Steps(Vec<Step>);
+
+impl<L: Link> Link for Recording<'_, L> {
+    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+        let before = told.len();
+        self.inner.ask(asks, told)?;
+        for (ask, told) in asks.iter().zip(&told[before..]) {
+            let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+            let next = u32::try_from(self.numbers.len()).map_err(|error| error.to_string())?;
+            let patient = *self.numbers.entry(request.patient.get()).or_insert(next);
+            let place = request.slot.session.get() * self.half_hours + u32::from(request.slot.slot.get());
+            self.steps.push(Step { place, patient, changes: told.why == Why::Done });
+        }
+        Ok(())
+    }
+}
+
+/// The time of the least work for these clients, all at once, and how many decisions they are.
+///
+/// # Panics
+/// If a compare-and-swap is lost.
+#[must_use]
+pub fn least(places: u32, clients: &mut [Steps]) -> (Spent, u64) {
+    let words: Vec<AtomicU128> = (0..places).map(|_| AtomicU128::new(0)).collect();
+    let patients: Vec<AtomicU128> = (0..PATIENTS).map(|_| AtomicU128::new(0)).collect();
+    let replace = |word: &AtomicU128| {
+        let mut old = word.load(Ordering::Acquire);
+        while let Err(seen) = word.compare_exchange(old, old + 1, Ordering::AcqRel, Ordering::Acquire) {
+            old = seen;
+            spin_loop();
+        }
+    };
+    let spent = together(clients, |client| {
+        for step in &client.0 {
+            let word = &words[step.place as usize];
+            if step.changes {
+                replace(word);
+                replace(&patients[step.patient as usize]);
+            } else {
+                std::hint::black_box(word.load(Ordering::Acquire));
+            }
+        }
+    });
+    let changes: u64 = clients.iter().flat_map(|client| &client.0).filter(|step| step.changes).count() as u64;
+    // Relaxed: every thread has ended.
+    let replaced: u128 = words.iter().map(|word| word.load(Ordering::Relaxed)).sum();
+    assert_eq!(replaced, u128::from(changes), "a compare-and-swap was lost");
+    (spent, clients.iter().map(|client| client.0.len() as u64).sum())
+}
+
+/// The median of a write of 4,096 bytes and its `fdatasync` in `folder`, over blocks that are written already.
+///
+/// # Errors
+/// What the disk says.
+pub fn sync(folder: &Path) -> Result<Duration, String> {
+    const ROUNDS: usize = 200;
+    let path = folder.join("bare");
+    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut file = std::fs::File::create(&path).map_err(failed)?;
+    file.write_all(&vec![0; 4_096 * ROUNDS]).and_then(|()| file.sync_data()).map_err(failed)?;
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).map_err(failed)?;
+    let mut times = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        file.write_all(&[1; 4_096]).and_then(|()| file.sync_data()).map_err(failed)?;
+        times.push(began.elapsed());
+    }
+    std::fs::remove_file(&path).map_err(failed)?;
+    times.sort();
+    Ok(times[ROUNDS / 2])
+}

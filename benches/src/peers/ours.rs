@@ -1,0 +1,251 @@
+//! haoyuan as a host embeds it: the engine alone, and the registry behind its journal.
+
+use super::{System, Taken};
+use crate::hospital::{Tickets, release, rules};
+use crate::trace::{PATIENTS, slot};
+use crate::work::{Ask, Link, Shape, Told, Why};
+use haoyuan::{Durability, Refusals, Registry};
+use haoyuan_core::ids::BookingId;
+use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::request::{Grant, Settle, Settled};
+use haoyuan_engine::{Engine, Limits, Trace};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The sizes for a shape: no more than it can need.
+#[must_use]
+pub const fn limits(shape: Shape) -> Limits {
+    let seats = shape.places() * shape.slots.seats as u32;
+    Limits {
+        blocks: shape.places(),
+        seats,
+        sessions: shape.practitioners,
+        shapes: 16,
+        patients: PATIENTS,
+        // A booking after the patient's first.
+        entries: seats,
+    }
+}
+
+/// Publishes a shape; nobody has to show a ticket, because no peer asks for one.
+fn publish<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<(), String> {
+    let (tree, rules) = (shape.slots.tree(), rules(Tickets::NotNeeded));
+    for number in 0..shape.practitioners {
+        let plan = shape.slots.plan(number, shape.half_hours, &tree, &rules);
+        engine.publish(&plan, release().plus(-1)).map_err(|error| format!("{error:?}"))?;
+    }
+    Ok(())
+}
+
+fn taken<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<Vec<Taken>, String> {
+    let mut taken = Vec::new();
+    for place in 0..shape.places() {
+        let slot = slot(place / shape.half_hours, place % shape.half_hours);
+        let occupants = engine.occupants(slot, release()).map_err(|refusal| format!("{refusal:?}"))?;
+        taken.extend(occupants.iter().map(|o| (place, o.booking.seat().get(), o.patient.get())));
+    }
+    engine.audit().map_err(|wrong| format!("the engine's recount disagrees: {wrong:?}"))?;
+    Ok(taken)
+}
+
+#[inline]
+fn granted(answer: &Result<Grant, Refusal>) -> Result<Told, String> {
+    match answer {
+        Ok(grant) => {
+            Ok(Told { why: Why::Done, seat: grant.booking.seat().get(), token: grant.booking.get() })
+        }
+        Err(refusal) => refused(refusal.code).map(Told::plain),
+    }
+}
+
+#[inline]
+fn settled(answer: &Result<Settled, Refusal>) -> Result<Told, String> {
+    match answer {
+        Ok(_) => Ok(Told::plain(Why::Done)),
+        Err(refusal) => refused(refusal.code).map(Told::plain),
+    }
+}
+
+#[inline]
+fn refused(code: Code) -> Result<Why, String> {
+    match code {
+        Code::SlotFull => Ok(Why::Full),
+        Code::Protected => Ok(Why::Protected),
+        Code::Overlap => Ok(Why::Overlap),
+        Code::DepartmentDayLimit => Ok(Why::DepartmentDay),
+        Code::ConcurrentRequest => Ok(Why::Busy),
+        other => Err(format!("no workload leads to {other}")),
+    }
+}
+
+#[inline]
+fn settle(request: &crate::trace::Request, token: u64) -> Result<Settle, String> {
+    let booking = BookingId::new(token).ok_or("a token that the engine never gave")?;
+    Ok(Settle { patient: request.patient, booking, key: None })
+}
+
+/// The engine in the client's own process.
+#[derive(Debug)]
+pub struct Embedded {
+    engine: Engine,
+    shape: Shape,
+}
+
+impl Embedded {
+    /// With these slots.
+    ///
+    /// # Errors
+    /// If the engine does not take them.
+    pub fn new(shape: Shape) -> Result<Self, String> {
+        let engine = Engine::new(limits(shape));
+        publish(&engine, shape)?;
+        Ok(Self { engine, shape })
+    }
+}
+
+impl Link for &Embedded {
+    #[inline]
+    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+        let at = release();
+        for ask in asks {
+            told.push(match ask {
+                Ask::Book(request) => granted(&self.engine.book(&request.wish(), at))?,
+                Ask::Release(request, token) => settled(&self.engine.cancel(&settle(request, *token)?, at))?,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl System for Embedded {
+    type Link<'a> = &'a Self;
+
+    fn publish(&mut self, shape: Shape) -> Result<(), String> {
+        *self = Self::new(shape)?;
+        Ok(())
+    }
+
+    fn link(&self) -> Result<&Self, String> {
+        Ok(self)
+    }
+
+    fn taken(&self) -> Result<Vec<Taken>, String> {
+        taken(&self.engine, self.shape)
+    }
+}
+
+/// When an answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// At once; on disk within 50 ms.
+    Async,
+    /// When it is on disk.
+    Synced,
+}
+
+/// The registry behind a journal on a disk.
+#[derive(Debug)]
+pub struct Journaled {
+    registry: Option<Registry>,
+    shape: Shape,
+    kept: Kept,
+    refusals: Refusals,
+    folder: PathBuf,
+}
+
+impl Journaled {
+    /// With a journal in a folder of its own below `root`.
+    #[must_use]
+    pub fn new(shape: Shape, kept: Kept, refusals: Refusals, root: &Path) -> Self {
+        Self { registry: None, shape, kept, refusals, folder: root.join("haoyuan") }
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        let Some(registry) = self.registry.take() else { return Ok(()) };
+        registry.close().map_err(|error| error.to_string())?;
+        std::fs::remove_dir_all(&self.folder).map_err(|error| format!("{}: {error}", self.folder.display()))
+    }
+
+    fn registry(&self) -> Result<&Registry, String> {
+        self.registry.as_ref().ok_or_else(|| "nothing is published yet".to_owned())
+    }
+}
+
+impl Drop for Journaled {
+    fn drop(&mut self) {
+        // The folder above is removed with everything in it; an error here has been told by the run.
+        let _ = self.close();
+    }
+}
+
+/// A client of a [`Journaled`].
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    registry: &'a Registry,
+    kept: Kept,
+    acks: Vec<haoyuan::Ack>,
+}
+
+impl Link for Waiting<'_> {
+    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+        let at = release();
+        for ask in asks {
+            let ack = match ask {
+                Ask::Book(request) => {
+                    let decided = self.registry.book(&request.wish(), at).map_err(|e| e.to_string())?;
+                    told.push(granted(&decided.answer)?);
+                    decided.ack
+                }
+                Ask::Release(request, token) => {
+                    let settle = settle(request, *token)?;
+                    let decided = self.registry.cancel(&settle, at).map_err(|e| e.to_string())?;
+                    told.push(settled(&decided.answer)?);
+                    decided.ack
+                }
+            };
+            if self.kept == Kept::Synced {
+                self.acks.push(ack);
+            }
+        }
+        // Whoever asks many at once waits for all of them once.
+        for ack in self.acks.drain(..).rev() {
+            ack.wait().map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+impl System for Journaled {
+    type Link<'a> = Waiting<'a>;
+
+    fn publish(&mut self, shape: Shape) -> Result<(), String> {
+        self.close()?;
+        let durability = match self.kept {
+            Kept::Async => Durability::Async { window: Duration::from_millis(50), records: 1 << 19 },
+            Kept::Synced => Durability::default(),
+        };
+        let refusals = self.refusals.clone();
+        let mut options =
+            haoyuan::Options { durability, refusals, limits: Some(limits(shape)), ..Default::default() };
+        options.journal.queue = 1 << 18;
+        let registry = Registry::open(&self.folder, options).map_err(|error| error.to_string())?;
+        publish(registry.engine(), shape)?;
+        let journal = registry.journal().ok_or("there is no journal")?;
+        journal.flush().map_err(|error| error.to_string())?;
+        self.shape = shape;
+        self.registry = Some(registry);
+        Ok(())
+    }
+
+    fn link(&self) -> Result<Waiting<'_>, String> {
+        Ok(Waiting { registry: self.registry()?, kept: self.kept, acks: Vec::with_capacity(64) })
+    }
+
+    fn loader(&self) -> Result<Waiting<'_>, String> {
+        Ok(Waiting { registry: self.registry()?, kept: Kept::Async, acks: Vec::new() })
+    }
+
+    fn taken(&self) -> Result<Vec<Taken>, String> {
+        taken(self.registry()?.engine(), self.shape)
+    }
+}

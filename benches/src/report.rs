@@ -1,0 +1,535 @@
+//! What was measured, as tables, charts and raw data.
+
+use crate::charts::{self, short};
+use crate::contest::{Cell, Family};
+use crate::line_up::Outcome;
+use crate::measure::machine;
+use crate::open_loop::Point;
+use crate::work::Workload;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Everything that one run measured.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    machine: String,
+    versions: Vec<String>,
+    skipped: Vec<String>,
+    sync_us: f64,
+    pings: Option<(f64, f64)>,
+    cells: Vec<Cell>,
+    latency: Vec<Point>,
+    aims: Vec<Aim>,
+    rules: Vec<Rule>,
+    growth: Vec<Size>,
+}
+
+/// A line of what `what_does_each_rule_cost` wrote.
+#[derive(Debug, Serialize, Deserialize)]
+struct Rule {
+    #[serde(rename = "rule")]
+    name: String,
+    ns: f64,
+    least_ns: f64,
+    most_ns: f64,
+}
+
+/// A line of what `does_it_stay_fast_as_it_grows` wrote; what valgrind did not count is missing.
+#[derive(Debug, Serialize, Deserialize)]
+struct Size {
+    seats: u32,
+    ns: f64,
+    least_ns: f64,
+    most_ns: f64,
+    bare_ns: f64,
+    instructions: Option<f64>,
+    l1_misses: Option<f64>,
+    l2_misses: Option<f64>,
+    l1_tlb_misses: Option<f64>,
+    l2_tlb_misses: Option<f64>,
+}
+
+/// The lines of a file that a suite wrote; none if it did not.
+fn lines<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>, String> {
+    if !file.exists() {
+        return Ok(Vec::new());
+    }
+    let failed = |error: csv::Error| format!("{}: {error}", file.display());
+    csv::Reader::from_path(file).map_err(failed)?.into_deserialize().collect::<Result<_, _>>().map_err(failed)
+}
+
+/// A ratio that is asked for.
+#[derive(Debug, Serialize)]
+struct Aim {
+    what: String,
+    least: f64,
+    measured: f64,
+    met: bool,
+}
+
+const MEMORY: &str = "haoyuan, in memory";
+const ASYNC: &str = "haoyuan, Async, refusals counted";
+const SYNCED: &str = "haoyuan, Synced, refusals counted";
+
+impl Report {
+    /// Of what came out of a run.
+    #[must_use]
+    pub fn new(outcome: Outcome) -> Self {
+        let Outcome { cells, points, skipped, versions, sync_us, pings } = outcome;
+        let mut report = Self {
+            machine: machine(),
+            versions,
+            skipped,
+            sync_us,
+            pings,
+            cells,
+            latency: points,
+            aims: Vec::new(),
+            rules: Vec::new(),
+            growth: Vec::new(),
+        };
+        report.aims = report.judge();
+        report
+    }
+
+    /// Adds what the suites wrote into a report folder: `rules.csv`, `growth.csv`.
+    ///
+    /// # Errors
+    /// If a file is not what the suites write.
+    pub fn attach(&mut self, folder: &Path) -> Result<(), String> {
+        self.rules = lines(&folder.join("rules.csv"))?;
+        self.growth = lines(&folder.join("growth.csv"))?;
+        Ok(())
+    }
+
+    fn rate(&self, system: &str, workload: &str, clients: usize, depth: usize) -> Option<f64> {
+        let mut found = self.cells.iter().filter(|cell| {
+            cell.system == system
+                && cell.workload == workload
+                && cell.clients == clients
+                && cell.depth == depth
+        });
+        found.next().map(Cell::median)
+    }
+
+    /// The embedded engine with as many threads as the cell has clients, at most two.
+    fn embedded(&self, cell: &Cell) -> Option<f64> {
+        Some(self.rate(MEMORY, cell.workload, cell.clients.min(2), 1)? / cell.median())
+    }
+
+    /// haoyuan with the same promise at the same number of clients and depth.
+    fn alike(&self, cell: &Cell) -> Option<f64> {
+        let promise = match cell.family {
+            Family::Floor | Family::Haoyuan => return None,
+            Family::InProcess => MEMORY,
+            Family::Redis if cell.system.contains("always") => SYNCED,
+            Family::Redis if cell.system.contains("appendonly off") => MEMORY,
+            Family::Postgres if cell.system.contains("commit on") => SYNCED,
+            Family::Redis | Family::Postgres => ASYNC,
+        };
+        let (clients, depth) =
+            if promise == MEMORY { (cell.clients.min(2), 1) } else { (cell.clients, cell.depth) };
+        Some(self.rate(promise, cell.workload, clients, depth)? / cell.median())
+    }
+
+    /// The least of a ratio over the cells that are chosen.
+    fn least(&self, ratio: fn(&Self, &Cell) -> Option<f64>, chosen: impl Fn(&Cell) -> bool) -> Option<f64> {
+        let ratios = self.cells.iter().filter(|cell| chosen(cell)).filter_map(|cell| ratio(self, cell));
+        ratios.reduce(f64::min)
+    }
+
+    fn judge(&self) -> Vec<Aim> {
+        let mut aims = Vec::new();
+        let mut aim = |what: &str, least: f64, measured: Option<f64>| {
+            if let Some(measured) = measured {
+                aims.push(Aim { what: what.to_owned(), least, measured, met: measured >= least });
+            }
+        };
+        let rush = |cell: &Cell| cell.workload == "w2" && cell.clients <= 2;
+        let redis = |cell: &Cell| cell.family == Family::Redis;
+        let postgres = |cell: &Cell| cell.family == Family::Postgres;
+        let server = |cell: &Cell| redis(cell) || postgres(cell);
+        let embedded = Self::embedded;
+        aim(
+            "w2, in memory, over Redis with 64 on the way",
+            150.0,
+            self.least(embedded, |c| rush(c) && redis(c) && c.depth == 64),
+        );
+        aim(
+            "w2, in memory, over Redis one at a time",
+            700.0,
+            self.least(embedded, |c| rush(c) && redis(c) && c.depth == 1),
+        );
+        aim("w2, in memory, over PostgreSQL", 1_000.0, self.least(embedded, |c| rush(c) && postgres(c)));
+        aim(
+            "w2, Synced, over Redis with appendfsync always",
+            20.0,
+            self.least(Self::alike, |c| rush(c) && redis(c) && c.system.contains("always")),
+        );
+        aim(
+            "w2, Synced, over PostgreSQL with synchronous_commit on",
+            50.0,
+            self.least(Self::alike, |c| rush(c) && postgres(c) && c.system.contains("commit on")),
+        );
+        for (name, title) in [("w1", "w1"), ("w1-full", "w1-full"), ("w3", "w3")] {
+            let what = format!("{title}, in memory, over every server");
+            aim(&what, 50.0, self.least(embedded, |c| c.workload == name && server(c)));
+        }
+        for workload in Workload::ALL.map(Workload::name) {
+            for clients in [1, 2] {
+                let what = format!("{workload}, {clients} thread(s), over the best in-process baseline");
+                let chosen = |c: &Cell| {
+                    c.workload == workload && c.clients == clients && c.family == Family::InProcess
+                };
+                aim(&what, 1.0, self.least(embedded, chosen));
+            }
+        }
+        aims
+    }
+
+    /// Everything as JSON.
+    ///
+    /// # Errors
+    /// Never for what a run measures.
+    pub fn json(&self) -> Result<String, String> {
+        serde_json::to_string_pretty(self).map_err(|error| error.to_string())
+    }
+
+    /// Everything as Markdown.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "# Beside what one would use instead\n");
+        let _ = writeln!(
+            text,
+            "Measured by `benches/report`, which writes this page anew. Every system was given the same requests and gave the same\n\
+             verdicts, or there would be no figure: one client is told exactly what a sequential reference tells it; of several\n\
+             clients, what they hold is what the system says is taken, each seat once, within the rules.\n"
+        );
+        let _ = writeln!(text, "- {}", self.machine);
+        let _ =
+            writeln!(text, "- versions: haoyuan {}; {}", env!("CARGO_PKG_VERSION"), self.versions.join("; "));
+        for skipped in &self.skipped {
+            let _ = writeln!(text, "- **SKIPPED: {skipped}**");
+        }
+        let _ = writeln!(
+            text,
+            "- a write of 4 KiB and its `fdatasync`: {:.0} µs, the median of 200",
+            self.sync_us
+        );
+        if let Some((one, many)) = self.pings {
+            let _ = writeln!(
+                text,
+                "- two connections to a Redis that only answers `PING`: {}/s one at a time, {}/s with 64 on the way",
+                short(one),
+                short(many)
+            );
+        }
+        let _ = writeln!(
+            text,
+            "\nA decision is one request and its verdict, a release included. \"On the way\" is how many decisions a client asks before it\n\
+             waits. *Embedded* is haoyuan in memory, called in the process, with as many threads (at most two), over the row: a call\n\
+             against a server. *Alike* is haoyuan with the same promise over the row, with as many clients and as many on the way:\n\
+             `Synced` against appendfsync always and synchronous_commit on, `Async` against everysec and off. The rate is the median of\n\
+             the rounds; from–to is the slowest and the quickest. *Of the limit* is the share of what the same processors do when each\n\
+             decision is nothing but a load, and each change two compare-and-swaps.\n"
+        );
+        for workload in Workload::ALL {
+            self.table(workload, &mut text);
+        }
+        self.asked(&mut text);
+        self.latencies(&mut text);
+        self.rules_and_growth(&mut text);
+        let _ = writeln!(text, "## How the servers are run\n");
+        let _ = writeln!(
+            text,
+            "Redis: one `EVALSHA` a decision; a slot and a patient are a string each, so that a refusal reads one key and a grant reads two\n\
+             and writes two; Unix socket; no snapshots, no rewriting of the append-only file; `io-threads` 1 (advised from four cores on).\n\n\
+             PostgreSQL: one prepared `SELECT` of a PL/pgSQL function a decision, binary; a refusal reads one row without a lock; grants\n\
+             update two rows in place (HOT); `shared_buffers` a quarter of the memory, at most 2 GB; `wal_level` minimal; no checkpoint,\n\
+             no autovacuum during a run; generic plans; no JIT; Unix socket; `fsync` and `full_page_writes` on. *64 a transaction* commits a\n\
+             batch as one: one connection only, since several would lock each other out.\n\n\
+             The clients speak each protocol over the bare socket and reuse their buffers."
+        );
+        text
+    }
+
+    fn table(&self, workload: Workload, text: &mut String) {
+        let mut cells: Vec<&Cell> =
+            self.cells.iter().filter(|cell| cell.workload == workload.name()).collect();
+        if cells.is_empty() {
+            return;
+        }
+        cells.sort_by_key(|cell| (cell.family, cell.system.clone(), cell.depth, cell.clients));
+        let _ = writeln!(text, "## {}\n", workload.title());
+        let _ = writeln!(
+            text,
+            "| system | clients | on the way | decisions/s | from–to | rounds | embedded | alike | of the limit |"
+        );
+        let _ = writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+        for cell in cells {
+            let (least, most) = cell.spread();
+            let times = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| format!("{ratio:.1} ×"));
+            let (embedded, alike) = match cell.family {
+                Family::Floor | Family::Haoyuan => (String::new(), String::new()),
+                Family::InProcess => (times(self.embedded(cell)), String::new()),
+                _ => (times(self.embedded(cell)), times(self.alike(cell))),
+            };
+            let limit = self.cells.iter().find(|other| {
+                other.family == Family::Floor
+                    && other.workload == cell.workload
+                    && other.clients == cell.clients
+            });
+            let is_local = matches!(cell.family, Family::InProcess) || cell.system == MEMORY;
+            let share = limit.filter(|_| is_local).map(|limit| 100.0 * cell.median() / limit.median());
+            let share = share.map_or_else(String::new, |share| format!("{share:.0} %"));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {}–{} | {} | {embedded} | {alike} | {share} |",
+                cell.system,
+                cell.clients,
+                cell.depth,
+                short(cell.median()),
+                short(least),
+                short(most),
+                cell.rates.len()
+            );
+        }
+        text.push('\n');
+    }
+
+    fn asked(&self, text: &mut String) {
+        if self.aims.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "## Against what was aimed at\n");
+        let _ = writeln!(text, "The least ratio over all settings of that kind, with one and two clients.\n");
+        let _ = writeln!(text, "| ratio | at least | measured | |\n|---|--:|--:|---|");
+        for aim in &self.aims {
+            let verdict = if aim.met { "met" } else { "**missed**" };
+            let _ = writeln!(text, "| {} | {} × | {:.2} × | {verdict} |", aim.what, aim.least, aim.measured);
+        }
+        text.push('\n');
+    }
+
+    fn latencies(&self, text: &mut String) {
+        if self.latency.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "## Latency at fixed rates (open loop, uniform churn)\n");
+        let _ = writeln!(
+            text,
+            "Requests come by a Poisson process, whether or not the last one is answered; latency counts from when a request was due. A\n\
+             client asks all that is due, up to 64 at once. Rates are shares of what each system decides at most; the last one is more.\n"
+        );
+        let _ = writeln!(
+            text,
+            "| system | clients | offered/s | decided/s | p50 | p99 | p99.9 | most | unserved |"
+        );
+        let _ = writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+        for point in &self.latency {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                point.system,
+                point.clients,
+                short(point.offered),
+                short(point.decided),
+                time(point.p50),
+                time(point.p99),
+                time(point.p999),
+                time(point.max),
+                point.unserved
+            );
+        }
+        text.push('\n');
+    }
+
+    fn rules_and_growth(&self, text: &mut String) {
+        if !self.rules.is_empty() {
+            let _ = writeln!(text, "## What each rule costs\n");
+            let _ = writeln!(
+                text,
+                "One patient books and gives back, everything in the nearest cache, one thread; nanoseconds a decision\n\
+                 (`cargo bench -p haoyuan-benches --bench what_does_each_rule_cost`).\n"
+            );
+            let _ = writeln!(text, "| | ns | from–to |\n|---|--:|--:|");
+            for rule in &self.rules {
+                let _ = writeln!(
+                    text,
+                    "| {} | {:.1} | {:.1}–{:.1} |",
+                    rule.name, rule.ns, rule.least_ns, rule.most_ns
+                );
+            }
+            text.push('\n');
+        }
+        if !self.growth.is_empty() {
+            let _ = writeln!(text, "## Growth\n");
+            let _ = writeln!(
+                text,
+                "Random patients book and give back in random slots; *bare* replaces a word of a slot, of a seat and of a patient in tables\n\
+                 as large, nothing decided (`cargo bench -p haoyuan-benches --bench does_it_stay_fast_as_it_grows`). Instructions and misses\n\
+                 a decision are counted by valgrind; pages are those that the two levels of a translation look-aside buffer miss.\n"
+            );
+            let _ = writeln!(
+                text,
+                "| seats | ns | from–to | bare ns | instructions | L1 | L2 | pages, L1 | pages, L2 |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+            );
+            for size in &self.growth {
+                let counts = [
+                    size.instructions,
+                    size.l1_misses,
+                    size.l2_misses,
+                    size.l1_tlb_misses,
+                    size.l2_tlb_misses,
+                ];
+                let counts =
+                    counts.map(|count| count.map_or_else(|| "–".to_owned(), |count| format!("{count:.2}")));
+                let _ = writeln!(
+                    text,
+                    "| {} | {:.1} | {:.1}–{:.1} | {:.1} | {} |",
+                    size.seats,
+                    size.ns,
+                    size.least_ns,
+                    size.most_ns,
+                    size.bare_ns,
+                    counts.join(" | ")
+                );
+            }
+            text.push('\n');
+        }
+    }
+
+    /// Writes tables, charts and raw data into a folder.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn write(&self, folder: &Path) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        std::fs::write(folder.join("report.md"), self.markdown()).map_err(failed)?;
+        std::fs::write(folder.join("report.json"), self.json()?).map_err(failed)?;
+        self.csv(folder)?;
+        for workload in Workload::ALL {
+            let of = |cell: &&Cell| {
+                cell.workload == workload.name() && cell.clients == 2 && cell.family != Family::Floor
+            };
+            let name = |cell: &Cell| match cell.depth {
+                1 => cell.system.clone(),
+                depth => format!("{}, {depth} on the way", cell.system),
+            };
+            let rates: Vec<_> =
+                self.cells.iter().filter(of).map(|cell| (name(cell), cell.median())).collect();
+            if rates.is_empty() {
+                continue;
+            }
+            let file = |kind: &str| folder.join(format!("{kind}-{}.svg", workload.name()));
+            charts::bars(&file("rates"), workload.title(), "decisions a second of two clients", &rates)?;
+            let peers = self.cells.iter().filter(of).filter(|cell| cell.family != Family::Haoyuan);
+            let ratios: Vec<_> = peers.filter_map(|cell| Some((name(cell), self.embedded(cell)?))).collect();
+            charts::bars(
+                &file("ratios"),
+                workload.title(),
+                "times as fast: haoyuan in memory, two threads, over",
+                &ratios,
+            )?;
+        }
+        for (workload, file) in
+            Workload::ALL.iter().map(|w| (w, folder.join(format!("threads-{}.svg", w.name()))))
+        {
+            let mut threads: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+            let local = |cell: &&Cell| {
+                matches!(cell.family, Family::InProcess | Family::Floor) || cell.system == MEMORY
+            };
+            for cell in self.cells.iter().filter(|cell| cell.workload == workload.name()).filter(local) {
+                #[expect(clippy::cast_precision_loss, reason = "a chart")]
+                threads.entry(&cell.system).or_default().push((cell.clients as f64, cell.median()));
+            }
+            if !threads.is_empty() {
+                let lines: Vec<_> =
+                    threads.into_iter().map(|(name, points)| (name.to_owned(), points)).collect();
+                charts::curves(
+                    &file,
+                    workload.title(),
+                    ("threads", "decisions a second, all threads"),
+                    &lines,
+                )?;
+            }
+        }
+        if !self.rules.is_empty() {
+            let rows: Vec<_> = self.rules.iter().map(|rule| (rule.name.clone(), rule.ns)).collect();
+            charts::bars(&folder.join("rules.svg"), "What each rule costs", "nanoseconds a decision", &rows)?;
+        }
+        if !self.growth.is_empty() {
+            let of = |value: fn(&Size) -> f64| {
+                self.growth.iter().map(|s| (f64::from(s.seats), value(s))).collect()
+            };
+            let lines = [
+                ("a decision".to_owned(), of(|s| s.ns)),
+                ("bare touches of as many lines".to_owned(), of(|s| s.bare_ns)),
+            ];
+            charts::curves(&folder.join("growth.svg"), "Growth", ("seats", "nanoseconds"), &lines)?;
+        }
+        let mut curves: BTreeMap<String, [Vec<(f64, f64)>; 2]> = BTreeMap::new();
+        for point in self.latency.iter().filter(|point| point.unserved == 0) {
+            let name = format!("{}, {} client(s)", point.system, point.clients);
+            let [p50, p99] = curves.entry(name).or_default();
+            #[expect(clippy::cast_precision_loss, reason = "a chart")]
+            for (curve, nanoseconds) in [(p50, point.p50), (p99, point.p99)] {
+                curve.push((point.offered, nanoseconds as f64 / 1_000.0));
+            }
+        }
+        if !curves.is_empty() {
+            for (place, name) in ["median", "p99"].iter().enumerate() {
+                let lines: Vec<_> =
+                    curves.iter().map(|(name, both)| (name.clone(), both[place].clone())).collect();
+                let file = folder.join(format!("latency-{name}.svg"));
+                let title = format!("Latency at fixed rates, {name}");
+                charts::curves(
+                    &file,
+                    &title,
+                    ("requests a second", "microseconds from due to decided"),
+                    &lines,
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn csv(&self, folder: &Path) -> Result<(), String> {
+        let mut rounds =
+            csv::Writer::from_path(folder.join("rounds.csv")).map_err(|error| error.to_string())?;
+        let mut row = |fields: &[String]| rounds.write_record(fields).map_err(|error| error.to_string());
+        row(&["workload", "system", "clients", "on_the_way", "decisions_per_second"].map(str::to_owned))?;
+        for cell in &self.cells {
+            for rate in &cell.rates {
+                row(&[
+                    cell.workload.to_owned(),
+                    cell.system.clone(),
+                    cell.clients.to_string(),
+                    cell.depth.to_string(),
+                    format!("{rate:.0}"),
+                ])?;
+            }
+        }
+        rounds.flush().map_err(|error| error.to_string())?;
+        let mut latency =
+            csv::Writer::from_path(folder.join("latency.csv")).map_err(|error| error.to_string())?;
+        for point in &self.latency {
+            latency.serialize(point).map_err(|error| error.to_string())?;
+        }
+        latency.flush().map_err(|error| error.to_string())
+    }
+}
+
+/// Nanoseconds for people.
+fn time(nanoseconds: u64) -> String {
+    match nanoseconds {
+        ns if ns < 10_000 => format!("{ns} ns"),
+        ns if ns < 10_000_000 => format!("{} µs", ns / 1_000),
+        ns => format!("{} ms", ns / 1_000_000),
+    }
+}

@@ -1,0 +1,460 @@
+//! The work that every system is given: which decisions are asked for, in which order, and what was answered.
+//!
+//! INVARIANT (the same work): a client asks by its trace and by what it was told, nothing else. One client that asks `depth`
+//! decisions at a time is therefore told the same by every system that keeps the rules, and [`Client::digest`] is equal.
+//!
+//! The rules: a slot has seats, and each privileged class a guarantee in it; a class may book while the slot has room beyond
+//! the unmet guarantees of others. A patient has one live booking per practitioner and day, and one at a time. Refusals in
+//! order of precedence: [`Why::Full`], [`Why::Protected`], [`Why::Overlap`], [`Why::DepartmentDay`].
+
+use crate::hospital::{HALF_HOUR_SLOTS, LARGE, RUSH, Slots};
+use crate::trace::{PATIENTS, Request, SEED, morning_rush, one_slot, uniform};
+
+/// What is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// What each slot is like.
+    pub slots: Slots,
+    /// Practitioners, each with a session of their own.
+    pub practitioners: u32,
+    /// Half-hours of each.
+    pub half_hours: u32,
+}
+
+impl Shape {
+    /// How many slots.
+    #[must_use]
+    pub const fn places(&self) -> u32 {
+        self.practitioners * self.half_hours
+    }
+
+    /// The slot of a request, counted from 0.
+    #[inline]
+    #[must_use]
+    pub const fn place(&self, request: &Request) -> u32 {
+        request.slot.session.get() * self.half_hours + request.slot.slot.get() as u32
+    }
+
+    /// What each pool is guaranteed, in the order of [`pool`]; the public last.
+    #[must_use]
+    pub const fn guarantees(&self) -> [u8; 4] {
+        let [a, b, c] = self.slots.reserves;
+        [a, b, c, 0]
+    }
+}
+
+/// The pool of a request's class, in the order of [`crate::hospital::POOLS`].
+#[inline]
+#[must_use]
+pub const fn pool(request: &Request) -> usize {
+    use haoyuan_core::terms::Class;
+    match request.class {
+        Class::ReferralSecondary => 0,
+        Class::ReferralPrimary => 1,
+        Class::OnSite => 2,
+        _ => 3,
+    }
+}
+
+/// One of the workloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Workload {
+    /// One slot, booked until it refuses, then all is released.
+    HotSlot,
+    /// The same slot, full: every request is refused.
+    FullSlot,
+    /// 200,000 requests for 16,000 seats.
+    Rush,
+    /// 2,000 slots at random; a slot that refuses is released.
+    Churn,
+}
+
+impl Workload {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::HotSlot, Self::FullSlot, Self::Rush, Self::Churn];
+
+    /// The name on the command line and in the tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HotSlot => "w1",
+            Self::FullSlot => "w1-full",
+            Self::Rush => "w2",
+            Self::Churn => "w3",
+        }
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::HotSlot => "W1, hot slot: 63 seats, booked until refused, then released",
+            Self::FullSlot => "W1-full: every seat is booked, every request refused",
+            Self::Rush => "W2, morning rush: 200,000 requests for 16,000 seats",
+            Self::Churn => "W3, uniform churn: 2,000 slots of 63 seats",
+        }
+    }
+
+    /// What is published for it.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::HotSlot | Self::FullSlot => Shape { slots: LARGE, practitioners: 1, half_hours: 1 },
+            Self::Rush => Shape { slots: RUSH, practitioners: 100, half_hours: HALF_HOUR_SLOTS },
+            Self::Churn => Shape { slots: LARGE, practitioners: 100, half_hours: HALF_HOUR_SLOTS },
+        }
+    }
+
+    /// What the clients ask for, a trace each; clients of one slot have patients of their own.
+    ///
+    /// # Panics
+    /// If there are more clients than patients.
+    #[must_use]
+    pub fn traces(self, clients: usize) -> Vec<Vec<Request>> {
+        let count = u32::try_from(clients).expect("a few clients");
+        let (shape, share) = (self.shape(), PATIENTS / count);
+        let patients = |client: u32| client * share..(client + 1) * share;
+        match self {
+            Self::HotSlot | Self::FullSlot => {
+                (0..count).map(|client| one_slot(SEED, patients(client))).collect()
+            }
+            Self::Churn => (0..count)
+                .map(|client| {
+                    let seed = SEED + u64::from(client);
+                    uniform(
+                        seed,
+                        (1 << 20) / clients,
+                        patients(client),
+                        shape.practitioners,
+                        shape.half_hours,
+                    )
+                })
+                .collect(),
+            Self::Rush => {
+                // Chunks are dealt round robin, so that the clients meet at the same hours of the trace.
+                const CHUNK: usize = 64;
+                let trace = morning_rush(SEED, PATIENTS, shape.practitioners, shape.half_hours);
+                (0..clients)
+                    .map(|client| {
+                        trace.chunks(CHUNK).skip(client).step_by(clients).flatten().copied().collect()
+                    })
+                    .collect()
+            }
+        }
+    }
+}
+
+/// One decision that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask {
+    /// A seat for the request.
+    Book(Request),
+    /// That the request's booking is given back; with the token that it was granted under.
+    Release(Request, u64),
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Why {
+    /// A seat was granted, or given back.
+    Done,
+    /// Every seat of the slot is taken.
+    Full,
+    /// What is left is guaranteed to other classes.
+    Protected,
+    /// The patient is somewhere else at that time.
+    Overlap,
+    /// The patient has a booking with this practitioner on this day.
+    DepartmentDay,
+    /// Another command of the same patient is being decided: ask again.
+    Busy,
+}
+
+impl Why {
+    /// By its number on the wire of a peer.
+    #[must_use]
+    pub const fn from_number(number: i32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Done,
+            1 => Self::Full,
+            2 => Self::Protected,
+            3 => Self::Overlap,
+            4 => Self::DepartmentDay,
+            5 => Self::Busy,
+            _ => return None,
+        })
+    }
+}
+
+/// The answer to one ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What was decided.
+    pub why: Why,
+    /// The seat in its slot, if one was granted.
+    pub seat: u8,
+    /// What names the booking to the system that granted it.
+    pub token: u64,
+}
+
+impl Told {
+    /// A refusal, or a release that was done.
+    #[inline]
+    #[must_use]
+    pub const fn plain(why: Why) -> Self {
+        Self { why, seat: 0, token: 0 }
+    }
+
+    /// A grant of a system that needs no token.
+    #[inline]
+    #[must_use]
+    pub const fn seat(seat: u8) -> Self {
+        Self { why: Why::Done, seat, token: 0 }
+    }
+
+    /// As peers write it into one number: a seat from 0, or a refusal below 0.
+    ///
+    /// # Errors
+    /// If no peer can have said this.
+    pub fn from_wire(number: i32) -> Result<Self, String> {
+        if let Ok(seat) = u8::try_from(number) {
+            return Ok(Self::seat(seat));
+        }
+        Why::from_number(-number).map(Self::plain).ok_or_else(|| format!("a peer answered {number}"))
+    }
+}
+
+/// A booking that a client has live.
+#[derive(Clone, Copy, Debug)]
+pub struct Live {
+    /// What was asked for.
+    pub request: Request,
+    /// The seat in its slot.
+    pub seat: u8,
+    token: u64,
+}
+
+/// What a client does with a slot that refuses it for want of seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Releases all that it has of it, and goes round its trace for ever.
+    Release,
+    /// Nothing, and goes round its trace for ever.
+    Insist,
+    /// Nothing, and asks its trace once.
+    Once,
+}
+
+/// One client of a workload.
+#[derive(Debug)]
+pub struct Client<'a> {
+    shape: Shape,
+    trace: &'a [Request],
+    next: usize,
+    manner: Manner,
+    live: Vec<Vec<Live>>,
+    due: Vec<Ask>,
+    batch: Vec<Ask>,
+    told: Vec<Told>,
+    /// Decisions made.
+    pub decisions: u64,
+    /// Seats granted.
+    pub granted: u64,
+    /// Seats released.
+    pub released: u64,
+    /// Answers by [`Why`].
+    pub answers: [u64; 6],
+    digest: u64,
+}
+
+impl<'a> Client<'a> {
+    /// A client of this workload with its trace.
+    #[must_use]
+    pub fn new(workload: Workload, trace: &'a [Request]) -> Self {
+        let shape = workload.shape();
+        let seats = usize::from(shape.slots.seats);
+        Self {
+            shape,
+            trace,
+            next: 0,
+            manner: match workload {
+                Workload::HotSlot | Workload::Churn => Manner::Release,
+                Workload::FullSlot => Manner::Insist,
+                Workload::Rush => Manner::Once,
+            },
+            live: (0..shape.places()).map(|_| Vec::with_capacity(seats)).collect(),
+            due: Vec::with_capacity(2 * seats),
+            batch: Vec::with_capacity(64),
+            told: Vec::with_capacity(64),
+            decisions: 0,
+            granted: 0,
+            released: 0,
+            answers: [0; 6],
+            digest: 0,
+        }
+    }
+
+    /// Whether it has asked all that it will.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.manner == Manner::Once && self.next == self.trace.len() && self.due.is_empty()
+    }
+
+    /// Asks `depth` decisions at a time until `decisions` more are made, or nothing is left to ask.
+    ///
+    /// # Errors
+    /// What the link says.
+    #[inline]
+    pub fn run<L: Link + ?Sized>(
+        &mut self,
+        link: &mut L,
+        depth: usize,
+        decisions: u64,
+    ) -> Result<(), String> {
+        let until = self.decisions + decisions;
+        while self.decisions < until && !self.is_done() {
+            self.step(link, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Asks up to `depth` decisions and hears the answers. Returns how many were asked.
+    ///
+    /// # Errors
+    /// What the link says.
+    #[inline]
+    pub fn step<L: Link + ?Sized>(&mut self, link: &mut L, depth: usize) -> Result<usize, String> {
+        self.batch.clear();
+        self.told.clear();
+        while self.batch.len() < depth {
+            let ask = match self.due.pop() {
+                Some(ask) => ask,
+                None if self.next < self.trace.len() => {
+                    self.next += 1;
+                    Ask::Book(self.trace[self.next - 1])
+                }
+                None if self.manner == Manner::Once => break,
+                None => {
+                    self.next = 0;
+                    continue;
+                }
+            };
+            self.batch.push(ask);
+        }
+        link.ask(&self.batch, &mut self.told)?;
+        if self.told.len() != self.batch.len() {
+            return Err(format!("{} answers to {} questions", self.told.len(), self.batch.len()));
+        }
+        let asked = self.batch.len();
+        self.decisions += asked as u64;
+        for at in 0..asked {
+            self.hear(at)?;
+        }
+        Ok(asked)
+    }
+
+    #[inline]
+    fn hear(&mut self, at: usize) -> Result<(), String> {
+        let (ask, told) = (self.batch[at], self.told[at]);
+        self.answers[told.why as usize] += 1;
+        // A step of a Fibonacci hash over what was decided; a token is the system's own.
+        let said = u64::from(told.seat) << 8 | told.why as u64;
+        self.digest = (self.digest.rotate_left(5) ^ said).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        match (ask, told.why) {
+            (Ask::Book(request), Why::Done) => {
+                self.granted += 1;
+                let place = self.shape.place(&request) as usize;
+                self.live[place].push(Live { request, seat: told.seat, token: told.token });
+            }
+            (Ask::Release(..), Why::Done) => self.released += 1,
+            (Ask::Release(..), Why::Busy) => self.due.push(ask),
+            (Ask::Release(request, _), why) => {
+                return Err(format!(
+                    "a live booking of slot {:?} could not be released: {why:?}",
+                    request.slot
+                ));
+            }
+            (Ask::Book(request), Why::Full | Why::Protected) if self.manner == Manner::Release => {
+                let place = self.shape.place(&request) as usize;
+                while let Some(live) = self.live[place].pop() {
+                    self.due.push(Ask::Release(live.request, live.token));
+                }
+            }
+            (Ask::Book(_), _) => {}
+        }
+        Ok(())
+    }
+
+    /// Books the slot full for [`Workload::FullSlot`]: every seat of every class.
+    ///
+    /// # Errors
+    /// If a seat is refused.
+    pub fn fill<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<(), String> {
+        use haoyuan_core::terms::Class;
+        let [a, b, c] = self.shape.slots.reserves.map(usize::from);
+        let public = usize::from(self.shape.slots.seats) - a - b - c;
+        let classes = [
+            (Class::ReferralSecondary, a),
+            (Class::ReferralPrimary, b),
+            (Class::OnSite, c),
+            (Class::Public, public),
+        ];
+        let wanted = classes.into_iter().flat_map(|(class, count)| std::iter::repeat_n(class, count));
+        let first: Vec<Request> =
+            self.trace.iter().zip(wanted).map(|(request, class)| Request { class, ..*request }).collect();
+        for request in first {
+            self.batch.clear();
+            self.told.clear();
+            self.batch.push(Ask::Book(request));
+            link.ask(&self.batch, &mut self.told)?;
+            if self.told.first().is_none_or(|told| told.why != Why::Done) {
+                return Err(format!("the slot could not be filled: {:?}", self.told));
+            }
+            self.decisions += 1;
+            self.hear(0)?;
+        }
+        Ok(())
+    }
+
+    /// A number over all answers in their order: equal where all were equal.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// What it has live, a release that is still due included.
+    pub fn live(&self) -> impl Iterator<Item = Request> {
+        let due = self.due.iter().filter_map(|ask| match ask {
+            Ask::Release(request, _) => Some(*request),
+            Ask::Book(_) => None,
+        });
+        self.live.iter().flatten().map(|live| live.request).chain(due)
+    }
+}
+
+/// A way to a system: one client's.
+pub trait Link: Send {
+    /// Asks all of `asks` in order and appends an answer for each. They are on their way together where the system can do that.
+    ///
+    /// # Errors
+    /// What the world did: a refusal is an answer.
+    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String>;
+}
+
+/// What the rules say of a slot with these live bookings by pool: a seat, or why not. The one place where the baselines
+/// and the reference have them; the engine has its own.
+#[inline]
+#[must_use]
+pub fn verdict(slots: Slots, live: [u8; 4], pool: usize) -> Option<Why> {
+    let [a, b, c] = slots.reserves;
+    let reserves = [a, b, c, 0];
+    let occupied: u8 = (0..4).map(|at| live[at].max(reserves[at])).sum();
+    if live[pool] < reserves[pool] || occupied < slots.seats {
+        None
+    } else if live.iter().sum::<u8>() == slots.seats {
+        Some(Why::Full)
+    } else {
+        Some(Why::Protected)
+    }
+}
