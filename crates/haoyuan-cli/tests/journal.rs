@@ -272,6 +272,51 @@ fn who_when_why_and_by_which_policy_is_in_every_row() {
     assert_eq!(life[..3], ["published", "held", "expired"], "{life:?}");
 }
 
+#[test]
+fn a_seat_is_followed_from_its_publishing_through_check_in_until_it_was_served() {
+    let place = Place::new();
+    let folder = place.path("served");
+    let run = |name: &str, lines: &[&str]| -> Vec<Value> {
+        let script = place.path(name);
+        std::fs::write(&script, lines.join("\n")).unwrap();
+        let told = ok(&["run", &script, "--journal", &folder, "--sync"]);
+        told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let patient = "5f0c6f0f6c1d4b7e9a3d2e1f00112277";
+    let asked = format!(r#""patient":"{patient}""#);
+    let mut lines = DAY[..4].to_vec();
+    let hold = format!(
+        r#"{{"command":"hold","at":"2026-03-03T07:00:00+08:00",{asked},"session":"AM","slot":0,"class":"public","channel":"app"}}"#
+    );
+    lines.push(&hold);
+    let booking = run("held.jsonl", &lines).last().unwrap()["booking"].as_str().unwrap().to_owned();
+    let mine = format!(r#"{asked},"booking":"{booking}""#);
+    let confirm = format!(r#"{{"command":"confirm","at":"2026-03-03T07:01:00+08:00",{mine}}}"#);
+    let arrive = format!(r#"{{"command":"check_in","at":"2026-03-10T07:50:00+08:00",{mine}}}"#);
+    let call = r#"{"command":"call_next","at":"2026-03-10T08:00:00+08:00","session":"AM","room":1}"#;
+    let told = run("called", &[&confirm, &arrive, call]);
+    assert!(told.iter().all(|answer| answer["outcome"] == "done"), "{told:?}");
+    let visit = &told[1]["visit"];
+    let enter = format!(r#"{{"command":"enter","at":"2026-03-10T08:01:00+08:00","visit":{visit}}}"#);
+    let finish = format!(r#"{{"command":"finish","at":"2026-03-10T08:15:00+08:00","visit":{visit}}}"#);
+    let told = run("finished", &[&enter, &finish]);
+    assert!(told.iter().all(|answer| answer["outcome"] == "done"), "{told:?}");
+
+    let life = told_by(&folder, &["--seat", "AM/0/0"]);
+    let words: Vec<&str> = life.iter().map(|row| row["what"].as_str().unwrap()).collect();
+    let wanted =
+        ["published", "held", "confirmed", "visited", "checked_in", "called", "entered", "freed", "attended"];
+    assert_eq!(words, wanted);
+    // The same of the booking, which nobody else has; and of the patient.
+    let mine = told_by(&folder, &["--booking", &booking]);
+    assert_eq!(mine, life[1..]);
+    assert!(mine.iter().all(|row| row["patient"] == patient));
+}
+
+fn told_by(folder: &str, filter: &[&str]) -> Vec<Value> {
+    told(&[&["audit", folder, "--json"], filter].concat())["rows"].as_array().unwrap().clone()
+}
+
 /// Where each transition of a segment ends, with its block and sequence.
 fn transitions(segment: &[u8]) -> Vec<(usize, u32, u32)> {
     let number = |at: usize| u32::from_le_bytes(segment[at..at + 4].try_into().unwrap());

@@ -12,7 +12,7 @@ use crate::block::View;
 use crate::fact::{Change, Trace};
 use crate::replay::ReplayError;
 use haoyuan_core::ids::{BlockId, NodeIndex, Sequence, SessionId, SlotRef};
-use haoyuan_core::instant::Instant;
+use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::word::Live;
@@ -26,6 +26,8 @@ pub struct Resized {
     pub block: BlockId,
     /// The sequence of the change in the block.
     pub sequence: Sequence,
+    /// The day of the session, from whose midnight the fences of its pools count.
+    pub day: Day,
     /// Usable seats before.
     pub before: u8,
     /// Usable seats from now on.
@@ -63,6 +65,7 @@ impl<T: Trace> Engine<T> {
             session: slot.session,
             block: target.block_id,
             sequence,
+            day: target.row.day(),
             before: before.capacity(),
             capacity: tree.capacity(),
         };

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::record::{Administered, Assembler, Record, Transition, kind};
 use crate::recorder::{Recorder, Refusals};
 use crate::state::{self, Published};
-use haoyuan_core::ids::BookingId;
+use haoyuan_core::ids::{BookingId, SeatIndex};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::said;
 use haoyuan_core::said::{Said, Speak};
@@ -79,12 +79,19 @@ pub fn rebuild_watched(
     mut watch: Option<Watch<'_>>,
 ) -> Result<Rebuilt, Error> {
     let mut recovery = Recovery::begin(Arc::clone(disk), from, access)?;
+    // A snapshot is a short cut and no more. One of another layout is left where it is, and everything is read.
+    let mut snapshot = recovery.take_snapshot();
+    if snapshot.as_ref().is_some_and(|snapshot| !state::is_of_this_layout(&snapshot.state)) {
+        snapshot = None;
+        drop(recovery);
+        recovery = Recovery::begin(Arc::clone(disk), From::Start, access)?;
+    }
     let recorder = Arc::new(Recorder::new(refusals));
     let platform = Platform::with_trace(Arc::clone(&recorder));
     if let Some(limits) = limits {
         platform.open_with_limits(limits);
     }
-    if let Some(snapshot) = recovery.take_snapshot() {
+    if let Some(snapshot) = snapshot {
         let beside = state::load(&platform, &snapshot.state).map_err(Error::Snapshot)?;
         recorder.restore(beside);
     }
@@ -185,7 +192,13 @@ impl Replay<'_> {
             Record::Resized(resizing) => {
                 let tree = resizing.tree().map_err(|error| error.said())?;
                 let engine = self.platform.engine();
-                engine.replay_resized(resizing.block, resizing.sequence, &tree).map(drop).map_err(replay)
+                engine.replay_resized(resizing.block, resizing.sequence, &tree).map_err(replay)?;
+                let any = BookingId::pack(resizing.block, SeatIndex::default(), resizing.sequence);
+                let session = engine.slot_of(any).and_then(|slot| engine.session(slot.session));
+                if let Some(view) = session {
+                    self.recorder.fences_of(view.id, view.time.from.day(), &tree, resizing.at);
+                }
+                Ok(())
             }
             Record::Day(day) => {
                 self.recorder.day_passed(day.sequence);

@@ -11,7 +11,7 @@ use crate::record::{
 };
 use crate::state::{Beside, Published};
 use haoyuan_core::ids::{NodeIndex, PatientKey, SessionId};
-use haoyuan_core::instant::{Instant, MINUTE};
+use haoyuan_core::instant::{Day, Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Code, Refusal};
@@ -181,16 +181,29 @@ impl Recorder {
         *self.day.lock() = sequence;
     }
 
+    /// The pools of a block of this session are others from now on; their fences may lie at other instants.
+    pub(crate) fn fences_of(&self, session: SessionId, day: Day, tree: &PoolTree, at: Instant) {
+        let mut falls = Falls::new();
+        fall(&mut falls, tree, day.midnight());
+        self.fences.lock().expect(session, &falls, at);
+    }
+
     /// A fence was passed before the restart.
     pub(crate) fn passed(&self, session: SessionId, node: NodeIndex, at: Instant) {
         self.fences.lock().passed(session, node, at);
     }
 
-    /// Writes the fences that were passed up to `at`, each once, in order of time; and the counts of earlier minutes.
-    pub(crate) fn tick(&self, at: Instant) {
+    /// Writes the fences that were passed up to `at`, each once, in order of time; and the counts of earlier minutes. How many
+    /// seats one gives to the public follows from `plan`, the session as it is now: its pools may have been changed since it was
+    /// published.
+    pub(crate) fn tick(&self, at: Instant, plan: impl Fn(SessionId) -> Option<Plan>) {
         let mut fences = self.fences.lock();
-        while let Some((at, session, node, seats)) = fences.next_due(at) {
-            self.write(&Record::Fence { session, node, at, seats });
+        while let Some((at, session, node)) = fences.next_due(at) {
+            let plan = plan(session);
+            let seats = plan.map_or(0, |plan| falls(&plan).get(&(at, node.get())).copied().unwrap_or(0));
+            if seats > 0 {
+                self.write(&Record::Fence { session, node, at, seats });
+            }
         }
         drop(fences);
         if let Wanted::Counted(counts) = &self.wanted {
@@ -324,7 +337,7 @@ impl Trace for Recorder {
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         let mut fences = self.fences.lock();
         for session in sessions {
-            fences.publish(session.plan, session.id, at);
+            fences.expect(session.id, &falls(session.plan), at);
         }
         drop(fences);
         if let Some(journal) = self.journal.get() {
@@ -349,7 +362,8 @@ impl Trace for Recorder {
     }
 
     fn resized(&self, resized: &Resized, tree: &PoolTree, at: Instant) {
-        let Resized { block, sequence, .. } = *resized;
+        let Resized { block, sequence, session, day, .. } = *resized;
+        self.fences_of(session, day, tree, at);
         let packed = Resizing::pack(tree);
         let actor = actor::current();
         self.write(&Record::Resized(Resizing { block, sequence, at, actor, packed: &packed }));
@@ -368,34 +382,43 @@ impl Trace for Recorder {
     }
 }
 
+/// How many seats fall to the parent of a pool, by instant and pool.
+type Falls = BTreeMap<(Instant, u8), u32>;
+
+/// Every fence of a session.
+fn falls(plan: &Plan) -> Falls {
+    let trees = match &plan.blocks {
+        Blocks::PerSlot(trees) => trees.as_slice(),
+        Blocks::WholeSession(tree) => std::slice::from_ref(tree),
+    };
+    let mut falls = Falls::new();
+    trees.iter().for_each(|tree| fall(&mut falls, tree, plan.session.origin()));
+    falls
+}
+
+fn fall(falls: &mut Falls, tree: &PoolTree, origin: Instant) {
+    for (node, index) in tree.nodes().iter().zip(NodeIndex::all()) {
+        let mut before = node.guarantee;
+        for fence in &node.fences {
+            let seats = u32::from(before.saturating_sub(fence.seats));
+            *falls.entry((origin.plus(fence.from), index.get())).or_default() += seats;
+            before = fence.seats;
+        }
+    }
+}
+
 /// The fences that lie ahead, and the last one passed of each session.
 #[derive(Default)]
 struct Fences {
-    ahead: BinaryHeap<Reverse<(Instant, u32, u8, u32)>>,
+    ahead: BinaryHeap<Reverse<(Instant, u32, u8)>>,
     passed: BTreeMap<u32, (Instant, u8)>,
 }
 
 impl Fences {
-    fn publish(&mut self, plan: &Plan, id: SessionId, at: Instant) {
-        let trees = match &plan.blocks {
-            Blocks::PerSlot(trees) => trees.as_slice(),
-            Blocks::WholeSession(tree) => std::slice::from_ref(tree),
-        };
-        let origin = plan.session.origin();
-        let mut falls: BTreeMap<(Instant, u8), u32> = BTreeMap::new();
-        for tree in trees {
-            for (node, index) in tree.nodes().iter().zip(NodeIndex::all()) {
-                let mut before = node.guarantee;
-                for fence in &node.fences {
-                    let seats = u32::from(before.saturating_sub(fence.seats));
-                    *falls.entry((origin.plus(fence.from), index.get())).or_default() += seats;
-                    before = fence.seats;
-                }
-            }
-        }
-        // A fence that had been passed when the session was published was never in force.
-        let falls = falls.into_iter().filter(|((fence, _), seats)| *fence > at && *seats > 0);
-        self.ahead.extend(falls.map(|((at, node), seats)| Reverse((at, id.get(), node, seats))));
+    /// Fences that lie ahead at `at`; one that had been passed when it was made was never in force.
+    fn expect(&mut self, id: SessionId, falls: &Falls, at: Instant) {
+        let ahead = falls.iter().filter(|((fence, _), seats)| *fence > at && **seats > 0);
+        self.ahead.extend(ahead.map(|((at, node), _)| Reverse((*at, id.get(), *node))));
     }
 
     fn passed(&mut self, session: SessionId, node: NodeIndex, at: Instant) {
@@ -403,9 +426,9 @@ impl Fences {
         *last = (*last).max((at, node.get()));
     }
 
-    fn next_due(&mut self, now: Instant) -> Option<(Instant, SessionId, NodeIndex, u32)> {
+    fn next_due(&mut self, now: Instant) -> Option<(Instant, SessionId, NodeIndex)> {
         loop {
-            let Reverse((at, session, node, seats)) = *self.ahead.peek()?;
+            let Reverse((at, session, node)) = *self.ahead.peek()?;
             if at > now {
                 return None;
             }
@@ -415,7 +438,7 @@ impl Fences {
             }
             let (session, node) = (SessionId::new(session)?, NodeIndex::new(node)?);
             self.passed(session, node, at);
-            return Some((at, session, node, seats));
+            return Some((at, session, node));
         }
     }
 }

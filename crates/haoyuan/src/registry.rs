@@ -274,7 +274,7 @@ impl Registry {
         self.check()?;
         recorder::listen(true);
         let answer = self.platform.tick(at);
-        self.recorder.tick(at);
+        self.recorder.tick(at, |session| self.engine().plan(session));
         let tickets = recorder::heard_every();
         Ok(Decided { answer, ack: Ack::all(self.recorder.journal(), &tickets) })
     }
@@ -386,7 +386,7 @@ impl Registry {
         recorder::listen(true);
         let answer = self.platform.decide(command);
         if let Command::Tick(tick) = command {
-            self.recorder.tick(tick.at);
+            self.recorder.tick(tick.at, |session| self.engine().plan(session));
         }
         if recorder::heard().is_none() {
             self.write_again(command, &answer);

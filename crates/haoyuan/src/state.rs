@@ -166,6 +166,15 @@ fn unpacked(session: Session, whole: bool, trees: Vec<PoolTree>, rules: Rules) -
     plan.check().is_ok().then_some(plan)
 }
 
+/// The layout of a snapshot's state; it is counted by itself, because a snapshot can be made anew and a record cannot. Layout 1
+/// did not say how wide the parts of a remembered refusal are, and builds that wrote it differed.
+const STATE_LAYOUT: u16 = 2;
+
+/// Whether these bytes, which [`dump`] wrote in some version, are of this version's layout.
+pub(crate) fn is_of_this_layout(state: &[u8]) -> bool {
+    postcard::take_from_bytes::<u16>(state).is_ok_and(|(layout, _)| layout == STATE_LAYOUT)
+}
+
 /// The state of a snapshot.
 #[derive(Default, Serialize, Deserialize)]
 struct State {
@@ -241,7 +250,7 @@ pub(crate) fn dump<T: Trace>(platform: &Platform<T>, beside: Beside) -> (Vec<u8>
     let engine: &Engine<T> = platform.engine();
     let names = serde_json::to_string(&platform.names()).unwrap_or_default();
     let mut state = State {
-        layout: u16::from(LAYOUT),
+        layout: STATE_LAYOUT,
         names,
         policies: beside.policies,
         fences: beside.fences,
@@ -275,12 +284,12 @@ pub(crate) fn dump<T: Trace>(platform: &Platform<T>, beside: Beside) -> (Vec<u8>
 /// Takes the state of a snapshot up into a platform that nobody else uses yet.
 pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Beside, Said> {
     let state: State = postcard::from_bytes(bytes).map_err(Said::same)?;
-    if state.layout != u16::from(LAYOUT) {
+    if state.layout != STATE_LAYOUT {
         return Err(said!(
             "its layout is {found}, and this program reads layout {known}",
             "其布局为 {found},而本程序可读布局 {known}",
             found = state.layout,
-            known = LAYOUT
+            known = STATE_LAYOUT
         ));
     }
     let names: Names = serde_json::from_str(&state.names).map_err(Said::same)?;

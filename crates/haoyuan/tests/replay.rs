@@ -7,10 +7,11 @@ use haoyuan::ids::IdempotencyKey;
 use haoyuan::instant::{DAY, HOUR, MINUTE};
 use haoyuan::journal::sim::{Faults, SimDisk};
 use haoyuan::journal::{Access, Disk, From, Recovery};
+use haoyuan::pool::Fence;
 use haoyuan::record::{Record, kind};
 use haoyuan::refusal::Code;
 use haoyuan::request::{Settle, Wish};
-use haoyuan::{Durability, Error, Options, Refusals, Registry, rebuild};
+use haoyuan::{Durability, Error, Options, Refusals, Registry, journal, rebuild};
 use std::sync::Arc;
 
 fn rebuilt_hash(disk: &Arc<dyn Disk>, from: From) -> ([u8; 32], haoyuan::Rebuilt) {
@@ -87,6 +88,127 @@ fn a_snapshot_and_its_tail_give_the_same_state_as_the_first_segment() {
     prepare(&other);
     let _ = other.execute(&publish_line("W2", "D-WANG", 11, 5));
     assert_eq!(next, other.execute(&publish_line("W3", "D-WANG", 12, 5)), "the carry goes on where it stood");
+    registry.close().unwrap();
+}
+
+/// Builds before this one wrote layout 1 and packed remembered refusals in different ways under it: a snapshot of theirs that was
+/// taken up gave wrong answers to repeated commands.
+#[test]
+fn a_snapshot_of_an_older_layout_is_passed_over_and_everything_is_read() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(10));
+    let registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    prepare(&registry);
+    morning(&registry, 1, 0, 2, 300);
+    let live = registry.state_hash();
+    registry.close().unwrap();
+    let journal = journal::Journal::open(Arc::clone(&disk), journal::Options::default()).unwrap();
+    // It verifies, and begins with its layout.
+    journal.snapshot(journal.mark().unwrap(), &[], &[1, 0, 0, 0]).unwrap();
+    journal.close().unwrap();
+    let (hash, rebuilt) = rebuilt_hash(&disk, From::Snapshot);
+    assert_eq!(hash, live);
+    assert_eq!(rebuilt.report().snapshot, None);
+    let mut registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    assert_eq!(registry.state_hash(), live);
+    registry.snapshot().unwrap();
+    registry.close().unwrap();
+    let (hash, rebuilt) = rebuilt_hash(&disk, From::Snapshot);
+    assert_eq!((hash, rebuilt.report().snapshot.is_some()), (live, true), "the next one is of this layout");
+}
+
+/// The fences of a session on disk: how long before its day's eight o'clock, and how many seats.
+fn fences(disk: &Arc<dyn Disk>) -> Vec<(i64, u32)> {
+    let mut recovery = Recovery::begin(Arc::clone(disk), From::Start, Access::Read).unwrap();
+    let mut fences = Vec::new();
+    while let Some(recovered) = recovery.next().unwrap() {
+        if let Record::Fence { at, seats, .. } = Record::decode(recovered.entry).unwrap() {
+            fences.push((at.ms() - EIGHT, seats));
+        }
+    }
+    fences
+}
+
+#[test]
+fn a_fence_gives_what_the_pools_keep_then_and_not_what_they_kept_when_the_session_was_published() {
+    for restart in [false, true] {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(11));
+        let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+        let session = registry.engine().find("session-0").unwrap();
+        let first = slot(session, 0);
+        let before = registry.engine().tree(first).unwrap().clone();
+        let mut nodes = before.nodes().to_vec();
+        nodes[1].guarantee = 2;
+        nodes[1].fences = vec![Fence { from: 6 * HOUR, seats: 1 }, Fence { from: 7 * HOUR, seats: 0 }];
+        let after = before.resized(3, nodes).unwrap();
+        registry.engine().resize(first, &after, at(-8 * DAY)).unwrap();
+        if restart {
+            registry.close().unwrap();
+            registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        }
+        registry.tick(at(0)).unwrap().durable().unwrap();
+        registry.close().unwrap();
+        // At six one of the first slot; at seven one of each.
+        assert_eq!(fences(&disk), [(-2 * HOUR, 1), (-HOUR, 2)], "restarted: {restart}");
+    }
+}
+
+#[test]
+fn who_polls_and_who_is_called_back_learn_of_a_sync_that_failed() {
+    let disk = SimDisk::new(12);
+    let registry = Registry::open_on(Arc::new(disk.clone()), queued()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    let earlier = registry.hold(&wish(1, slot(session, 0)), at(-DAY)).unwrap();
+    let other = registry.hold(&wish(2, slot(session, 1)), at(-DAY)).unwrap();
+    other.ack.wait().unwrap();
+    earlier.ack.wait().unwrap();
+    disk.set_faults(Faults { fail_sync: Some(1), ..Faults::default() });
+    let (told, heard) = std::sync::mpsc::channel();
+    let tell = |name: &'static str| {
+        let told = told.clone();
+        move |outcome: Result<(), journal::Error>| told.send((name, outcome.is_ok())).unwrap()
+    };
+    let one = registry.hold(&wish(3, slot(session, 0)), at(-DAY)).unwrap();
+    // Two holds are swept: an acknowledgement of two records, under a number of its own.
+    let several = registry.tick(at(-HOUR)).unwrap();
+    assert_eq!(several.answer, 3);
+    let number = registry.number_of(&several.ack);
+    one.ack.on_durable(tell("one"));
+    several.ack.on_durable(tell("several"));
+    assert!(one.ack.wait().is_err());
+    let mut outcomes = vec![heard.recv().unwrap(), heard.recv().unwrap()];
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [("one", false), ("several", false)]);
+    for ack in [&one.ack, &several.ack, &registry.ack(number).unwrap()] {
+        assert!(matches!(ack.poll(), Some(Err(_))) && !ack.is_durable());
+        ack.on_durable(tell("late"));
+        assert_eq!(heard.recv().unwrap(), ("late", false));
+    }
+    // What was durable before stays so, whoever asks and however late.
+    assert!(matches!(earlier.ack.poll(), Some(Ok(()))) && earlier.ack.is_durable());
+    earlier.ack.on_durable(tell("earlier"));
+    assert_eq!(heard.recv().unwrap(), ("earlier", true));
+    assert!(registry.ack(number + 1).is_none());
+}
+
+#[test]
+fn a_number_for_several_records_is_known_while_it_is_open_and_when_it_is_durable() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(13));
+    let registry = Registry::open_on(disk, synced()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let session = registry.engine().find("session-0").unwrap();
+    for number in 1..3 {
+        registry.hold(&wish(number, slot(session, 0)), at(-DAY)).unwrap().durable().unwrap().unwrap();
+    }
+    let swept = registry.tick(at(-HOUR)).unwrap();
+    assert!(swept.answer == 2 && swept.ack.ticket().is_none());
+    let number = registry.number_of(&swept.ack);
+    registry.ack(number).unwrap().wait().unwrap();
+    registry.journal().unwrap().flush().unwrap();
+    assert!(registry.ack(number).unwrap().is_durable());
+    assert_eq!(registry.number_of(&haoyuan::Ack::NOTHING), 0);
+    assert!(registry.ack(number + 1).is_none() && registry.ack(1 << 63).is_none());
     registry.close().unwrap();
 }
 

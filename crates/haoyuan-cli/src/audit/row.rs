@@ -19,6 +19,7 @@ use haoyuan::said::{Said, Speak};
 use haoyuan::state::Published;
 use haoyuan::{Change, Command, Platform, Role};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// The columns, in order.
 pub(crate) const COLUMNS: [&str; 32] = [
@@ -158,6 +159,8 @@ pub(crate) struct Reader {
     assembler: Assembler,
     /// Parts of the day have an order of their own.
     day: Assembler,
+    /// The bookings of visits, by their numbers: what happens in a line names the visit alone.
+    visits: HashMap<u64, BookingId>,
 }
 
 impl Reader {
@@ -287,11 +290,32 @@ impl Reader {
                     row.of(patient);
                 }
                 let event: Value = serde_json::from_slice(&bytes).map_err(Said::same)?;
-                let what = event.get("event").and_then(Value::as_str).unwrap_or("day");
-                row.set("what", what);
+                self.happened(&mut row, &event);
             }
         }
         Ok(vec![row])
+    }
+
+    /// An event of the hospital's day: its word, or what it says of a line or an outcome; and the seat, if it is about one.
+    fn happened(&mut self, row: &mut Row, event: &Value) {
+        let named = event.as_object().and_then(|event| event.iter().next());
+        let Some((word, told)) = named else { return row.set("what", "day") };
+        let inner = match word.as_str() {
+            "queued" => told["fact"].as_object().and_then(|fact| fact.keys().next()).map(String::as_str),
+            "ended" => told["outcome"].as_str(),
+            _ => None,
+        };
+        row.set("what", inner.unwrap_or(word));
+        let visit = told["visit"].as_u64().or(told["row"]["id"].as_u64());
+        let named = [&told["booking"], &told["row"]["booking"], &told["from"]];
+        let named =
+            named.into_iter().find_map(|text| BookingId::new(u64::from_str_radix(text.as_str()?, 16).ok()?));
+        if let (Some(visit), Some(booking)) = (visit, named) {
+            self.visits.insert(visit, booking);
+        }
+        if let Some(booking) = named.or_else(|| self.visits.get(&visit?).copied()) {
+            self.booking(row, booking);
+        }
     }
 
     fn published(&mut self, mut row: Row, published: Published) -> Row {
