@@ -1,15 +1,17 @@
 //! Connections: how many there may be, how long they may say nothing, and how they end.
 //!
-//! INVARIANT (nobody holds the door): a connection that does not speak is closed, one too many is told so and closed, and each
+//! INVARIANT (nobody holds the door): a connection that does not speak, or does not listen, is closed, one too many is told so and closed, and each
 //! address has its share; what any of them does costs bounded memory and no thread.
 //!
 //! HTTP/1.1 without TLS: that is what a reverse proxy speaks to the servers behind it, and the smallest thing to attack.
 
 use crate::app::App;
 use crate::options::{HEAD_BYTES_MOST, HEADERS_MOST};
+use crate::problem::{Kind, Language, Problem};
 use crate::rates::network;
 use axum::Router;
 use axum::http::Request;
+use haoyuan::said;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,10 +22,11 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 /// The address at the other end of a connection, in each of its requests.
@@ -96,6 +99,8 @@ impl Connection {
         // Answers are small and somebody waits for each.
         let _ = stream.set_nodelay(true);
         self.app.metrics.connections.inc();
+        let mut stream = Box::pin(TimeoutStream::new(stream));
+        stream.as_mut().set_write_timeout_pinned(Some(self.app.options.write_time));
         let peer = Peer(self.peer);
         let router = &self.router;
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -123,7 +128,8 @@ impl Connection {
         if ended.is_err_and(|error| error.is_timeout()) {
             let parts = connection.into_parts();
             if !parts.read_buf.is_empty() {
-                say_and_close(parts.io.into_inner(), 408, "Request Timeout", "TIMED_OUT").await;
+                let detail = said!("the head must be there within a few seconds", "请求头须在数秒内到达");
+                say_and_close(parts.io.into_inner(), Problem::new(Kind::TimedOut, detail)).await;
             }
         }
         self.app.metrics.connections.dec();
@@ -132,17 +138,16 @@ impl Connection {
 
 /// Tells one too many to come again.
 async fn turn_away(stream: TcpStream, _permit: OwnedSemaphorePermit) {
-    say_and_close(stream, 503, "Service Unavailable", "UNAVAILABLE").await;
+    let detail = said!("too many connections are open; ask again later", "连接数已达上限,请稍后重试");
+    say_and_close(stream, Problem::new(Kind::Unavailable, detail)).await;
 }
 
-/// The whole of a response, for a connection that gets no other.
-async fn say_and_close(mut stream: TcpStream, status: u16, phrase: &str, code: &str) {
-    let body = format!(
-        r#"{{"type":"urn:haoyuan:problem:{code}","title":"{phrase}","status":{status},"outcome":"error","code":"{code}"}}"#
-    );
+/// The whole of a response, for a connection that gets no other. Its language is not known.
+async fn say_and_close(mut stream: impl AsyncRead + AsyncWrite + Unpin, problem: Problem) {
+    let (status, body) = problem.say(Language::En);
     let response = format!(
-        "HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
-         retry-after: 1\r\nconnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-language: en\r\n\
+         content-length: {}\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     let say = async {
@@ -151,7 +156,7 @@ async fn say_and_close(mut stream: TcpStream, status: u16, phrase: &str, code: &
         // What the other end has sent is read away; closing over it would be a reset, and the answer lost.
         let mut rest = [0; 1024];
         for _ in 0..64 {
-            if tokio::io::AsyncReadExt::read(&mut stream, &mut rest).await? == 0 {
+            if stream.read(&mut rest).await? == 0 {
                 break;
             }
         }

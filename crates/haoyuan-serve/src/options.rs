@@ -66,6 +66,8 @@ pub struct Options {
     pub head_time: Duration,
     /// How long the body of a request may take.
     pub body_time: Duration,
+    /// How long the other end may take to read what is written to it.
+    pub write_time: Duration,
     /// How long an open stream lives; a client connects again and goes on where it was.
     pub stream_time: Duration,
     /// How long requests that are under way may take when the server ends.
@@ -93,6 +95,7 @@ impl Default for Options {
             streams: 1_024,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(15),
+            write_time: Duration::from_secs(30),
             stream_time: Duration::from_secs(3_600),
             end_time: Duration::from_secs(20),
             proxies: Vec::new(),

@@ -163,9 +163,9 @@ impl Problem {
         self
     }
 
-    /// The body in a language, and the response around it.
-    pub(crate) fn write(self, language: Language) -> Response {
-        let Parts { status, type_, title, detail, mut members, headers } = *self.0;
+    /// The status, and the body in a language.
+    pub(crate) fn say(self, language: Language) -> (StatusCode, String) {
+        let Parts { status, type_, title, detail, mut members, .. } = *self.0;
         members.entry("reason").or_insert_with(|| detail.en.clone().into());
         members.entry("reason_zh").or_insert_with(|| detail.zh.clone().into());
         let mut body = Map::new();
@@ -174,7 +174,13 @@ impl Problem {
         body.insert("status".to_owned(), status.as_u16().into());
         body.insert("detail".to_owned(), language.of(detail).into());
         body.append(&mut members);
-        let mut response = (status, Value::Object(body).to_string()).into_response();
+        (status, Value::Object(body).to_string())
+    }
+
+    /// The response around it.
+    pub(crate) fn write(mut self, language: Language) -> Response {
+        let headers = std::mem::take(&mut self.0.headers);
+        let mut response = self.say(language).into_response();
         let map = response.headers_mut();
         map.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         map.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));

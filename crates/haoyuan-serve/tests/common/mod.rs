@@ -41,6 +41,7 @@ pub(crate) fn options() -> Options {
         staff_rate: None,
         head_time: Duration::from_millis(700),
         body_time: Duration::from_millis(700),
+        write_time: Duration::from_millis(700),
         end_time: Duration::from_secs(10),
         ..Options::default()
     }
@@ -262,6 +263,14 @@ impl Client {
         let lines: String = headers.iter().map(line).collect();
         self.raw(format!("{head}{lines}\r\n{body}").as_bytes());
         self.response().expect("an answer")
+    }
+
+    /// The next response with a length; `None` if the connection ends before its end.
+    pub(crate) fn response_if_whole(&mut self) -> Option<usize> {
+        let (_, headers) = self.head()?;
+        let length = headers.get("content-length")?.parse().ok()?;
+        self.stream.read_exact(&mut vec![0; length]).ok()?;
+        Some(length)
     }
 
     /// The next response; `None` if the connection ends instead.
