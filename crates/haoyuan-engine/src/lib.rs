@@ -67,6 +67,8 @@
 #![doc = include_str!("../DESIGN.md")]
 
 mod sync;
+#[cfg(loom)]
+mod explore;
 mod seat;
 mod block;
 mod patients;
@@ -91,6 +93,8 @@ mod audit;
 mod replay;
 #[cfg(all(test, loom))]
 mod interleavings;
+#[cfg(all(test, loom))]
+mod unbounded;
 
 pub use audit::Audit;
 pub use engine::Engine;

@@ -1,6 +1,7 @@
-//! The atomics of the engine, in one place that loom can replace.
+//! The atomics of the engine, in one place that loom, or the project's own explorer of interleavings, can replace.
 //!
-//! loom has no 128-bit atomic. Under `cfg(loom)` a 128-bit value is interned in a table that only grows, and a loom
+//! Under `cfg(loom)` an atomic that is made while [`crate::explore`] is at work is a place of its memory, and loom's
+//! otherwise. loom has no 128-bit atomic: a 128-bit value is interned in a table that only grows, and a loom
 //! `AtomicU64` holds its index: two indices are equal exactly if the values are, so loads, stores and
 //! compare-and-swaps keep their meaning and loom explores their orderings.
 
@@ -9,9 +10,13 @@ pub(crate) use std::sync::atomic::Ordering;
 /// Waits a moment for what another thread is doing.
 pub(crate) fn pause(backoff: &crossbeam::utils::Backoff) {
     if cfg!(loom) {
-        // loom lets the others run; it would explore a loop that only spins for ever.
+        // Lets the others run: a loop that only spins would be explored for ever.
         #[cfg(loom)]
-        loom::thread::yield_now();
+        if crate::explore::is_on() {
+            crate::explore::pause();
+        } else {
+            loom::thread::yield_now();
+        }
     } else {
         backoff.snooze();
     }
@@ -21,11 +26,12 @@ pub(crate) fn pause(backoff: &crossbeam::utils::Backoff) {
 pub(crate) use {portable_atomic::AtomicU128, std::sync::atomic::AtomicU64};
 
 #[cfg(loom)]
-pub(crate) use {loom::sync::atomic::AtomicU64, modelled::AtomicU128};
+pub(crate) use modelled::{AtomicU64, AtomicU128};
 
 #[cfg(loom)]
 mod modelled {
-    use super::{AtomicU64, Ordering};
+    use super::Ordering;
+    use crate::explore::{self, Access, Place};
     use std::collections::HashMap;
     use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -56,23 +62,107 @@ mod modelled {
         table().value[index as usize]
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "what was put in has 64 bits")]
+    const fn narrow(bits: u128) -> u64 {
+        bits as u64
+    }
+
     #[derive(Debug)]
-    pub(crate) struct AtomicU128(AtomicU64);
+    pub(crate) enum AtomicU64 {
+        Loom(loom::sync::atomic::AtomicU64),
+        Explored(Place),
+    }
+
+    impl AtomicU64 {
+        pub(crate) fn new(v: u64) -> Self {
+            if explore::is_on() {
+                Self::Explored(explore::place(u128::from(v)))
+            } else {
+                Self::Loom(loom::sync::atomic::AtomicU64::new(v))
+            }
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> u64 {
+            match self {
+                Self::Loom(atomic) => atomic.load(order),
+                Self::Explored(place) => match explore::access(*place, Access::Load(order)) {
+                    Ok(bits) | Err(bits) => narrow(bits),
+                },
+            }
+        }
+
+        pub(crate) fn store(&self, v: u64, order: Ordering) {
+            match self {
+                Self::Loom(atomic) => atomic.store(v, order),
+                Self::Explored(place) => {
+                    let _ = explore::access(*place, Access::Store(u128::from(v), order));
+                }
+            }
+        }
+
+        pub(crate) fn fetch_add(&self, v: u64, order: Ordering) -> u64 {
+            match self {
+                Self::Loom(atomic) => atomic.fetch_add(v, order),
+                Self::Explored(place) => match explore::access(*place, Access::Add(u128::from(v), order)) {
+                    Ok(bits) | Err(bits) => narrow(bits),
+                },
+            }
+        }
+
+        pub(crate) fn compare_exchange(
+            &self,
+            current: u64,
+            new: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            match self {
+                Self::Loom(atomic) => atomic.compare_exchange(current, new, success, failure),
+                Self::Explored(place) => {
+                    let (current, new) = (u128::from(current), u128::from(new));
+                    let exchange = Access::Exchange { current, new, success, failure };
+                    explore::access(*place, exchange).map(narrow).map_err(narrow)
+                }
+            }
+        }
+    }
+
+    #[derive(Debug)]
+    pub(crate) enum AtomicU128 {
+        Loom(loom::sync::atomic::AtomicU64),
+        Explored(Place),
+    }
 
     impl AtomicU128 {
         pub(crate) fn new(v: u128) -> Self {
-            Self(AtomicU64::new(intern(v)))
+            if explore::is_on() {
+                Self::Explored(explore::place(v))
+            } else {
+                Self::Loom(loom::sync::atomic::AtomicU64::new(intern(v)))
+            }
         }
 
         pub(crate) fn load(&self, order: Ordering) -> u128 {
-            value(self.0.load(order))
+            match self {
+                Self::Loom(atomic) => value(atomic.load(order)),
+                Self::Explored(place) => match explore::access(*place, Access::Load(order)) {
+                    Ok(bits) | Err(bits) => bits,
+                },
+            }
         }
 
-        /// An exchange. loom lets a plain store come before or after another thread's exchange that did not read it; but
-        /// where that exchange read the very value that this store's thread had seen, the store can only come after
-        /// it (an exchange follows what it read without a gap), and modelling it as an exchange says so.
+        /// For loom an exchange. loom lets a plain store come before or after another thread's exchange that did not read
+        /// it; but where that exchange read the very value that this store's thread had seen, the store can only come
+        /// after it (an exchange follows what it read without a gap), and modelling it as an exchange says so.
         pub(crate) fn store(&self, v: u128, order: Ordering) {
-            let _ = (order, self.0.swap(intern(v), Ordering::AcqRel));
+            match self {
+                Self::Loom(atomic) => {
+                    atomic.swap(intern(v), Ordering::AcqRel);
+                }
+                Self::Explored(place) => {
+                    let _ = explore::access(*place, Access::Store(v, order));
+                }
+            }
         }
 
         pub(crate) fn compare_exchange(
@@ -82,7 +172,15 @@ mod modelled {
             success: Ordering,
             failure: Ordering,
         ) -> Result<u128, u128> {
-            self.0.compare_exchange(intern(current), intern(new), success, failure).map(value).map_err(value)
+            match self {
+                Self::Loom(atomic) => atomic
+                    .compare_exchange(intern(current), intern(new), success, failure)
+                    .map(value)
+                    .map_err(value),
+                Self::Explored(place) => {
+                    explore::access(*place, Access::Exchange { current, new, success, failure })
+                }
+            }
         }
     }
 }
