@@ -324,13 +324,15 @@ impl Pair {
                 self.offers.extend(said.map(|grant| (grant.booking, *expires)));
             }
             Command::HoldPastWaitlist(wish) => {
-                let said = self.engine.hold_past_waitlist(wish, at);
+                let served = self.engine.sequence(wish.slot);
+                let said = served.and_then(|served| self.engine.hold_served(wish, served, at));
                 let expected = self.model.hold_past_waitlist(wish, at);
                 self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
                 self.compare(&said, &expected)?;
             }
             Command::BookPastWaitlist(wish) => {
-                let said = self.engine.book_past_waitlist(wish, at);
+                let served = self.engine.sequence(wish.slot);
+                let said = served.and_then(|served| self.engine.book_served(wish, served, at));
                 let expected = self.model.book_past_waitlist(wish, at);
                 self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
                 self.compare(&said, &expected)?;

@@ -144,6 +144,9 @@
 // other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
 #define HAOYUAN_WAITLISTED 308
 
+// the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约)
+#define HAOYUAN_RETURNED_BY_YOU 309
+
 // more seats are taken than would be left (已占用的号源多于调整后的数量)
 #define HAOYUAN_BELOW_LIVE 310
 
@@ -1079,7 +1082,7 @@ int32_t haoyuan_cancel_batch(haoyuan_t registry,
 
 // What the decision would say for a class through a channel, now: how many seats, or why none. Patient rules are not part of it.
 //
-// Any thread, also at once with every other function; not from a callback. Lock-free. Returns `HAOYUAN_OK` if there is a seat, the refusal
+// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that keeps a returned seat back. Returns `HAOYUAN_OK` if there is a seat, the refusal
 // if there is none, or what is wrong with the arguments (then `availability` is cleared).
 //
 // # Safety

@@ -30,7 +30,7 @@ fn availability(registry: &Registry, asked: &haoyuan_ask_t) -> Result<haoyuan_av
         let haoyuan_ask_t { session, slot, patient_class, channel, at, reserved, .. } = *asked;
         return Err(what_is_wrong(session, slot, patient_class, channel, at, reserved));
     };
-    let told = registry.engine().availability(slot, class, channel, at);
+    let told = registry.platform().availability(slot, class, channel, at);
     let mut answer = haoyuan_availability_t {
         struct_size: haoyuan_availability_t::SIZE,
         ..haoyuan_availability_t::default()
@@ -53,7 +53,7 @@ fn availability(registry: &Registry, asked: &haoyuan_ask_t) -> Result<haoyuan_av
 
 /// What the decision would say for a class through a channel, now: how many seats, or why none. Patient rules are not part of it.
 ///
-/// Any thread, also at once with every other function; not from a callback. Lock-free. Returns `HAOYUAN_OK` if there is a seat, the refusal
+/// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that keeps a returned seat back. Returns `HAOYUAN_OK` if there is a seat, the refusal
 /// if there is none, or what is wrong with the arguments (then `availability` is cleared).
 ///
 /// # Safety
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn haoyuan_search(
             },
             most: capacity,
         };
-        let listed = registry.engine().search(&query, instant(asked.at)?);
+        let listed = registry.platform().search(&query, instant(asked.at)?);
         for (index, slot) in listed.iter().enumerate() {
             outs.at(index).write(haoyuan_found_t {
                 struct_size: haoyuan_found_t::SIZE,

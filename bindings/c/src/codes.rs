@@ -88,6 +88,8 @@ pub const HAOYUAN_PROTECTED: i32 = 306;
 pub const HAOYUAN_CAP_REACHED: i32 = 307;
 /// other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
 pub const HAOYUAN_WAITLISTED: i32 = 308;
+/// the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约)
+pub const HAOYUAN_RETURNED_BY_YOU: i32 = 309;
 /// more seats are taken than would be left (已占用的号源多于调整后的数量)
 pub const HAOYUAN_BELOW_LIVE: i32 = 310;
 /// the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)

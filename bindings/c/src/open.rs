@@ -270,6 +270,7 @@ impl Setup {
                 institution: None,
                 preset: preset.map(str::to_owned),
                 toml: toml.map(str::to_owned),
+                calendar: None,
             })
         });
         let roster = texts.roster.map(|csv| Command::Roster(command::Roster { at, csv: csv.to_owned() }));

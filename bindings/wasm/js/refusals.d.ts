@@ -28,6 +28,8 @@ export type RefusalCode =
   | "CAP_REACHED"
   /** other patients are waiting for this slot; join the waitlist 该时段有患者候补,请加入候补 */
   | "WAITLISTED"
+  /** the only free seat is the one that this patient returned 仅余该患者本人退回的号源,不可再次预约 */
+  | "RETURNED_BY_YOU"
   /** more seats are taken than would be left 已占用的号源多于调整后的数量 */
   | "BELOW_LIVE"
   /** the pools of a slot keep their names, places and opening times 号源池的名称、层级和开放时间不可更改 */

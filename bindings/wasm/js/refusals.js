@@ -14,6 +14,7 @@ export const REFUSALS = Object.freeze({
   PROTECTED: Object.freeze({ number: 306, retry: "later", en: "the seats that are left are reserved for other patients", zh: "剩余号源为其他患者预留" }),
   CAP_REACHED: Object.freeze({ number: 307, retry: "later", en: "the quota of this pool is used up", zh: "该号源池配额已用完" }),
   WAITLISTED: Object.freeze({ number: 308, retry: "later", en: "other patients are waiting for this slot; join the waitlist", zh: "该时段有患者候补,请加入候补" }),
+  RETURNED_BY_YOU: Object.freeze({ number: 309, retry: "later", en: "the only free seat is the one that this patient returned", zh: "仅余该患者本人退回的号源,不可再次预约" }),
   BELOW_LIVE: Object.freeze({ number: 310, retry: "later", en: "more seats are taken than would be left", zh: "已占用的号源多于调整后的数量" }),
   POOLS_DIFFER: Object.freeze({ number: 311, retry: "never", en: "the pools of a slot keep their names, places and opening times", zh: "号源池的名称、层级和开放时间不可更改" }),
   TICKET_REQUIRED: Object.freeze({ number: 401, retry: "never", en: "this class needs a ticket", zh: "需要转诊或签约等凭证" }),

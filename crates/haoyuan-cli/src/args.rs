@@ -297,6 +297,8 @@ pub(crate) enum Policy {
     Check {
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        #[arg(long, value_name = "FILE")]
+        calendar: Option<PathBuf>,
         #[arg(long)]
         json: bool,
     },

@@ -434,6 +434,7 @@ Examples
         "检查政策文件:未知的键、相互矛盾、不可能的总和";
     "usage.haoyuan.policy.check": "haoyuan policy check [OPTIONS] FILE", "haoyuan policy check [选项] 文件";
     "help.haoyuan.policy.check:file": "Policy file (TOML)", "政策文件(TOML)";
+    "help.haoyuan.policy.check:calendar": "Calendar of holidays (TOML, `[holidays]` alone) that goes with it", "配套的节假日日历(TOML,仅 `[holidays]` 一节)";
     "help.haoyuan.policy.check:json": "Print JSON", "输出 JSON";
     "more.haoyuan.policy": "Examples
   haoyuan policy list

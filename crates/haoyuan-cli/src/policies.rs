@@ -21,7 +21,7 @@ pub(crate) fn policy(command: &args::Policy, lang: Lang) -> Result<(), Failure> 
     match command {
         args::Policy::List { json } => list(*json, lang),
         args::Policy::Show { policy, json } => show(policy, *json, lang),
-        args::Policy::Check { file, json } => check(file, *json, lang),
+        args::Policy::Check { file, calendar, json } => check(file, calendar.as_deref(), *json, lang),
     }
 }
 
@@ -88,10 +88,14 @@ fn show(name: &str, json: bool, lang: Lang) -> Result<(), Failure> {
     print(&text)
 }
 
-fn check(path: &Path, json: bool, lang: Lang) -> Result<(), Failure> {
+fn check(path: &Path, calendar: Option<&Path>, json: bool, lang: Lang) -> Result<(), Failure> {
     let text = files::read(path, lang)?;
     let name = path.display().to_string();
-    match Policy::parse(&name, &text) {
+    let calendar = calendar
+        .map(|path| files::read(path, lang).map(|text| (path.display().to_string(), text)))
+        .transpose()?;
+    let calendar = calendar.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    match Policy::parse_with(&name, &text, calendar) {
         Ok(policy) if json => {
             print_json(&json!({ "ok": true, "file": name, "name": policy.name(), "errors": [] }))
         }

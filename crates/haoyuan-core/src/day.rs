@@ -25,6 +25,17 @@ pub struct DayRules {
     pub ladders: Ladders,
     /// Cancelling late.
     pub cancel: CancelRules,
+    /// What patients are told of their own bookings.
+    #[serde(skip_serializing_if = "is_silent")]
+    pub notices: NoticeRules,
+    /// When a returned seat of the public reappears; `None`: at once, for everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returns: Option<ReturnRules>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_silent(rules: &NoticeRules) -> bool {
+    !rules.tell()
 }
 
 /// The rules of a waitlist.
@@ -70,6 +81,46 @@ pub struct ExtraRules {
     pub green_per_session: u16,
     /// Whether a reason must be given.
     pub reason_required: bool,
+}
+
+/// What the host is told to tell patients beside what the hospital did; the default is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoticeRules {
+    /// That a seat is held.
+    pub held: bool,
+    /// That a seat is booked.
+    pub booked: bool,
+    /// That a hold is about to expire: so long before its end, milliseconds; 0: never.
+    pub expiring_ms: i64,
+    /// That a visit is near: so long before the start of its slot, milliseconds; 0: never.
+    pub reminder_ms: i64,
+}
+
+impl NoticeRules {
+    /// Whether anything is told.
+    #[must_use]
+    pub fn tell(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// When a seat that a member of the public gave back is there again for the public.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReturnRules {
+    /// It reappears at the next of these times of day, milliseconds since midnight, in order; none: it does not wait for one.
+    pub batches: Vec<i64>,
+    /// And so much later at least, milliseconds.
+    pub least_ms: i64,
+    /// And so much later at most, milliseconds; not less than `least_ms`.
+    pub most_ms: i64,
+    /// Nearer than this to the start of its slot it is not kept back, milliseconds.
+    pub at_once_within_ms: i64,
+    /// Whether a seat returned at the window is sold online again.
+    pub window_online: bool,
+    /// What the delays are drawn from; the host keeps it to itself.
+    pub seed: u64,
 }
 
 /// What a late cancellation costs.

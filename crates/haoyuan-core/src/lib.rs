@@ -13,6 +13,7 @@ pub mod pool;
 pub mod rules;
 pub mod day;
 pub mod waitlist;
+pub mod returns;
 pub mod displaced;
 pub mod plan;
 pub mod request;

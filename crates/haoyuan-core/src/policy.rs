@@ -127,6 +127,15 @@ impl Policy {
         Some(Self::parse(&preset_file(name), text).expect("a preset is a valid policy"))
     }
 
+    /// The built-in preset of this name with a calendar: see [`Policy::parse_with`]. `None` if there is no such preset.
+    ///
+    /// # Errors
+    /// As there, about the calendar.
+    pub fn preset_with(name: &str, calendar: Option<(&str, &str)>) -> Result<Option<Self>, PolicyError> {
+        let Some((name, text)) = PRESETS.iter().find(|(preset, _)| *preset == name) else { return Ok(None) };
+        Self::parse_with(&preset_file(name), text, calendar).map(Some)
+    }
+
     /// The text of the built-in preset of this name, to copy from.
     #[must_use]
     pub fn preset_text(name: &str) -> Option<&'static str> {
@@ -138,9 +147,36 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] names file, line, column, key and reason of the first thing that is wrong.
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
+        Self::parse_with(file, text, None)
+    }
+
+    /// Reads a policy file together with a calendar of holidays (节假日与调休), name and text: a file of its own, because it
+    /// changes once a year and for every hospital of a country at once. It has the section `[holidays]` alone, and what it says
+    /// goes before what the policy says there.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`], about either file.
+    pub fn parse_with(file: &str, text: &str, calendar: Option<(&str, &str)>) -> Result<Self, PolicyError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut layers = vec![Layer { file: file.to_owned(), text: text.to_owned() }];
+        let mut layers = Vec::new();
         let mut tables = Vec::new();
+        if let Some((file, text)) = calendar {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+            let table: toml::Table =
+                text.parse().map_err(|error| FileError::from_toml(file, text, &error))?;
+            if let Some(key) = table.keys().find(|key| *key != "holidays") {
+                let reason = said!(
+                    "a calendar has the section `[holidays]` alone: `weekends`, `dates`, `working`",
+                    "日历文件只能有 `[holidays]` 一节:`weekends`、`dates`、`working`"
+                );
+                return Err(FileError::at_key(file, text, key, reason));
+            }
+            toml::from_str::<Document>(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+            layers.push(Layer { file: file.to_owned(), text: text.to_owned() });
+            tables.push(table);
+        }
+        let own = layers.len();
+        layers.push(Layer { file: file.to_owned(), text: text.to_owned() });
         loop {
             let Layer { file, text } = &layers[layers.len() - 1];
             let document: Document =
@@ -149,7 +185,7 @@ impl Policy {
                 .push(text.parse::<toml::Table>().map_err(|error| FileError::from_toml(file, text, &error))?);
             let Some(base) = document.extends else { break };
             let known = PRESETS.iter().find(|(name, _)| **name == base);
-            let Some((name, preset)) = known.filter(|_| layers.len() <= PRESETS.len()) else {
+            let Some((name, preset)) = known.filter(|_| layers.len() - own <= PRESETS.len()) else {
                 let presets = Said::quoted(Self::presets());
                 let reason = said!(
                     "there is no preset `{base}`; the presets are {presets}",
@@ -161,7 +197,7 @@ impl Policy {
             };
             layers.push(Layer { file: preset_file(name), text: (*preset).to_owned() });
         }
-        let own_name = tables[0].contains_key("name");
+        let own_name = tables[own].contains_key("name");
         let mut merged = toml::Table::new();
         for table in tables.into_iter().rev() {
             merge(&mut merged, table, "");

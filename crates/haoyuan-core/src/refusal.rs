@@ -125,6 +125,9 @@ codes! {
     /// There is a seat, and others wait for it.
     Waitlisted = 308, "WAITLISTED", true,
         "other patients are waiting for this slot; join the waitlist", "该时段有患者候补,请加入候补";
+    /// What is free is what the patient gave back.
+    ReturnedByYou = 309, "RETURNED_BY_YOU", true,
+        "the only free seat is the one that this patient returned", "仅余该患者本人退回的号源,不可再次预约";
     /// More seats are held or booked than would be left.
     BelowLive = 310, "BELOW_LIVE", true,
         "more seats are taken than would be left", "已占用的号源多于调整后的数量";

@@ -167,6 +167,29 @@ impl<T: Trace> Engine<T> {
         decided
     }
 
+    /// An answer that is the host's to give: it is remembered for the command's key and told to the trace, like the block's.
+    pub(crate) fn refuse_in(
+        &self,
+        wish: &Wish,
+        operation: Operation,
+        refusal: Refusal,
+        at: Instant,
+    ) -> Result<Grant, Refusal> {
+        let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
+        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let command = wish_fingerprint(wish, operation);
+        let before = wish.key.map_or(Ok(None), |key| self.remembered(&gate, key, command));
+        match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {
+            Some(Remembered::Grant(grant)) => return Ok(grant),
+            Some(Remembered::Refusal(refusal)) => return Err(refusal),
+            Some(Remembered::Settled(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
+            None => {}
+        }
+        Self::remember(&mut gate, wish.key, command, EntryKind::Refused, pack_refusal(refusal));
+        self.tell_refusal(wish, operation, &refusal, at);
+        Err(refusal)
+    }
+
     fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
         if T::WANTED && is_answer(refusal.code) {
             let command =

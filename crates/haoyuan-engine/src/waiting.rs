@@ -81,26 +81,10 @@ impl<T: Trace> Engine<T> {
         self.claim_in(&Wish { key: None, ..*wish }, at, manner)
     }
 
-    /// [`Engine::hold`] for a host that has served the waitlist of the block: passes those who wait.
+    /// [`Engine::hold`] for a host that has served the waitlist of the block: passes those who wait, as long as `served` is the
+    /// block's last transition, so that a seat that came free since then is not taken from them.
     ///
     /// Under an idempotency key it is the same command as the hold that was refused `WAITLISTED` before.
-    ///
-    /// # Errors
-    /// As [`Engine::hold`], but never `WAITLISTED`.
-    pub fn hold_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
-        self.claim_in(wish, at, Manner { operation: Operation::Hold, queue: Queue::Passed, offered: None })
-    }
-
-    /// [`Engine::book`] for a host that has served the waitlist of the block; see [`Engine::hold_past_waitlist`].
-    ///
-    /// # Errors
-    /// As [`Engine::book`], but never `WAITLISTED`.
-    pub fn book_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
-        self.claim_in(wish, at, Manner { operation: Operation::Book, queue: Queue::Passed, offered: None })
-    }
-
-    /// [`Engine::hold_past_waitlist`], as long as `served` is the block's last transition: a seat that came free since the
-    /// waitlist was served is not taken from those who wait.
     ///
     /// # Errors
     /// As [`Engine::hold`]; `WAITLISTED` says that the block has changed while somebody waits: serve, and ask again.
@@ -116,6 +100,16 @@ impl<T: Trace> Engine<T> {
     pub fn book_served(&self, wish: &Wish, served: Sequence, at: Instant) -> Result<Grant, Refusal> {
         let queue = Queue::Served(served);
         self.claim_in(wish, at, Manner { operation: Operation::Book, queue, offered: None })
+    }
+
+    /// Answers a claim that was refused `WAITLISTED` with the host's own refusal: it keeps the seats back that are free. The
+    /// refusal is remembered under the wish's key and told to the trace like one of the block; if the key was used before,
+    /// the answer is what was answered then.
+    ///
+    /// # Errors
+    /// `refusal`; `CONCURRENT_REQUEST`, `ENGINE_FULL`, and those of idempotency keys.
+    pub fn refuse(&self, wish: &Wish, book: bool, refusal: Refusal, at: Instant) -> Result<Grant, Refusal> {
+        self.refuse_in(wish, if book { Operation::Book } else { Operation::Hold }, refusal, at)
     }
 
     /// The last transition of the block of this slot. Lock-free; linearizes at a load of the block's word.

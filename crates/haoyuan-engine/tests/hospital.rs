@@ -54,6 +54,12 @@ fn plan(slots: u16, capacity: u8, whole: bool) -> Plan {
     Plan { session, blocks, rules: Rules::default() }
 }
 
+/// A claim of a host that has served those who wait, at the block's last transition.
+fn served<T: Trace>(engine: &Engine<T>, wish: &Wish, book: bool, at: Instant) -> Result<Grant, Refusal> {
+    let last = engine.sequence(wish.slot)?;
+    if book { engine.book_served(wish, last, at) } else { engine.hold_served(wish, last, at) }
+}
+
 fn engine(plan: &Plan) -> (Engine, SessionId) {
     let engine = Engine::new(Limits::for_seats(1_000));
     let session = engine.publish(plan, at(-48 * HOUR)).unwrap();
@@ -102,7 +108,7 @@ fn while_somebody_waits_only_the_waitlist_is_served() {
 
     let offered = engine.offer(&wish(2, here), at(-MINUTE), at(-HOUR)).unwrap();
     assert_eq!(offered.standing, Standing::HeldUntil(at(-MINUTE)));
-    engine.hold_past_waitlist(&wish(3, here), at(-HOUR)).unwrap();
+    served(&engine, &wish(3, here), false, at(-HOUR)).unwrap();
     // A full slot says so, whoever waits.
     assert_eq!(code(engine.hold(&wish(1, here), at(-HOUR))), Code::SlotFull);
     assert_eq!(code(engine.offer(&wish(1, here), at(0), at(-HOUR))), Code::SlotFull);
@@ -122,7 +128,7 @@ fn while_somebody_waits_only_the_waitlist_is_served() {
 fn in_a_session_that_is_one_block_a_full_slot_is_full_whoever_waits() {
     let (engine, session) = engine(&plan(2, 1, true));
     engine.set_waiting(slot(session, 0), true).unwrap();
-    engine.book_past_waitlist(&wish(1, slot(session, 0)), at(-HOUR)).unwrap();
+    served(&engine, &wish(1, slot(session, 0)), true, at(-HOUR)).unwrap();
     assert_eq!(code(engine.book(&wish(2, slot(session, 0)), at(-HOUR))), Code::SlotFull);
     // The block waits as a whole.
     assert_eq!(code(engine.book(&wish(2, slot(session, 1)), at(-HOUR))), Code::Waitlisted);
@@ -135,11 +141,11 @@ fn a_key_refused_because_others_wait_is_free_for_the_next_attempt() {
     engine.set_waiting(here, true).unwrap();
     let keyed = Wish { key: IdempotencyKey::new(7), ..wish(1, here) };
     assert_eq!(code(engine.hold(&keyed, at(-HOUR))), Code::Waitlisted);
-    let grant = engine.hold_past_waitlist(&keyed, at(-HOUR)).unwrap();
+    let grant = served(&engine, &keyed, false, at(-HOUR)).unwrap();
     // From now on every way of asking gets that answer.
     assert_eq!(engine.hold(&keyed, at(-HOUR)), Ok(grant));
-    assert_eq!(engine.hold_past_waitlist(&keyed, at(-MINUTE)), Ok(grant));
-    assert_eq!(code(engine.book_past_waitlist(&keyed, at(-HOUR))), Code::IdempotencyConflict);
+    assert_eq!(served(&engine, &keyed, false, at(-MINUTE)), Ok(grant));
+    assert_eq!(code(served(&engine, &keyed, true, at(-HOUR))), Code::IdempotencyConflict);
 }
 
 #[test]
@@ -154,7 +160,7 @@ fn a_stopped_block_accepts_nothing_and_gives_back_everybody() {
     let now = at(-2 * HOUR + MINUTE);
     for answer in [
         engine.hold(&wish(4, here), now),
-        engine.book_past_waitlist(&wish(4, here), now),
+        served(&engine, &wish(4, here), true, now),
         engine.offer(&wish(4, here), at(0), now),
     ] {
         assert_eq!(code(answer), Code::Stopped);
@@ -311,7 +317,7 @@ fn seats_are_blocked_and_given_back_but_never_those_that_are_taken() {
     let resized = engine.resize(here, &with_seats(&engine, here, 3), at(-HOUR)).unwrap();
     assert_eq!((resized.before, resized.capacity, resized.session), (5, 3, session));
     assert_eq!(code(engine.book(&wish(4, here), at(-HOUR))), Code::SlotFull);
-    assert_eq!(code(engine.hold_past_waitlist(&wish(4, here), at(-HOUR))), Code::SlotFull);
+    assert_eq!(code(served(&engine, &wish(4, here), false, at(-HOUR))), Code::SlotFull);
     let seen = engine.availability(here, Class::Public, Channel::App, at(-HOUR)).unwrap();
     assert_eq!((seen.capacity, seen.live, seen.free), (3, 3, 0));
     let loads = engine.load(at(0).day(), None, None, at(-HOUR));

@@ -16,7 +16,7 @@ use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{InstitutionId, Interval, NodeIndex, PractitionerId};
 use haoyuan_core::instant::{Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
-use haoyuan_core::policy::Policy;
+use haoyuan_core::policy::{Policy, PolicyError};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::roster::{Duty, Roster};
 use haoyuan_core::said;
@@ -168,19 +168,24 @@ impl Admin {
         institution: Option<InstitutionId>,
         set: &command::Policy,
     ) -> Result<String, Malformed> {
+        let calendar = set.calendar.as_ref().map(|text| ("calendar", text.as_str()));
+        let wrong = |error: PolicyError| {
+            let field = if error.file == "calendar" { "calendar" } else { "toml" };
+            Malformed::file(field, error)
+        };
         let policy = match (&set.preset, &set.toml) {
-            (Some(preset), None) => Policy::preset(preset).ok_or_else(|| {
-                let presets = Said::quoted(Policy::presets());
-                let reason = said!(
-                    "there is no such preset; the presets are {presets}",
-                    "没有这个预置政策;预置政策有:{presets}",
-                    presets
-                );
-                Malformed::field("preset", reason)
-            })?,
-            (None, Some(toml)) => {
-                Policy::parse("toml", toml).map_err(|error| Malformed::file("toml", error))?
+            (Some(preset), None) => {
+                Policy::preset_with(preset, calendar).map_err(wrong)?.ok_or_else(|| {
+                    let presets = Said::quoted(Policy::presets());
+                    let reason = said!(
+                        "there is no such preset; the presets are {presets}",
+                        "没有这个预置政策;预置政策有:{presets}",
+                        presets
+                    );
+                    Malformed::field("preset", reason)
+                })?
             }
+            (None, Some(toml)) => Policy::parse_with("toml", toml, calendar).map_err(wrong)?,
             _ => {
                 let reason = said!(
                     "give the policy either as `preset` or as `toml`",

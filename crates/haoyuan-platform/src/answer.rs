@@ -398,6 +398,13 @@ pub enum Done {
         /// Whether there are more.
         more: bool,
     },
+    /// It is forgotten.
+    Retire {
+        /// How many notices.
+        notices: usize,
+        /// How many visits.
+        visits: usize,
+    },
     /// The recount.
     Audit {
         /// Whether every count is right.

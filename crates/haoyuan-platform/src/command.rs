@@ -134,6 +134,8 @@ commands! {
     MergeIdentities(day::Merge) = "merge_identities",
     /// Lists what the host has to tell patients.
     Notices(day::Notices) = "notices",
+    /// Forgets what was told and what is long over.
+    Retire(day::Retire) = "retire",
     /// Recounts every seat and compares.
     Audit(Tick) = "audit",
     /// Works out the state hash.
@@ -209,6 +211,9 @@ pub struct Policy {
     /// The policy as TOML text, which may extend a preset; this or `preset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub toml: Option<String>,
+    /// A calendar of holidays as TOML text: the section `[holidays]` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
 }
 
 /// `publish`: one session, by the policy of its institution.

@@ -34,7 +34,7 @@
 //! |---|---|---|
 //! | `open` | (`for_seats`, `blocks`, `seats`, `sessions`, `shapes`, `patients`, `entries`) | the sizes in force |
 //! | `directory` | `toml` or `entries` | how much is registered |
-//! | `policy` | `preset` or `toml` (`institution`) | the policy's name |
+//! | `policy` | `preset` or `toml` (`institution`, `calendar`) | the policy's name |
 //! | `publish` | `session` (an object) | slots, seats, reserves |
 //! | `roster` | `csv` | how many sessions and seats |
 //! | `ticket` | `patient`, `ticket`, `class`, `institution`, `expires` (`department`, `issuer`) | the ticket |
@@ -66,6 +66,7 @@
 //! | `correct` | `visit`, `outcome`, `actor` | until when online booking is suspended now |
 //! | `merge_identities` | `patient`, `into`, `actor` | whether the two broke a rule together |
 //! | `notices` | (`after`, `most`) | what the host has to tell patients |
+//! | `retire` | `actor` (`notices`, `before`) | how many notices and visits are forgotten |
 //! | `audit` | | whether a recount of every seat agrees |
 //! | `state_hash` | | BLAKE3 over the canonical state: equal live, after replay and after a snapshot |
 //!

@@ -127,7 +127,7 @@ impl<T: Trace> Platform<T> {
             let day = serde_json::from_str(&names.day);
             *self.day() = day.map_err(|error| NamesError::Day(Said::same(error)))?;
             self.day().index();
-            self.note_counting(&self.day());
+            self.note(&self.day());
         }
         self.admin().take_over(names.ledger);
         Ok(())
@@ -215,7 +215,7 @@ impl<T: Trace> Platform<T> {
         let id = ids.first().copied().unwrap_or_default();
         if !books.is_empty() {
             day.enter(id, entries.day);
-            self.note_counting(&day);
+            self.note(&day);
         }
         Ok(id)
     }

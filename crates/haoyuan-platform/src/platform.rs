@@ -15,10 +15,12 @@ use haoyuan_core::instant::{Day as Date, Instant};
 use haoyuan_core::kpi;
 use haoyuan_core::policy::Policy;
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
-use haoyuan_core::request::{Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish};
+use haoyuan_core::request::{
+    Availability, Found, Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish,
+};
 use haoyuan_core::said;
 use haoyuan_core::said::Said;
-use haoyuan_core::terms::Class;
+use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::{Engine, Limits, Occupied, Trace, Unnamed};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +30,9 @@ use std::sync::{Arc, OnceLock};
 ///
 /// # Consistency
 /// - A decision (`hold`, `book`, `confirm`, `cancel`, `availability`) is the engine's: lock-free there, linearized by one
-///   compare-and-swap. Here it looks a session up by its code and takes no lock that publishing holds. Only where somebody
-///   waits for the slot does a claim, a confirmation or a cancellation take the lock of the hospital's day.
+///   compare-and-swap. Here it looks a session up by its code and takes no lock that publishing holds. The lock of the
+///   hospital's day is taken by a claim, a confirmation or a question only where somebody waits for the slot or a returned seat
+///   is kept back, and by the cancellation of a booking whose policy counts it or keeps the seat back.
 /// - Administration (`directory`, `policy`, `publish`, `roster`) is one at a time and all or nothing: a command that is
 ///   answered with an error has changed nothing.
 /// - A command names session and slot before the engine sees it: where the name is unknown, the refusal is given here
@@ -44,8 +47,11 @@ pub struct Platform<T: Trace = ()> {
     /// Taken before `admin`.
     day: Mutex<Day>,
     admin: Mutex<Admin>,
-    /// Whether any session's rules count cancellations: only then does a cancellation look at them.
-    counting: AtomicBool,
+    /// Whether any session's rules count cancellations or keep returned seats back: only then does a cancellation look at
+    /// them.
+    watching: AtomicBool,
+    /// Whether any block keeps a returned seat back: only then does a search look at them.
+    keeping: AtomicBool,
 }
 
 impl<T: Trace> std::fmt::Debug for Platform<T> {
@@ -83,7 +89,8 @@ impl<T: Trace> Platform<T> {
             directory: RwLock::default(),
             day: Mutex::default(),
             admin: Mutex::default(),
-            counting: AtomicBool::new(false),
+            watching: AtomicBool::new(false),
+            keeping: AtomicBool::new(false),
         }
     }
 
@@ -134,10 +141,12 @@ impl<T: Trace> Platform<T> {
         self.day.lock()
     }
 
-    /// Whether cancellations have to be looked at is known without the lock.
-    pub(crate) fn note_counting(&self, day: &Day) {
+    /// Whether cancellations and searches have to look at the day is known without the lock.
+    pub(crate) fn note(&self, day: &Day) {
         // Relaxed: whoever books in a session that counts them was told of it after this.
-        self.counting.store(day.counting, Ordering::Relaxed);
+        self.watching.store(day.counting || day.keeping, Ordering::Relaxed);
+        // Relaxed: a search that misses it comes before.
+        self.keeping.store(!day.returned.is_empty(), Ordering::Relaxed);
     }
 
     pub(crate) fn admin(&self) -> MutexGuard<'_, Admin> {
@@ -188,7 +197,7 @@ impl<T: Trace> Platform<T> {
             Command::Publish(publish) => self.publish(publish),
             Command::Roster(roster) => self.publish_roster(roster),
             Command::Ticket(ticket) => self.issue_ticket(ticket),
-            Command::Availability(ask) => self.availability(ask),
+            Command::Availability(ask) => self.tell_availability(ask),
             Command::Hold(wish) => self.claim(wish, command.word(), Self::hold),
             Command::Book(wish) => self.claim(wish, command.word(), Self::book),
             Command::Confirm(settle) => self.settle(settle, Self::confirm, Done::Confirm),
@@ -214,8 +223,9 @@ impl<T: Trace> Platform<T> {
             | Command::NoShow(_)
             | Command::Correct(_)
             | Command::MergeIdentities(_)
-            | Command::Notices(_) => self.desk(command.at()).decide(command),
-            Command::Search(search) => self.search(search),
+            | Command::Notices(_)
+            | Command::Retire(_) => self.desk(command.at()).decide(command),
+            Command::Search(search) => self.list(search),
             Command::Load(load) => self.load(load),
             Command::Schedule(ask) => {
                 self.schedule(ask).map(|schedule| Answer::Done(Done::Schedule(schedule))).map_err(Stop::Error)
@@ -346,7 +356,7 @@ impl<T: Trace> Platform<T> {
         let engine = self.engine();
         let (mut day, mut admin) = (self.day.lock(), self.admin.lock());
         let published = admin.publish(engine, &mut day, &self.directory(), &publish.session, publish.at)?;
-        self.note_counting(&day);
+        self.note(&day);
         Ok(Answer::Done(Done::Publish(published)))
     }
 
@@ -355,7 +365,7 @@ impl<T: Trace> Platform<T> {
         let (mut day, mut admin) = (self.day.lock(), self.admin.lock());
         let (sessions, seats) =
             admin.publish_roster(engine, &mut day, &self.directory(), &roster.csv, roster.at)?;
-        self.note_counting(&day);
+        self.note(&day);
         Ok(Answer::Done(Done::Roster { sessions, seats }))
     }
 
@@ -422,6 +432,46 @@ impl<T: Trace> Platform<T> {
         }
     }
 
+    /// What the decision would say: [`Engine::availability`], less what a block keeps back of the seats that were returned.
+    /// Who returned one is told something else, `RETURNED_BY_YOU`: this question names no patient.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn availability(
+        &self,
+        slot: SlotRef,
+        class: Class,
+        channel: Channel,
+        at: Instant,
+    ) -> Result<Availability, Refusal> {
+        let seen = self.engine().availability(slot, class, channel, at)?;
+        match seen.refusal {
+            Some(refusal) if refusal.code == Code::Waitlisted => {
+                self.desk(at).availability(slot, class, channel)
+            }
+            _ => Ok(seen),
+        }
+    }
+
+    /// Slots that the decision would grant: [`Engine::search`], with those that keep a returned seat back and have others.
+    #[must_use]
+    pub fn search(&self, query: &Query, at: Instant) -> Vec<Found> {
+        let mut found = self.engine().search(query, at);
+        // Relaxed: see `note`.
+        let kept = if self.keeping.load(Ordering::Relaxed) { self.desk(at).found(query) } else { Vec::new() };
+        if !kept.is_empty() {
+            found.extend(kept);
+            let load = |one: &Found| match query.order {
+                Order::Earliest => 0,
+                Order::LeastLoaded => u32::from(one.live) * 10_000 / u32::from(one.capacity.max(1)),
+            };
+            found.sort_by_key(|one| (load(one), one.time.from, one.slot));
+            found.dedup_by_key(|one| one.slot);
+            found.truncate(query.most);
+        }
+        found
+    }
+
     /// Makes a booking of a hold: [`Engine::confirm`].
     ///
     /// # Errors
@@ -432,14 +482,15 @@ impl<T: Trace> Platform<T> {
         Ok(settled)
     }
 
-    /// Gives a hold or booking back: [`Engine::cancel`]. If somebody waits for the seat, it is offered before this returns.
+    /// Gives a hold or booking back: [`Engine::cancel`]. If somebody waits for the seat, it is offered before this returns; if
+    /// nobody takes it and the policy says so, it is kept back from the public for a while.
     ///
     /// # Errors
     /// As there.
     pub fn cancel(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
         let engine = self.engine();
-        // Relaxed: set before a session whose rules count cancellations can be booked.
-        let counted = if self.counting.load(Ordering::Relaxed) {
+        // Relaxed: set before a session whose rules look at cancellations can be booked.
+        let watched = if self.watching.load(Ordering::Relaxed) {
             engine.slot_of(settle.booking).and_then(|slot| {
                 let occupants = engine.occupants(slot, at).unwrap_or_default();
                 let booked = |occupied: &Occupied| {
@@ -450,10 +501,10 @@ impl<T: Trace> Platform<T> {
         } else {
             None
         };
-        let settled = engine.cancel(settle, at)?;
-        if let (true, Some((slot, occupied))) = (settled.changed, counted) {
-            self.desk(at).cancelled(slot, &occupied);
-        }
+        let settled = match watched {
+            Some((slot, occupied)) => self.desk(at).give_up(settle, slot, &occupied)?,
+            None => engine.cancel(settle, at)?,
+        };
         self.follow(&settled, at);
         Ok(settled)
     }
@@ -497,7 +548,10 @@ impl<T: Trace> Platform<T> {
     /// Sweeps the holds that are due, and does what is due for those who wait; how many holds were swept.
     pub fn tick(&self, at: Instant) -> u64 {
         let swept = self.engine().tick(at);
-        self.desk(at).tick();
+        let mut desk = self.desk(at);
+        desk.tick();
+        desk.complete_stops();
+        desk.remind();
         swept
     }
 
@@ -520,10 +574,9 @@ impl<T: Trace> Platform<T> {
         Ok(SlotRef { session, slot })
     }
 
-    fn availability(&self, ask: &command::Availability) -> Decided {
+    fn tell_availability(&self, ask: &command::Availability) -> Decided {
         let slot = self.slot(&ask.session, ask.slot)?;
         let availability = self
-            .engine()
             .availability(slot, ask.class, ask.channel, ask.at)
             .map_err(|refusal| Stop::Refusal(refusal, Some(slot)))?;
         Ok(Answer::Done(Done::Availability {
@@ -607,7 +660,7 @@ impl<T: Trace> Platform<T> {
 
     // ---- questions ------------------------------------------------------------------------------------------------
 
-    fn search(&self, search: &command::Search) -> Decided {
+    fn list(&self, search: &command::Search) -> Decided {
         let directory = self.directory();
         let (institution, department) =
             directory.place(search.institution.as_ref(), search.department.as_ref())?;
@@ -652,7 +705,7 @@ impl<T: Trace> Platform<T> {
             },
             most: most as usize,
         };
-        let found = self.engine().search(&query, search.at).into_iter().filter_map(|found| {
+        let found = self.search(&query, search.at).into_iter().filter_map(|found| {
             let view = self.engine().session(found.slot.session)?;
             Some(answer::Found {
                 institution: self.institution_code(view.institution),

@@ -49,7 +49,8 @@ fn house(sessions: &[(&str, &str, u32, usize)]) -> Platform {
                          {"code": "D3", "name": "戊", "sites": ["P1"]}]}}));
     done(json!({"command": "policy", "at": EARLY, "toml": format!(
         "name = \"own\"\nextends = \"default\"\n[tickets]\nfree = [\"contract\", \"revisit\"]\n\
-         [waitlist]\noffer = \"{OFFER}min\"\nper_session = {MOST}\n[pools.FAMILY_DOCTOR]\n[pools.RETURN]\n")}));
+         [waitlist]\noffer = \"{OFFER}min\"\nper_session = {MOST}\n[pools.FAMILY_DOCTOR]\n[pools.RETURN]\n\
+         [anti_scalping]\nreappears_after = {{ least = \"0s\", most = \"0s\" }}\nwindow_returns_online = true\n")}));
     for (code, practitioner, slots, seats) in sessions {
         done(
             json!({"command": "publish", "at": EARLY, "session": {"code": code, "institution": "P1", "department": "GEN",
@@ -526,4 +527,89 @@ fn under_threads_no_seat_is_free_while_somebody_eligible_waits() {
             "round {round}"
         );
     }
+}
+
+/// While threads of every class book, pay and give back, others wait who do nothing else. Whoever waits from before a claim until
+/// after it, without an offer and without having let one pass, could have had the seat: so the claim was not granted.
+#[test]
+fn under_threads_nobody_of_any_class_gets_a_seat_past_somebody_who_waits() {
+    let mut granted = [0; CLASSES.len()];
+    let mut refused = 0;
+    for round in 0..24u64 {
+        let platform = house(&[("W", "D1", 1, SEATS)]);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        // Whoever waits has a number above 1,000, and an offer of theirs is declined: another of them joins instead.
+        let wait = |seed: u32| {
+            let mut patient = 1_000 + seed * 100_000;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                patient += 1;
+                let class = CLASSES[patient as usize % CLASSES.len()];
+                let joined = tell(
+                    &platform,
+                    &json!({"command": "waitlist_join", "at": at(1), "patient": key(patient), "class": class,
+                    "channel": "app", "wanted": [{"session": "W"}]}),
+                );
+                let Some(entry) = joined["entry"].as_u64() else { continue };
+                for word in ["waitlist_decline", "waitlist_leave"] {
+                    tell(
+                        &platform,
+                        &json!({"command": word, "at": at(1), "patient": key(patient), "entry": entry}),
+                    );
+                }
+            }
+        };
+        let claim = |thread: u32| {
+            let (mut granted, mut refused) = ([0; CLASSES.len()], 0);
+            for turn in 0..60u32 {
+                let (patient, kind) =
+                    (1 + thread * 100 + turn, (turn as usize + thread as usize) % CLASSES.len());
+                let waiting = |list: Vec<Value>| -> BTreeSet<u64> {
+                    let eligible = |entry: &&Value| entry["offer"].is_null() && entry["passes"] == 0;
+                    list.iter().filter(eligible).map(|entry| entry["entry"].as_u64().unwrap()).collect()
+                };
+                let before = waiting(entries(&platform, 1));
+                let answer = tell(
+                    &platform,
+                    &json!({"command": if turn % 2 == 0 { "book" } else { "hold" }, "at": at(1),
+                    "patient": key(patient), "session": "W", "slot": 0, "class": CLASSES[kind], "channel": "app"}),
+                );
+                let after = waiting(entries(&platform, 1));
+                if answer["outcome"] != "granted" {
+                    refused += 1;
+                    continue;
+                }
+                granted[kind] += 1;
+                let passed: Vec<&u64> = before.intersection(&after).collect();
+                assert!(passed.is_empty(), "I16, round {round}: {answer} past {passed:?}");
+                tell(
+                    &platform,
+                    &json!({"command": "cancel", "at": at(1), "patient": key(patient), "booking": answer["booking"]}),
+                );
+            }
+            (granted, refused)
+        };
+        std::thread::scope(|scope| {
+            let claimers: Vec<_> = (0..3)
+                .map(|thread| {
+                    scope.spawn({
+                        let claim = &claim;
+                        move || claim(thread)
+                    })
+                })
+                .collect();
+            scope.spawn(|| wait(0));
+            scope.spawn(|| wait(1));
+            for claimer in claimers {
+                let (of_class, others) = claimer.join().unwrap();
+                granted.iter_mut().zip(of_class).for_each(|(sum, n)| *sum += n);
+                refused += others;
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        assert_eq!(tell(&platform, &json!({"command": "audit", "at": at(1)}))["sound"], true);
+    }
+    assert!(
+        granted.iter().all(|n| *n > 0),
+        "every class is granted something: {granted:?}, {refused} refused"
+    );
 }

@@ -375,6 +375,7 @@ impl Registry {
             | Command::NoShow(_)
             | Command::Correct(_)
             | Command::MergeIdentities(_)
+            | Command::Retire(_)
             | Command::Tick(_) => true,
         };
         if !changes {

@@ -103,12 +103,13 @@ fn script(name: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     "scenario-1-stopped-clinic",
     "scenario-7-extra-and-fewer-seats",
     "scenario-8-waitlist-chain",
     "scenario-10-green-channel",
     "day-arriving-and-being-called",
+    "day-returns-and-notices",
 ];
 
 #[test]
@@ -160,6 +161,69 @@ fn what_was_stopped_or_waited_for_is_so_after_a_restart_as_well() {
                 registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
             }
             assert_eq!(&registry.execute(line), expected, "{name}, line {}", number + 1);
+        }
+    }
+}
+
+/// What the host has to tell, without the numbers and instants.
+fn told(registry: &Registry) -> Vec<String> {
+    let answer = registry.execute(r#"{"command":"notices","at":"2026-03-10T07:00:00+08:00","most":10000}"#);
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    let notices = answer["notices"].as_array().unwrap().iter();
+    let mut told: Vec<String> = notices
+        .map(|notice| format!("{} {} {}", notice["news"], notice["patient"], notice["booking"]))
+        .collect();
+    told.sort();
+    told
+}
+
+/// A stop of forty bookings and six entries is cut short after any of its events, with the seat of the last displaced booking
+/// given back or not. The next tick does what is left: the same people are told the same things, once.
+#[test]
+fn a_stop_that_a_crash_cut_short_is_completed_by_the_next_tick() {
+    let lines = script("scenario-1-stopped-clinic");
+    let stop = lines.iter().position(|line| line.contains(r#""command": "stop""#)).unwrap();
+    let run = |seed: u64, lines: &[String]| {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
+        let registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        lines.iter().for_each(|line| drop(registry.execute(line)));
+        (disk, registry)
+    };
+    let (disk, whole) = run(1, &lines[..=stop]);
+    let expected = told(&whole);
+    whole.close().unwrap();
+    let (before, registry) = run(2, &lines[..stop]);
+    let first = usize::try_from(registry.platform().day_number()).unwrap();
+    registry.close().unwrap();
+    let of_stop = events(&disk).split_off(first);
+    assert!(of_stop.len() > 40 * 2, "every one of them is told");
+    let instant: serde_json::Value = serde_json::from_str(&lines[stop]).unwrap();
+    let tick = serde_json::json!({"command": "tick", "at": instant["at"]}).to_string();
+    drop(before);
+    // Everything around the first displaced, and some places later.
+    for cut in (1..30).chain([57, 70, 83, of_stop.len() - 1]) {
+        for last_is_back in [false, true] {
+            let (disk, registry) = run(3, &lines[..stop]);
+            for (place, (number, event)) in of_stop[..cut].iter().enumerate() {
+                happens(&registry, *number, event, None);
+                let event: serde_json::Value = serde_json::from_str(event).unwrap();
+                let Some(booking) = event["displaced"]["booking"].as_str() else { continue };
+                let booking =
+                    haoyuan::ids::BookingId::new(u64::from_str_radix(booking, 16).unwrap()).unwrap();
+                if place + 1 < cut || last_is_back {
+                    registry.engine().withdraw(booking, at(-DAY)).unwrap();
+                }
+            }
+            registry.close().unwrap();
+            let registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+            registry.execute(&tick);
+            assert_eq!(told(&registry), expected, "cut after {cut} events, {last_is_back}");
+            // Nothing is left for another tick, or for the command itself.
+            let number = registry.platform().day_number();
+            registry.execute(&tick);
+            let again = registry.execute(&lines[stop]);
+            assert!(again.contains(r#""displaced":40"#) && again.contains(r#""changed":false"#), "{again}");
+            assert_eq!(registry.platform().day_number(), number);
         }
     }
 }

@@ -84,6 +84,8 @@ namespace Haoyuan
         public const int CAP_REACHED = 307;
         /// <summary>other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)</summary>
         public const int WAITLISTED = 308;
+        /// <summary>the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约)</summary>
+        public const int RETURNED_BY_YOU = 309;
         /// <summary>more seats are taken than would be left (已占用的号源多于调整后的数量)</summary>
         public const int BELOW_LIVE = 310;
         /// <summary>the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)</summary>

@@ -125,6 +125,9 @@ const CapReached int32 = 307
 // other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
 const Waitlisted int32 = 308
 
+// the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约)
+const ReturnedByYou int32 = 309
+
 // more seats are taken than would be left (已占用的号源多于调整后的数量)
 const BelowLive int32 = 310
 

@@ -48,6 +48,7 @@ const
   HAOYUAN_PROTECTED = 306; { the seats that are left are reserved for other patients (剩余号源为其他患者预留) }
   HAOYUAN_CAP_REACHED = 307; { the quota of this pool is used up (该号源池配额已用完) }
   HAOYUAN_WAITLISTED = 308; { other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补) }
+  HAOYUAN_RETURNED_BY_YOU = 309; { the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约) }
   HAOYUAN_BELOW_LIVE = 310; { more seats are taken than would be left (已占用的号源多于调整后的数量) }
   HAOYUAN_POOLS_DIFFER = 311; { the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改) }
   HAOYUAN_TICKET_REQUIRED = 401; { this class needs a ticket (需要转诊或签约等凭证) }

@@ -2,13 +2,13 @@
 
 use super::check::{Graph, node};
 use super::schema::{
-    Amount, Back, BlockScope, LateCancel, Length, LimitScope, Moment, Period, Reference, Span, WaitOrder,
-    Waitlist,
+    Amount, AntiScalping, Back, BlockScope, LateCancel, Length, LimitScope, Moment, Period, Reference, Span,
+    WaitOrder, Waitlist,
 };
 use super::{Policy, PolicyError, PublishRefusal, blame, locate_in};
 use crate::apportion::{Carry, CarryLedger, CarryScope, Month, Rounding, spread, spread_all};
 use crate::civil;
-use crate::day::{CancelRules, DayRules, ExtraRules, WaitlistRules};
+use crate::day::{CancelRules, DayRules, ExtraRules, NoticeRules, ReturnRules, WaitlistRules};
 use crate::ids::{NodeIndex, SlotIndex};
 use crate::instant::{DAY, Day, HOUR, MINUTE};
 use crate::plan::{Blocks, Plan, Session};
@@ -539,7 +539,31 @@ pub(super) fn day_rules(policy: &Policy, session: &Session) -> DayRules {
             counted: document.cancel.late == Some(LateCancel::Count),
             excused: document.cancel.excused.clone().unwrap_or_default(),
         },
+        notices: NoticeRules {
+            held: document.notices.held.unwrap_or(false),
+            booked: document.notices.booked.unwrap_or(false),
+            expiring_ms: document.notices.expiring.map_or(0, Length::ms),
+            reminder_ms: document.notices.reminder.map_or(0, Length::ms),
+        },
+        returns: return_rules(&document.anti_scalping),
     }
+}
+
+/// `None` if the section says nothing that keeps a seat from anybody.
+fn return_rules(section: &AntiScalping) -> Option<ReturnRules> {
+    let mut batches: Vec<i64> = section.reappears_at.iter().flatten().map(|clock| clock.ms()).collect();
+    batches.sort_unstable();
+    batches.dedup();
+    let delay = section.reappears_after.filter(|delay| delay.most.ms() > 0);
+    let window_online = section.window_returns_online.unwrap_or(true);
+    (delay.is_some() || !batches.is_empty() || !window_online).then(|| ReturnRules {
+        batches,
+        least_ms: delay.map_or(0, |delay| delay.least.ms()),
+        most_ms: delay.map_or(0, |delay| delay.most.ms()),
+        at_once_within_ms: section.at_once_within.map_or(0, Length::ms),
+        window_online,
+        seed: section.seed.unwrap_or(0),
+    })
 }
 
 /// The engine's form of a limit.

@@ -956,20 +956,38 @@ pub struct Delay {
     pub most: Length,
 }
 
-/// `[anti_scalping]` (防号贩). *Carried.*
+/// `[anti_scalping]` (防号贩): when a seat that a member of the public gave back is there for the public again. It is free at
+/// once for whoever waited for it and for every other class, and never again for the patient who gave it back.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AntiScalping {
-    /// A cancelled seat reappears after a random delay.
+    /// A returned seat reappears after a random delay.
     pub reappears_after: Option<Delay>,
-    /// A cancelled seat reappears at the next of these times.
+    /// A returned seat reappears at the next of these times; with `reappears_after`, that much later.
     pub reappears_at: Option<Vec<Clock>>,
-    /// Nearer to the session than this, it reappears at once.
+    /// Nearer to the start of its slot than this, it reappears at once.
     pub at_once_within: Option<Length>,
-    /// Whether suspected bots get a slower lane.
+    /// Whether suspected bots get a slower lane. *Carried*: who is suspected, the host knows.
     pub slow_lane: Option<bool>,
     /// Whether a seat returned at the window is sold online again.
     pub window_returns_online: Option<bool>,
+    /// What the delays are drawn from. Who knows it and a booking's number can foretell them, so the hospital keeps it secret.
+    pub seed: Option<u64>,
+}
+
+/// `[notices]` (提醒): what patients are told of their own holds and bookings, when `tick` finds it due. What the hospital did to
+/// them they are told anyway.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notices {
+    /// Whether that a seat is held.
+    pub held: Option<bool>,
+    /// Whether that a seat is booked.
+    pub booked: Option<bool>,
+    /// So long before a hold ends, that it is about to.
+    pub expiring: Option<Length>,
+    /// So long before the slot begins, that the visit is near.
+    pub reminder: Option<Length>,
 }
 
 /// How far one supply of numbers is shared.
@@ -1083,16 +1101,18 @@ pub struct Document {
     pub waitlist: Waitlist,
     /// Seats over capacity.
     pub extra_seats: ExtraSeats,
-    /// *Carried.*
+    /// Seats that were returned.
     pub anti_scalping: AntiScalping,
+    /// What patients are told.
+    pub notices: Notices,
     /// *Carried.*
     pub coverage: Coverage,
     /// What the month's report is held to.
     pub targets: Targets,
 }
 
-/// The sections that decide nothing yet.
-pub(crate) const CARRIED: [&str; 2] = ["anti_scalping", "coverage"];
+/// The sections and keys that decide nothing.
+pub(crate) const CARRIED: [&str; 2] = ["anti_scalping.slow_lane", "coverage"];
 
 /// Whether the value of this key is replaced whole although it is a table.
 pub(crate) fn is_single_value(parent: &str, key: &str) -> bool {

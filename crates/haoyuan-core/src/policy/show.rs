@@ -60,8 +60,10 @@ impl Policy {
 
     fn shown_value(&self, key: String, value: String) -> Shown {
         let depth = locate::segments(&key).count();
-        let section = locate::segments(&key).next().unwrap_or_default();
-        let carried = schema::CARRIED.contains(&section);
+        let within = |whole: &str| {
+            key.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let carried = schema::CARRIED.iter().any(|whole| within(whole));
         let found = self.layers.iter().find_map(|layer| {
             locate::find(&layer.text, &key).filter(|place| place.depth == depth).map(|place| (layer, place))
         });

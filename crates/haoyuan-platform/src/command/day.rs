@@ -273,6 +273,27 @@ impl Notices {
     pub const MOST_DEFAULT: u32 = 100;
 }
 
+/// `retire`: forgets what the host needs no longer, so that the state stays small. The journal keeps everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retire {
+    /// When.
+    #[serde(with = "text::required")]
+    pub at: Instant,
+    /// Notices up to this number are told and are not asked for again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notices: Option<u32>,
+    /// Visits, lines, stops and waitlists of days before this one are needed no longer; at least [`Retire::KEPT_DAYS`] days
+    /// ago.
+    #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
+    pub before: Option<Day>,
+}
+
+impl Retire {
+    /// What a ladder of a year, a look back for revisits and the reports of the last twelve months need.
+    pub const KEPT_DAYS: i32 = 550;
+}
+
 /// Why somebody is called before those who are booked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Urgency {

@@ -1,7 +1,7 @@
 //! What happened in the hospital's day, as facts: written down once, applied without any rule.
 
 use crate::day::state::{Cause, Charge, Departure, Notice, Scope, Wanted};
-use crate::text;
+use crate::text::{self, Text};
 use haoyuan_core::ids::{BookingId, PatientKey, PractitionerId, SessionId, SlotRef, TicketId, VisitId};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::terms::{Channel, Class, Outcome, VisitKind};
@@ -71,6 +71,9 @@ pub(crate) enum Event {
         #[serde(with = "text::required")]
         patient: PatientKey,
         why: Departure,
+        /// What the patient is told of it, in one event: no crash comes between.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<Notice>,
         at: Instant,
     },
     /// The hospital stops something; what follows from it is told one by one.
@@ -117,6 +120,21 @@ pub(crate) enum Event {
         slot: SlotRef,
         at: Instant,
     },
+    /// A member of the public gave a seat back, and it is kept back for a while: told after the seat is free, while every
+    /// claim of the block comes to the day.
+    Returned {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
+        block: SlotRef,
+        slot: SlotRef,
+        reappears: Instant,
+        offline: bool,
+        at: Instant,
+    },
+    /// Seats that were returned are taken, or their time is over: they are kept from nobody any more.
+    Retaken { block: SlotRef, bookings: Vec<Text<BookingId>>, at: Instant },
     /// A displaced patient has another booking.
     Moved {
         #[serde(with = "text::required")]
@@ -245,6 +263,12 @@ pub(crate) enum Event {
     },
     /// The host has something to tell a patient.
     Noticed(Notice),
+    /// These holds and bookings are not live any more: that something was told of them need not be remembered.
+    Silenced { bookings: Vec<Text<BookingId>>, at: Instant },
+    /// Notices up to this number were told, and are forgotten.
+    Told { through: u32, at: Instant },
+    /// What was before this day is forgotten: its sessions, and the bookings that were in them.
+    Retired { before: Day, sessions: Vec<SessionId>, bookings: Vec<Text<BookingId>>, at: Instant },
     /// A command of the day was refused; changes nothing.
     Refused {
         command: String,
@@ -271,6 +295,8 @@ impl Event {
             | Self::Displaced { at, .. }
             | Self::Undisplaced { at, .. }
             | Self::Voided { at, .. }
+            | Self::Returned { at, .. }
+            | Self::Retaken { at, .. }
             | Self::Moved { at, .. }
             | Self::Proposed { at, .. }
             | Self::Reopened { at, .. }
@@ -287,6 +313,9 @@ impl Event {
             | Self::Corrected { at, .. }
             | Self::Charged { at, .. }
             | Self::Merged { at, .. }
+            | Self::Silenced { at, .. }
+            | Self::Told { at, .. }
+            | Self::Retired { at, .. }
             | Self::Refused { at, .. }
             | Self::Noticed(Notice { at, .. }) => *at,
         }
@@ -304,6 +333,7 @@ impl Event {
             | Self::Displaced { patient, .. }
             | Self::Undisplaced { patient, .. }
             | Self::Voided { patient, .. }
+            | Self::Returned { patient, .. }
             | Self::Moved { patient, .. }
             | Self::Proposed { patient, .. }
             | Self::Reopened { patient, .. }
@@ -319,6 +349,10 @@ impl Event {
             Self::Visited { row, .. } => Some(row.patient),
             Self::Refused { patient, .. } => *patient,
             Self::Over { .. }
+            | Self::Retaken { .. }
+            | Self::Silenced { .. }
+            | Self::Told { .. }
+            | Self::Retired { .. }
             | Self::Stopped { .. }
             | Self::Resumed { .. }
             | Self::Substituted { .. }

@@ -1,18 +1,19 @@
-//! The hospital's day: waiting, stopping and moving, extra seats, arriving and being called.
+//! The hospital's day: waiting, returning, stopping and moving, extra seats, arriving and being called.
 //!
 //! INVARIANT (claims are the engine's): nothing here decides about a seat. The day decides *who asks next*: it offers, takes
 //! back and places, each by one call of the engine, and writes down what came of it.
 //!
 //! INVARIANT (one order): the day has one lock; its events are numbered without gaps and told to the trace in that order.
 //! The lock is taken before the one of administration and before any patient's gate. A claim takes it only where somebody
-//! waits.
+//! waits or a returned seat is kept back.
 //!
 //! After a crash between an event and what should follow it, repeating the command completes it: every command
-//! here looks at what is there before it acts.
+//! here looks at what is there before it acts. A stop is completed by the next `tick` as well.
 
 mod event;
 pub(crate) mod extra;
 mod notices;
+mod returning;
 mod stopping;
 mod visits;
 mod waiting;
@@ -73,6 +74,7 @@ impl<T: Trace> Desk<'_, T> {
             Command::Correct(correct) => (self.correct(correct), None),
             Command::MergeIdentities(merge) => (self.merge(merge), Some(merge.patient)),
             Command::Notices(ask) => return self.notices(ask),
+            Command::Retire(retire) => (self.retire(retire), None),
             _ => {
                 let reason = said!("this is no command of the day", "这不是当日事务的命令");
                 return Err(Malformed::field("command", reason).into());
@@ -87,7 +89,8 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Shows the engine what the day says.
     pub(crate) fn wake(&mut self) {
-        let blocks: Vec<SlotRef> = self.day.by_block.keys().copied().collect();
+        let blocks: Vec<SlotRef> =
+            self.day.by_block.keys().chain(self.day.returned.keys()).copied().collect();
         let extras: Vec<SessionId> = self.day.extra_of.keys().copied().collect();
         let stopped: Vec<SlotRef> = self
             .day
@@ -112,6 +115,7 @@ impl<T: Trace> Desk<'_, T> {
         for patient in patients {
             self.show_suspension(patient);
         }
+        self.platform.note(&self.day);
         for (session, practitioner) in self.day.substitutes.clone() {
             // The session was there when it was taken over.
             let _ = self.engine.substitute(session, practitioner);
@@ -121,6 +125,9 @@ impl<T: Trace> Desk<'_, T> {
     /// Writes down what happened.
     fn tell(&mut self, event: &Event) {
         self.day.apply(event);
+        if matches!(event, Event::Returned { .. } | Event::Retaken { .. }) {
+            self.platform.note(&self.day);
+        }
         if T::WANTED {
             // Every key is a string and every value a plain one, so that writing JSON cannot fail.
             let json = serde_json::to_string(event).unwrap_or_default();

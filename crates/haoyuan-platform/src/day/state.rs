@@ -35,6 +35,9 @@ pub(crate) struct Day {
     pub(crate) last_entry: u32,
     /// Open entries of waitlists.
     pub(crate) entries: BTreeMap<u32, Entry>,
+    /// Seats that were returned and are kept from somebody, by block, in the order in which they came back.
+    #[serde(with = "by_block", skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) returned: BTreeMap<SlotRef, Vec<Returned>>,
     /// What became of the entries of each session.
     pub(crate) waits: BTreeMap<SessionId, Waits>,
     /// The number of the last stop.
@@ -59,11 +62,26 @@ pub(crate) struct Day {
     pub(crate) charges: BTreeMap<Text<PatientKey>, Vec<Charge>>,
     /// Keys that book no more: given up, or one person's that broke a rule together.
     pub(crate) blocked: BTreeSet<Text<PatientKey>>,
-    /// What the host has to tell patients, in order; the number of a notice is its place, from 1.
+    /// The number of the last visit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) last_visit: u32,
+    /// What the host has to tell patients, in order; the numbers follow `told`.
     pub(crate) notices: Vec<Notice>,
+    /// The number of the last notice that was told and forgotten.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) told: u32,
+    /// What was told of live holds and bookings of sessions whose rules have it told.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) known: BTreeSet<(Text<BookingId>, News)>,
+    /// Whether the rules of any session have patients told of their own bookings: derived.
+    #[serde(skip)]
+    pub(crate) telling: bool,
     /// Whether the rules of any session count cancellations: derived.
     #[serde(skip)]
     pub(crate) counting: bool,
+    /// Whether the rules of any session keep returned seats back: derived.
+    #[serde(skip)]
+    pub(crate) keeping: bool,
     /// Entries by block: derived.
     #[serde(skip)]
     pub(crate) by_block: BTreeMap<SlotRef, Vec<u32>>,
@@ -136,6 +154,47 @@ pub(crate) struct Offer {
     pub(crate) at: Instant,
 }
 
+/// A seat that was returned. Seats of a slot are alike: what is kept is one seat less, whatever its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Returned {
+    pub(crate) block: SlotRef,
+    pub(crate) slot: SlotRef,
+    /// The booking that was given back.
+    #[serde(with = "text::required")]
+    pub(crate) booking: BookingId,
+    /// Who gave it back: it is kept from this patient for good.
+    #[serde(with = "text::required")]
+    pub(crate) patient: PatientKey,
+    pub(crate) at: Instant,
+    /// Until then it is kept from the public.
+    pub(crate) reappears: Instant,
+    /// Whether it is kept from the public's online channels for good.
+    pub(crate) offline: bool,
+}
+
+/// As a list in JSON, whose keys are strings.
+mod by_block {
+    use super::{BTreeMap, Returned, SlotRef};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        returned: &BTreeMap<SlotRef, Vec<Returned>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(returned.values().flatten())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<SlotRef, Vec<Returned>>, D::Error> {
+        let mut returned: BTreeMap<SlotRef, Vec<Returned>> = BTreeMap::new();
+        for one in Vec::<Returned>::deserialize(deserializer)? {
+            returned.entry(one.block).or_default().push(one);
+        }
+        Ok(returned)
+    }
+}
+
 /// What became of the entries of one session. An entry that names several sessions counts for each of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Waits {
@@ -195,6 +254,14 @@ pub(crate) struct Displaced {
     pub(crate) channel: Channel,
     pub(crate) booked_at: Instant,
     pub(crate) fate: Fate,
+    /// Whether the patient is told.
+    #[serde(default = "is_told")]
+    pub(crate) told: bool,
+}
+
+/// A state that was written before this was kept is of stops that were complete.
+const fn is_told() -> bool {
+    true
 }
 
 /// What became of somebody displaced.
@@ -286,6 +353,14 @@ news! {
     Substituted = "substituted" "another doctor will see you" "您的门诊由其他医生替诊",
     /// The right to book online is suspended.
     Suspended = "suspended" "online booking is suspended for you" "您的线上预约已被限制",
+    /// A seat is held.
+    Held = "held" "a seat is held for you; please confirm it in time" "已为您锁定号源,请在时限内确认",
+    /// A seat is booked.
+    Booked = "booked" "your booking is made" "您已预约成功",
+    /// A hold is about to expire.
+    Expiring = "expiring" "your hold is about to expire" "您锁定的号源即将失效",
+    /// A visit is near.
+    Reminder = "reminder" "your visit is near" "您预约的就诊时间临近",
     /// A seat over capacity is booked.
     Extra = "extra" "an extra seat is booked for you" "已为您加号",
 }
@@ -375,7 +450,8 @@ impl Day {
                     entry.offer = entry.offer.filter(|offer| !blocks.contains(&offer.slot));
                 }
             }
-            Event::Closed { entry, why, .. } => {
+            Event::Closed { entry, why, notice, .. } => {
+                notice.iter().for_each(|notice| self.notice(notice));
                 if let Some(closed) = self.entries.remove(entry) {
                     self.delist(*entry, &closed.blocks);
                     match (why, closed.offer) {
@@ -421,6 +497,7 @@ impl Day {
                     channel: *channel,
                     booked_at: *booked_at,
                     fate: Fate::Open,
+                    told: false,
                 };
                 self.displaced.insert(Text(*booking), displaced);
                 if let Some(stop) = self.stops.get_mut(stop) {
@@ -436,6 +513,26 @@ impl Day {
             Event::Voided { stop, .. } => {
                 if let Some(stop) = self.stops.get_mut(stop) {
                     stop.voided += 1;
+                }
+            }
+            Event::Returned { patient, booking, block, slot, reappears, offline, at } => {
+                let returned = Returned {
+                    block: *block,
+                    slot: *slot,
+                    booking: *booking,
+                    patient: *patient,
+                    at: *at,
+                    reappears: *reappears,
+                    offline: *offline,
+                };
+                self.returned.entry(*block).or_default().push(returned);
+            }
+            Event::Retaken { block, bookings, .. } => {
+                if let Some(returned) = self.returned.get_mut(block) {
+                    returned.retain(|one| !bookings.contains(&Text(one.booking)));
+                    if returned.is_empty() {
+                        self.returned.remove(block);
+                    }
                 }
             }
             Event::Moved { from, to, .. } => self.settle(*from, Fate::Moved(*to), Some(*to)),
@@ -460,6 +557,7 @@ impl Day {
                 if let Some(booking) = row.booking {
                     self.by_booking.insert(booking, row.id);
                 }
+                self.last_visit = self.last_visit.max(row.id.get());
                 self.visits.insert(row.id, kpi::Visit::clone(row));
             }
             Event::Queued { line, visit, rules, fact, at, .. } => {
@@ -508,7 +606,14 @@ impl Day {
                 let charges = self.charges.get(&Text(*patient)).cloned().unwrap_or_default();
                 self.charges.entry(Text(*into)).or_default().extend(charges);
             }
-            Event::Noticed(notice) => self.notices.push(*notice),
+            Event::Noticed(notice) => self.notice(notice),
+            Event::Silenced { bookings, .. } => self.known.retain(|(booking, _)| !bookings.contains(booking)),
+            Event::Told { through, .. } => {
+                let gone = (*through - self.told) as usize;
+                self.notices.drain(..gone.min(self.notices.len()));
+                self.told = *through;
+            }
+            Event::Retired { before, sessions, bookings, .. } => self.retire(*before, sessions, bookings),
             Event::Extra { booking, at, .. } => {
                 self.granted.insert(Text(*booking), *at);
             }
@@ -527,6 +632,39 @@ impl Day {
                 self.granted.insert(Text(to), displaced.booked_at);
             }
         }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        self.notices.push(*notice);
+        let Some(booking) = notice.booking.map(Text) else { return };
+        match notice.news {
+            News::Stopped => {
+                if let Some(lost) = self.displaced.get_mut(&booking) {
+                    lost.told = true;
+                }
+            }
+            News::Held | News::Booked | News::Expiring | News::Reminder => {
+                self.known.insert((booking, notice.news));
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets what was before a day.
+    fn retire(&mut self, before: Date, sessions: &[SessionId], bookings: &[Text<BookingId>]) {
+        let is_old = |session: &SessionId| sessions.binary_search(session).is_ok();
+        self.visits.retain(|_, row| row.day >= before);
+        self.by_booking.retain(|_, visit| self.visits.contains_key(visit));
+        self.rooms.retain(|visit, _| self.visits.contains_key(visit));
+        self.queues.retain(|session, _| !is_old(session));
+        self.waits.retain(|session, _| !is_old(session));
+        self.stops.retain(|_, stop| !stop.slots.iter().all(|slot| is_old(&slot.session)));
+        self.displaced.retain(|_, lost| self.stops.contains_key(&lost.stop));
+        self.granted.retain(|booking, _| bookings.binary_search(booking).is_err());
+        for charges in self.charges.values_mut() {
+            charges.retain(|charge| charge.offence.at.day() >= before);
+        }
+        self.charges.retain(|_, charges| !charges.is_empty());
     }
 
     fn record(&mut self, visit: VisitId, outcome: Outcome, at: Instant) {
@@ -557,6 +695,8 @@ impl Day {
         let known = self.kinds.iter().position(|kind| **kind == rules);
         let kind = known.unwrap_or_else(|| {
             self.counting |= counts(&rules);
+            self.keeping |= rules.returns.is_some();
+            self.telling |= rules.notices.tell();
             self.kinds.push(Arc::new(rules));
             self.kinds.len() - 1
         });
@@ -568,6 +708,10 @@ impl Day {
     pub(crate) fn index(&mut self) {
         self.by_block.clear();
         self.counting = self.kinds.iter().any(|rules| counts(rules));
+        self.keeping = self.kinds.iter().any(|rules| rules.returns.is_some());
+        self.telling = self.kinds.iter().any(|rules| rules.notices.tell());
+        let last = self.visits.keys().next_back().map_or(0, |last| last.get());
+        self.last_visit = self.last_visit.max(last);
         let entries: Vec<_> = self.entries.iter().map(|(id, entry)| (*id, entry.blocks.clone())).collect();
         for (id, blocks) in entries {
             self.enlist(id, &blocks);
@@ -587,6 +731,11 @@ impl Day {
         let kind = self.rules.get(&session).and_then(|kind| self.kinds.get(*kind as usize));
         kind.cloned().unwrap_or_default()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Whether cancellations count for anything.

@@ -6,7 +6,7 @@
 //! INVARIANT (no fault of theirs): what the hospital takes back counts for no limit, no penalty and no ladder.
 //!
 //! A stop is one command. Flags come first, so that nothing is booked any more; then everybody who is there is taken out.
-//! Repeating it finds the same stop and does what is left of it, usually nothing.
+//! Repeating it finds the same stop and does what is left of it, usually nothing; so does the next `tick`.
 
 use super::event::Event;
 use super::state::{Departure, Displaced, Fate, News, Scope};
@@ -17,7 +17,7 @@ use crate::malformed::Malformed;
 use crate::platform::{Decided, Lookup, Stop};
 use crate::text::Text;
 use haoyuan_core::displaced::{self, Clinic, Nearness};
-use haoyuan_core::ids::{BookingId, SeatIndex, SessionId, SlotRef, TicketId};
+use haoyuan_core::ids::{BookingId, NodeIndex, SeatIndex, SessionId, SlotRef, TicketId};
 use haoyuan_core::instant::{HOUR, Instant};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Standing, Ticket, Wish};
@@ -71,12 +71,7 @@ impl<T: Trace> Desk<'_, T> {
             // For a moment, so that nobody takes the seat before it is closed.
             self.engine.set_stopped(block, true).map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
         }
-        for slot in &reach.slots {
-            let occupants = self.engine.occupants(*slot, self.at).unwrap_or_default();
-            for occupied in occupants.into_iter().filter(|occupied| within(reach.scope, occupied.booking)) {
-                self.displace(number, *slot, &occupied);
-            }
-        }
+        self.take_out(number, reach.scope, &reach.slots);
         match reach.scope {
             Scope::Seat(block, _) => {
                 let closed = if is_new { self.close_seat(block) } else { Ok(()) };
@@ -88,6 +83,56 @@ impl<T: Trace> Desk<'_, T> {
             _ => {}
         }
         Ok((number, self.day.number != before))
+    }
+
+    /// Takes everybody back who is within a scope.
+    fn take_out(&mut self, stop: u32, scope: Scope, slots: &[SlotRef]) {
+        for slot in slots {
+            let occupants = self.engine.occupants(*slot, self.at).unwrap_or_default();
+            for occupied in occupants.into_iter().filter(|occupied| within(scope, occupied.booking)) {
+                self.displace(stop, *slot, &occupied);
+            }
+        }
+    }
+
+    /// Completes stops that a crash had cut short: whoever is still there is taken out, whoever was not told is told, and who
+    /// waited waits no longer. Of stops that are complete nothing is left to do.
+    pub(crate) fn complete_stops(&mut self) {
+        let open: Vec<(u32, Scope, Vec<SlotRef>)> = (self.day.stops.iter())
+            .filter(|(_, stop)| !stop.resumed)
+            .map(|(number, stop)| (*number, stop.scope, stop.slots.clone()))
+            .collect();
+        for (number, scope, mut slots) in open {
+            // What is over is over.
+            slots.retain(|slot| self.engine.session(slot.session).is_some_and(|view| self.at < view.time.to));
+            self.take_out(number, scope, &slots);
+            if scope.stops_blocks() {
+                self.stop_waiting(number, &slots);
+            }
+        }
+        let untold: Vec<(BookingId, Displaced)> = (self.day.displaced.iter())
+            .filter(|(_, lost)| !lost.told)
+            .map(|(booking, lost)| (booking.0, *lost))
+            .collect();
+        for (booking, lost) in untold {
+            if self.standing(lost.slot, booking).is_some() {
+                continue;
+            }
+            let occupied = Occupied {
+                booking,
+                patient: lost.patient,
+                class: lost.class,
+                channel: lost.channel,
+                node: NodeIndex::ROOT,
+                standing: Standing::Booked,
+                granted_at: Some(lost.booked_at),
+            };
+            if !self.is_over(booking) {
+                self.visit_stopped(lost.slot, &occupied);
+            }
+            let notice = self.notice(News::Stopped, lost.patient, lost.slot);
+            self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+        }
     }
 
     /// Takes one booking or hold back.

@@ -125,8 +125,7 @@ impl<T: Trace> Desk<'_, T> {
     }
 
     fn next_visit(&self) -> VisitId {
-        let last = self.day.visits.keys().next_back().map_or(0, |last| last.get());
-        VisitId::new(last + 1).unwrap_or_default()
+        VisitId::new(self.day.last_visit + 1).unwrap_or_default()
     }
 
     /// A live booking as a row.

@@ -8,6 +8,7 @@
 //! block, or more or fewer seats of it are live than when the offer ended: that seat goes to the next, or to anybody.
 
 use super::event::Event;
+use super::returning::Asks;
 use super::state::{Departure, Entry, News, Wanted};
 use super::{Desk, refused};
 use crate::answer::{self, Answer, Done};
@@ -111,7 +112,7 @@ impl<T: Trace> Desk<'_, T> {
         }
         let (mut possible, mut never) = (false, None);
         for slot in slots {
-            let availability = self.engine.availability(*slot, join.class, join.channel, self.at);
+            let availability = self.availability(*slot, join.class, join.channel);
             let refusal = availability.map_err(|refusal| Stop::Refusal(refusal, Some(*slot)))?.refusal;
             let rules = self.rules(slot.session);
             let only_when_full = rules.waitlist.as_ref().is_some_and(|list| list.only_when_full);
@@ -227,6 +228,7 @@ impl<T: Trace> Desk<'_, T> {
                 self.offer(block, id);
             }
             if self.engine.sequence(block).unwrap_or_default() == seen {
+                self.retake(block);
                 return seen;
             }
         }
@@ -275,7 +277,13 @@ impl<T: Trace> Desk<'_, T> {
             // Somebody waits, so a block that would say yes says this.
             let feasible =
                 free.is_ok_and(|free| free.refusal.is_none_or(|refusal| refusal.code == Code::Waitlisted));
-            if !feasible {
+            let asks = Asks {
+                patient: Some(entry.patient),
+                class: entry.class,
+                channel: entry.channel,
+                waits_since: Some(entry.joined),
+            };
+            if !feasible || self.keeps_back(slot, &asks).is_some() {
                 continue;
             }
             let wish = Wish {
@@ -341,11 +349,7 @@ impl<T: Trace> Desk<'_, T> {
             return;
         }
         if closes {
-            let slot = gone[0];
-            let patient = entry.patient;
-            self.close(id, why);
-            let notice = self.notice(News::WaitlistClosed, patient, slot);
-            self.tell_notice(super::Notice { entry: Some(id), ..notice });
+            self.close_and_tell(id, gone[0], why);
             return;
         }
         let (patient, at) = (entry.patient, self.at);
@@ -383,15 +387,24 @@ impl<T: Trace> Desk<'_, T> {
             self.tell_notice(super::Notice { booking: Some(offer.booking), entry: Some(id), ..notice });
         }
         if entry.passes >= 1 {
-            self.close(id, Departure::Dropped);
-            let notice = self.notice(News::WaitlistClosed, patient, offer.slot);
-            self.tell_notice(super::Notice { entry: Some(id), ..notice });
+            self.close_and_tell(id, offer.slot, Departure::Dropped);
         }
     }
 
+    /// Closes an entry for a reason that the patient has to be told.
+    fn close_and_tell(&mut self, id: u32, slot: SlotRef, why: Departure) {
+        let Some(patient) = self.day.entries.get(&id).map(|entry| entry.patient) else { return };
+        let notice = self.notice(News::WaitlistClosed, patient, slot);
+        self.close_as(id, why, Some(super::Notice { entry: Some(id), ..notice }));
+    }
+
     fn close(&mut self, id: u32, why: Departure) {
+        self.close_as(id, why, None);
+    }
+
+    fn close_as(&mut self, id: u32, why: Departure, notice: Option<super::Notice>) {
         let Some(entry) = self.day.entries.get(&id).cloned() else { return };
-        self.tell(&Event::Closed { entry: id, patient: entry.patient, why, at: self.at });
+        self.tell(&Event::Closed { entry: id, patient: entry.patient, why, notice, at: self.at });
         for block in entry.blocks {
             self.show_waiting(block);
         }
@@ -403,9 +416,12 @@ impl<T: Trace> Desk<'_, T> {
         let _ = self.engine.withdraw(booking, self.at);
     }
 
-    /// Sets the flag of a block as the day has it. A session of extra seats always waits: nobody books it directly.
+    /// Sets the flag of a block as the day has it: somebody waits, or a returned seat is kept back. A session of extra seats
+    /// always waits: nobody books it directly.
     pub(crate) fn show_waiting(&self, block: SlotRef) {
-        let waits = self.day.by_block.contains_key(&block) || self.day.extra_of.contains_key(&block.session);
+        let waits = self.day.by_block.contains_key(&block)
+            || self.day.returned.contains_key(&block)
+            || self.day.extra_of.contains_key(&block.session);
         // The block was there when it was entered.
         let _ = self.engine.set_waiting(block, waits);
     }
@@ -416,22 +432,31 @@ impl<T: Trace> Desk<'_, T> {
         self.serve(block);
     }
 
-    /// Everything that is due at this instant, in all blocks that somebody waits for.
+    /// Everything that is due at this instant, in all blocks that somebody waits for or that keep a seat back.
     pub(crate) fn tick(&mut self) {
-        let blocks: Vec<SlotRef> = self.day.by_block.keys().copied().collect();
+        let mut blocks: Vec<SlotRef> =
+            self.day.by_block.keys().chain(self.day.returned.keys()).copied().collect();
+        blocks.sort_unstable();
+        blocks.dedup();
         for block in blocks {
             self.serve(block);
         }
     }
 
-    /// A claim of a block that somebody waits for: those who wait come first.
+    /// A claim of a block that somebody waits for: those who wait come first, and a returned seat is kept back.
     pub(crate) fn claim(&mut self, wish: &Wish, book: bool) -> Result<Grant, Refusal> {
         if self.day.extra_of.contains_key(&wish.slot.session) {
-            return Err(Refusal::plain(Code::NotAdmitted));
+            return self.engine.refuse(wish, book, Refusal::plain(Code::NotAdmitted), self.at);
         }
+        let asks =
+            Asks { patient: Some(wish.patient), class: wish.class, channel: wish.channel, waits_since: None };
         let block = self.block_of(wish.slot);
         loop {
             let seen = self.serve(block);
+            // If more has come free since, what follows is refused and asked again.
+            if let Some(refusal) = self.keeps_back(wish.slot, &asks) {
+                return self.engine.refuse(wish, book, refusal, self.at);
+            }
             let claimed = if book {
                 self.engine.book_served(wish, seen, self.at)
             } else {

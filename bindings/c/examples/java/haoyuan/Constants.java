@@ -87,6 +87,8 @@ public final class Constants {
     public static final int CAP_REACHED = 307;
     /** other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补). */
     public static final int WAITLISTED = 308;
+    /** the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约). */
+    public static final int RETURNED_BY_YOU = 309;
     /** more seats are taken than would be left (已占用的号源多于调整后的数量). */
     public static final int BELOW_LIVE = 310;
     /** the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改). */

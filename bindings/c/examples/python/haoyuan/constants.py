@@ -46,6 +46,7 @@ SLOT_FULL: Final = 305  # every seat of this slot is taken (该时段号源已�
 PROTECTED: Final = 306  # the seats that are left are reserved for other patients (剩余号源为其他患者预留)
 CAP_REACHED: Final = 307  # the quota of this pool is used up (该号源池配额已用完)
 WAITLISTED: Final = 308  # other patients are waiting for this slot; join the waitlist (该时段有患者候补,请加入候补)
+RETURNED_BY_YOU: Final = 309  # the only free seat is the one that this patient returned (仅余该患者本人退回的号源,不可再次预约)
 BELOW_LIVE: Final = 310  # more seats are taken than would be left (已占用的号源多于调整后的数量)
 POOLS_DIFFER: Final = 311  # the pools of a slot keep their names, places and opening times (号源池的名称、层级和开放时间不可更改)
 TICKET_REQUIRED: Final = 401  # this class needs a ticket (需要转诊或签约等凭证)
