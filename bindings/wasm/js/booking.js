@@ -51,6 +51,7 @@ export class HaoyuanBooking extends Base {
   #grant;
   #refusal;
   #message;
+  #warned = false;
   #sure = false;
   #waitlist;
   #busy = false;
@@ -300,6 +301,7 @@ export class HaoyuanBooking extends Base {
     else for (const next of later.slice(later.indexOf(what) + 1)) this.#choice[next] = undefined;
     this.#refusal = undefined;
     this.#message = undefined;
+    this.#warned = false;
     if (what === "person") this.refresh();
     this.#draw();
     const chosen = what === "slot" && this.#slotOf(value);
@@ -324,6 +326,7 @@ export class HaoyuanBooking extends Base {
     if (this.#busy) return;
     this.#busy = true;
     this.#message = undefined;
+    this.#warned = false;
     try {
       await work();
       this.#failed = false;
@@ -386,6 +389,7 @@ export class HaoyuanBooking extends Base {
     this.#refusal = { answer, near: chosen };
     this.#draw();
     this.#focus("lost");
+    if (answer.code === "SLOT_FULL") await this.#offersWaitlist();
   }
 
   #confirm() {
@@ -430,8 +434,7 @@ export class HaoyuanBooking extends Base {
       if (answer.kind !== "done") {
         this.#report("haoyuan-refused", answer);
         this.#sure = false;
-        this.#message = this.#why(answer);
-        this.#say(this.#message, true);
+        this.#warn(this.#why(answer));
         return;
       }
       this.#report("haoyuan-cancelled", { ...this.#grant });
@@ -451,14 +454,32 @@ export class HaoyuanBooking extends Base {
       if (answer.kind === "error" && answer.field === "command") this.#waitlist = false;
       else if (answer.kind === "done" || answer.kind === "granted") {
         this.#report("haoyuan-waitlisted", answer);
+        if (answer.offer) return this.#offered(answer.offer);
         this.#message = this.texts.waitlistJoined;
         this.#say(this.#message);
       } else {
         this.#report(answer.kind === "refused" ? "haoyuan-refused" : "haoyuan-error", answer);
-        this.#message = answer.kind === "refused" ? this.#why(answer) : answer.reason;
-        this.#say(this.#message, true);
+        this.#warn(answer.kind === "refused" ? this.#why(answer) : answer.reason);
       }
+      return undefined;
     });
+  }
+
+  /** A seat came free before the patient had even waited: it is held, and shown as any other hold. */
+  async #offered(offer) {
+    const answer = await this.#execute({ command: "bookings", patient: this.#person()?.key });
+    const held = answer.bookings?.find(({ booking }) => booking === offer.booking);
+    if (!held) throw new Error("the offer is not among the holds");
+    await this.refresh();
+    this.#choice.slot = `${offer.session}#${offer.slot}`;
+    this.#granted(held, "haoyuan-held");
+  }
+
+  /** What did not come off is shown and said at once. */
+  #warn(text) {
+    this.#message = text;
+    this.#warned = true;
+    this.#say(text, true);
   }
 
   #restart() {
@@ -583,10 +604,11 @@ export class HaoyuanBooking extends Base {
     ]);
 
     const message = this.#failed ? t.failed : (this.#message ?? false);
-    this.#part("message", message && [lang, message, this.#failed], () =>
+    const bad = this.#failed || this.#warned;
+    this.#part("message", message && [lang, message, this.#failed, bad], () =>
       h(
         "div",
-        { class: this.#failed ? "card reason" : "card good", part: "message" },
+        { class: bad ? "card reason" : "card good", part: "message" },
         h("p", {}, message),
         this.#failed && h("p", { class: "actions" }, h("button", { id: `${this.#id}-retry`, type: "button", onclick: () => this.refresh() }, t.retry)),
       ),

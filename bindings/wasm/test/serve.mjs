@@ -8,7 +8,10 @@ const TYPES = {
   ".wasm": "application/wasm", ".json": "application/json",
 };
 
-/** Serves a folder; gives the origin, and `close`. `api` carries out a command; `headers` are added to every answer. */
+/**
+ * Serves a folder; gives the origin, and `close`. `api` carries out a command and is shown the headers that came with it;
+ * `headers` are added to every answer.
+ */
 export async function serve(root, { api, headers = {} } = {}) {
   const server = createServer(async (request, response) => {
     try {
@@ -16,7 +19,7 @@ export async function serve(root, { api, headers = {} } = {}) {
       if (api && request.method === "POST" && path === "/api/commands") {
         let body = "";
         for await (const part of request) body += part;
-        const answer = JSON.stringify(await api(JSON.parse(body)));
+        const answer = JSON.stringify(await api(JSON.parse(body), request.headers));
         response.writeHead(200, { "content-type": "application/json", ...headers }).end(answer);
         return;
       }

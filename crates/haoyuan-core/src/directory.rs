@@ -7,6 +7,7 @@
 //! - INVARIANT (numbers stay): numbers are given in order of registration and never change; a refused file gives none.
 
 use crate::civil;
+use crate::file;
 use crate::ids::{DepartmentId, InstitutionId, PractitionerId};
 use crate::instant::Day;
 use crate::locate::FileError;
@@ -218,7 +219,7 @@ impl Directory {
     /// As [`Directory::parse`].
     pub fn extend_from(&mut self, file: &str, text: &str) -> Result<(), FileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let entries = toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+        let entries: Entries = file::read(file, text)?;
         self.extend(&entries).map_err(|error| FileError::at_key(file, text, &error.key, error.reason))
     }
 

@@ -111,9 +111,9 @@ fn spaced(text: &str) -> String {
     if text.starts_with(|c: char| c.is_ascii()) { format!(" {text}") } else { text.to_owned() }
 }
 
-/// What the TOML reader says.
-pub(crate) fn toml(error: &toml::de::Error) -> Said {
-    let text = error.message().trim().replace('\n', ", ");
+/// What the TOML reader says, of the syntax or of the data.
+pub(crate) fn toml(message: &str) -> Said {
+    let text = message.trim().replace('\n', ", ");
     data(&text).unwrap_or_else(|| Said { zh: format!("TOML 语法错误:{text}"), en: text })
 }
 
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn a_syntax_error_has_a_chinese_frame() {
         let error = "a = ".parse::<toml::Table>().unwrap_err();
-        let said = toml(&error);
+        let said = toml(error.message());
         assert_eq!(said.zh, format!("TOML 语法错误:{}", said.en));
     }
 }

@@ -20,6 +20,7 @@ pub mod request;
 pub mod apportion;
 pub mod foreign;
 pub mod locate;
+pub mod file;
 pub mod directory;
 pub mod policy;
 pub mod roster;

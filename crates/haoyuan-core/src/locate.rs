@@ -1,9 +1,9 @@
 //! Where in a text an error is: every file of the platform is refused by file, line, column, key and reason.
 
-use crate::foreign;
 use crate::said;
 use crate::said::{Said, Speak};
 use std::fmt;
+use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Why a file was refused. Nothing of the file was applied.
@@ -39,17 +39,16 @@ impl fmt::Display for FileError {
 impl std::error::Error for FileError {}
 
 impl FileError {
-    /// The error of the TOML reader, with the key it stopped at.
-    #[must_use]
-    pub fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        let (line, column, key) = match error.span() {
+    /// An error at a place in the text, with the key that stands there.
+    pub(crate) fn at_span(file: &str, text: &str, span: Option<Range<usize>>, reason: Said) -> Self {
+        let (line, column, key) = match span {
             Some(span) => {
                 let (line, column) = line_column(text, span.start);
                 (line, column, key_at(text, span.start))
             }
             None => (0, 0, String::new()),
         };
-        Self { file: file.to_owned(), line, column, key, reason: foreign::toml(error) }
+        Self { file: file.to_owned(), line, column, key, reason }
     }
 
     /// An error about a key; found in the text as exactly as the text allows.

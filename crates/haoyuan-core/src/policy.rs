@@ -25,14 +25,15 @@
 
 use crate::apportion::CarryLedger;
 use crate::day::DayRules;
-use crate::foreign;
+use crate::file;
 use crate::locate::{self, FileError};
 use crate::plan::{Plan, Session};
 use crate::said;
 use crate::said::{Said, Speak};
 use crate::terms::Tier;
-use serde::Deserialize;
 use std::fmt;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 mod check;
 mod compile;
@@ -158,34 +159,32 @@ impl Policy {
     /// As [`Policy::parse`], about either file.
     pub fn parse_with(file: &str, text: &str, calendar: Option<(&str, &str)>) -> Result<Self, PolicyError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut layers = Vec::new();
-        let mut tables = Vec::new();
+        let mut texts = Vec::new();
+        let mut trees = Vec::new();
         if let Some((file, text)) = calendar {
             let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-            let table: toml::Table =
-                text.parse().map_err(|error| FileError::from_toml(file, text, &error))?;
-            if let Some(key) = table.keys().find(|key| *key != "holidays") {
+            let tree = file::tree(file, text)?;
+            if let Some(key) = table(&tree).and_then(|own| own.keys().find(|key| *key.get_ref() != "holidays")) {
                 let reason = said!(
                     "a calendar has the section `[holidays]` alone: `weekends`, `dates`, `working`",
                     "日历文件只能有 `[holidays]` 一节:`weekends`、`dates`、`working`"
                 );
-                return Err(FileError::at_key(file, text, key, reason));
+                return Err(FileError::at_key(file, text, key.get_ref(), reason));
             }
-            toml::from_str::<Document>(text).map_err(|error| FileError::from_toml(file, text, &error))?;
-            layers.push(Layer { file: file.to_owned(), text: text.to_owned() });
-            tables.push(table);
+            file::data::<Document>(&tree).map_err(|error| error.in_file(file, text))?;
+            texts.push((file.to_owned(), text));
+            trees.push(tree);
         }
-        let own = layers.len();
-        layers.push(Layer { file: file.to_owned(), text: text.to_owned() });
+        let own = texts.len();
+        texts.push((file.to_owned(), text));
         loop {
-            let Layer { file, text } = &layers[layers.len() - 1];
-            let document: Document =
-                toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
-            tables
-                .push(text.parse::<toml::Table>().map_err(|error| FileError::from_toml(file, text, &error))?);
+            let (file, text) = &texts[texts.len() - 1];
+            let tree = file::tree(file, text)?;
+            let document: Document = file::data(&tree).map_err(|error| error.in_file(file, text))?;
+            trees.push(tree);
             let Some(base) = document.extends else { break };
             let known = PRESETS.iter().find(|(name, _)| **name == base);
-            let Some((name, preset)) = known.filter(|_| layers.len() - own <= PRESETS.len()) else {
+            let Some((name, preset)) = known.filter(|_| texts.len() - own <= PRESETS.len()) else {
                 let presets = Said::quoted(Self::presets());
                 let reason = said!(
                     "there is no preset `{base}`; the presets are {presets}",
@@ -195,16 +194,22 @@ impl Policy {
                 );
                 return Err(FileError::at_key(file, text, "extends", reason));
             };
-            layers.push(Layer { file: preset_file(name), text: (*preset).to_owned() });
+            texts.push((preset_file(name), preset));
         }
-        let own_name = tables[own].contains_key("name");
-        let mut merged = toml::Table::new();
-        for table in tables.into_iter().rev() {
-            merge(&mut merged, table, "");
+        let own_name = table(&trees[own]).is_some_and(|own| own.contains_key("name"));
+        let mut all = DeTable::new();
+        for tree in trees.into_iter().rev() {
+            if let DeValue::Table(table) = tree.into_inner() {
+                merge(&mut all, table, "");
+            }
         }
-        merged.remove("extends");
-        let document = Document::deserialize(merged.clone())
-            .map_err(|error| FileError::at_key(file, text, "", foreign::toml(&error)))?;
+        all.remove("extends");
+        let merged = file::plain_table(&all);
+        // Its places are in several texts, so that only the whole file can be blamed; each part was read by itself before.
+        let document: Document = file::data(&Spanned::new(0..0, DeValue::Table(all)))
+            .map_err(|error| FileError::at_key(file, text, "", error.reason()))?;
+        let layers: Vec<Layer> =
+            texts.into_iter().map(|(file, text)| Layer { file, text: text.to_owned() }).collect();
         let fail = |key: &str, reason: Said| locate_in(&layers, key, reason);
         let name = document.name.clone().unwrap_or_default();
         if !own_name {
@@ -291,16 +296,21 @@ fn preset_file(name: &str) -> String {
     format!("presets/{name}.toml")
 }
 
+fn table<'a, 'i>(node: &'a file::Node<'i>) -> Option<&'a DeTable<'i>> {
+    if let DeValue::Table(table) = node.get_ref() { Some(table) } else { None }
+}
+
 /// Puts `over` on top of `base`: tables key by key, everything else whole.
-fn merge(base: &mut toml::Table, over: toml::Table, parent: &str) {
+fn merge<'i>(base: &mut DeTable<'i>, over: DeTable<'i>, parent: &str) {
     for (key, value) in over {
-        let single = schema::is_single_value(parent, &key);
-        match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above)) if !single => {
-                merge(below, above, &key);
+        let single = schema::is_single_value(parent, key.get_ref());
+        let span = value.span();
+        match (base.get_mut(key.get_ref().as_ref()).map(Spanned::get_mut), value.into_inner()) {
+            (Some(DeValue::Table(below)), DeValue::Table(above)) if !single => {
+                merge(below, above, key.get_ref());
             }
             (_, value) => {
-                base.insert(key, value);
+                base.insert(key, Spanned::new(span, value));
             }
         }
     }

@@ -685,16 +685,7 @@ pub(crate) fn read<'de, T: Deserialize<'de>>(
     given: Option<(&'static str, String)>,
 ) -> Result<T, Malformed> {
     let mut json = serde_json::Deserializer::from_str(line);
-    let mut track = serde_path_to_error::Track::new();
-    let inner = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-    let value = T::deserialize(text::Object { inner, ignored, given });
-    let value =
-        value.map_err(|error| Malformed::from_json(&serde_path_to_error::Error::new(track.path(), error)))?;
-    json.end().map_err(|error| {
-        Malformed::from_json(&serde_path_to_error::Error::new(
-            serde_path_to_error::Track::new().path(),
-            error,
-        ))
-    })?;
-    Ok(value)
+    let value = T::deserialize(text::Object { inner: &mut json, ignored, given });
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| Malformed::from_json(&error, line))
 }

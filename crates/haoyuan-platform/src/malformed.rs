@@ -129,16 +129,19 @@ impl Malformed {
         Self { place, ..Self::field(field, reason) }
     }
 
-    /// What serde says, without the value that it says it about.
-    pub(crate) fn from_json(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
-        let inner = error.inner();
-        let text = inner.to_string();
+    /// What serde says about a line, without the value that it says it about.
+    pub(crate) fn from_json(error: &serde_json::Error, line: &str) -> Self {
+        let text = error.to_string();
         let text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
-        let column = (inner.line() == 1 && inner.column() > 0).then(|| inner.column());
-        let mut path: Vec<String> = error.path().iter().filter_map(segment).collect();
-        if !inner.is_data() {
+        let column = (error.line() == 1 && error.column() > 0).then(|| error.column());
+        let Stop { mut path, last } = stop(line, offset(line, error.line(), error.column()));
+        if !error.is_data() {
             let reason = said!("this is not JSON: {text}", "JSON 语法错误:{text}", text);
             return Self { field: joined(&path), column, ..Self::line(reason) };
+        }
+        // Missing is a key of the object as a whole; anything else that is found out at its end is about its last value.
+        if !text.starts_with("missing field `") {
+            path.extend(last);
         }
         let named = |prefix: &str| text.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
         let reason = if let Some(field) = named("missing field `") {
@@ -150,8 +153,9 @@ impl Malformed {
             }
             said!("this field is given twice", "此字段重复给出")
         } else if let Some(field) = named("unknown field `") {
+            let field = shown(&field);
             if path.last() != Some(&field) {
-                path.push(if repeatable(&field) { field } else { "?".to_owned() });
+                path.push(field);
             }
             if let Some((_, en)) = text.rsplit_once("`, expected ") {
                 let known = Said { en: en.to_owned(), zh: Said::quoted(en.split('`').skip(1).step_by(2)).zh };
@@ -178,14 +182,76 @@ fn joined(path: &[String]) -> Option<String> {
     if path.is_empty() { None } else { Some(path.join(".").replace(".[", "[")) }
 }
 
-fn segment(segment: &serde_path_to_error::Segment) -> Option<String> {
-    use serde_path_to_error::Segment;
-    match segment {
-        Segment::Seq { index } => Some(format!("[{index}]")),
-        Segment::Map { key } => Some(if repeatable(key) { key.clone() } else { "?".to_owned() }),
-        Segment::Enum { variant } => Some(variant.clone()),
-        Segment::Unknown => None,
+/// A key, if it may be repeated.
+fn shown(key: &str) -> String {
+    if repeatable(key) { key.to_owned() } else { "?".to_owned() }
+}
+
+/// Where a reader of JSON stopped.
+#[derive(Debug, PartialEq, Eq)]
+struct Stop {
+    /// The entry that it was in, or had just read.
+    path: Vec<String>,
+    /// If it had just read an object or array to its end: the last entry in there.
+    last: Option<String>,
+}
+
+/// The byte offset of a line, from 1, and a column, the count of its bytes that were read.
+fn offset(text: &str, line: usize, column: usize) -> usize {
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    (before + column).min(text.len())
+}
+
+/// What a reader had seen of a text when it had read so many bytes. What it says is then found out from the text alone, so
+/// that reading a command that is right costs nothing for it.
+fn stop(text: &str, end: usize) -> Stop {
+    /// An object or array that is open.
+    struct Open {
+        array: bool,
+        /// The entry that was begun last: in an object none before its first key and after a comma, in an array none before
+        /// its first item.
+        entry: Option<String>,
+        index: usize,
     }
+    let bytes = &text.as_bytes()[..end];
+    let mut open: Vec<Open> = Vec::new();
+    let (mut at, mut last) = (0, None);
+    while at < bytes.len() {
+        let byte = bytes[at];
+        at += 1;
+        if byte.is_ascii_whitespace() {
+            continue;
+        }
+        last = None;
+        if !matches!(byte, b',' | b']' | b'}') {
+            if let Some(Open { array: true, entry: entry @ None, .. }) = open.last_mut() {
+                *entry = Some("[0]".to_owned());
+            }
+        }
+        match byte {
+            b'"' => {
+                let from = at;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += 1 + usize::from(bytes[at] == b'\\');
+                }
+                if let Some(Open { array: false, entry: entry @ None, .. }) = open.last_mut() {
+                    let key = bytes.get(from..at).and_then(|key| std::str::from_utf8(key).ok());
+                    *entry = Some(shown(key.unwrap_or_default()));
+                }
+                at += 1;
+            }
+            b'{' | b'[' => open.push(Open { array: byte == b'[', entry: None, index: 0 }),
+            b'}' | b']' => last = open.pop().and_then(|closed| closed.entry),
+            b',' => {
+                if let Some(open) = open.last_mut() {
+                    open.index += 1;
+                    open.entry = open.array.then(|| format!("[{}]", open.index));
+                }
+            }
+            _ => {}
+        }
+    }
+    Stop { path: open.into_iter().filter_map(|open| open.entry).collect(), last }
 }
 
 /// Whether a key of the line looks like the name of a field, rightly or wrongly spelt, and not like anybody's name or
@@ -197,6 +263,36 @@ fn repeatable(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_a_reader_stopped_is_read_from_the_text() {
+        let line = r#"{"a": 1 , "b": [{"c": "}\""}, {"d": null} ], "張": {"e": []}}"#;
+        let check = |read: &str, path: &[&str], last: Option<&str>| {
+            let end = line.find(read).unwrap() + read.len();
+            let found = stop(line, end);
+            assert_eq!(
+                (found.path.iter().map(String::as_str).collect::<Vec<_>>(), found.last.as_deref()),
+                (path.to_vec(), last),
+                "{read}"
+            );
+        };
+        check("{", &[], None);
+        check(r#"{"a""#, &["a"], None);
+        check(r#"{"a": 1 "#, &["a"], None);
+        check(r#"{"a": 1 ,"#, &[], None);
+        check(r#""b": ["#, &["b"], None);
+        check(r#"{"c": "}"#, &["b", "[0]", "c"], None);
+        check(r#"{"c": "}\""}"#, &["b", "[0]"], Some("c"));
+        check(r#"{"c": "}\""},"#, &["b", "[1]"], None);
+        check(r#"{"d": null} "#, &["b", "[1]"], Some("d"));
+        check(r#"{"d": null} ]"#, &["b"], Some("[1]"));
+        check(r#"{"e": []"#, &["?", "e"], None);
+        check(line, &[], Some("?"));
+        assert_eq!(offset("ab\ncd", 2, 1), 4);
+        for end in 0..=line.len() {
+            stop(line, end);
+        }
+    }
 
     #[test]
     fn only_what_looks_like_a_field_is_repeated() {

@@ -182,7 +182,7 @@ impl Credentials {
     /// # Errors
     /// [`FileError`] names the place and what to write. It never repeats a hash or a secret.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let read: File = toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+        let read: File = haoyuan::file::read(file, text)?;
         let mut credentials = Self::default();
         for (number, token) in read.token.into_iter().enumerate() {
             let at =

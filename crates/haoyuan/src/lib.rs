@@ -24,8 +24,8 @@ pub mod state;
 pub use ack::{Ack, Decided};
 pub use error::Error;
 pub use haoyuan_core::{
-    apportion, calling, directory, ids, instant, kpi, ladder, locate, plan, policy, pool, refusal, request,
-    roster, rules, said, terms,
+    apportion, calling, directory, file, ids, instant, kpi, ladder, locate, plan, policy, pool, refusal,
+    request, roster, rules, said, terms,
 };
 pub use haoyuan_engine::{
     self as engine, Audit, Change, Engine, Fact, Limits, LiveBooking, PublishError, SessionView, Trace,

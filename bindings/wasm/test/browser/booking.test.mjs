@@ -18,14 +18,15 @@ const PAGE = `<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><met
 <title>预约</title></head><body><main><h1>省第一医院</h1><haoyuan-booking></haoyuan-booking></main>
 <script type="module" src="/js/booking.js"></script></body></html>`;
 
-let browser, server, engine, now, failing, log;
+let browser, server, engine, now, failing, log, bearers;
 
 before(async () => {
   await init();
   browser = await launch();
   server = await serve(package_, {
-    api: (command) => {
+    api: (command, headers) => {
       log.push(command);
+      bearers.push(headers.authorization);
       if (failing) throw new Error("the line is cut");
       return JSON.parse(engine.executeLine(JSON.stringify(command)));
     },
@@ -36,18 +37,21 @@ after(async () => {
   await server?.close();
 });
 
-async function open({ attributes = {}, patients = PATIENTS.slice(0, 1), context = {}, fresh = true, seats } = {}) {
+/** `token`: the page talks to the server by the widget's own protocol, with this token, instead of through an object. */
+async function open({ attributes = {}, patients = PATIENTS.slice(0, 1), context = {}, fresh = true, seats, token } = {}) {
   if (fresh) {
     engine = hospital(Engine, { seats });
-    [now, failing, log] = [NOW, false, []];
+    [now, failing, log, bearers] = [NOW, false, [], []];
   }
   const page = await (await browser.newContext({ viewport: { width: 900, height: 1000 }, ...context })).newPage();
   page.setDefaultTimeout(8000);
   page.on("pageerror", (error) => assert.fail(String(error)));
+  page.on("dialog", (dialog) => assert.fail(`a pop-up: ${dialog.message()}`));
+  page.on("popup", () => assert.fail("a window of its own"));
   await page.route("**/blank", (route) => route.fulfill({ contentType: "text/html", body: PAGE }));
   await page.goto(`${server.origin}/blank`);
   await page.evaluate(
-    ({ attributes, patients, now }) => {
+    ({ attributes, patients, now, token }) => {
       globalThis.clock = { now };
       const booking = document.querySelector("haoyuan-booking");
       for (const [name, value] of Object.entries(attributes)) booking.setAttribute(name, value);
@@ -56,6 +60,13 @@ async function open({ attributes = {}, patients = PATIENTS.slice(0, 1), context 
         booking.addEventListener(`haoyuan-${name}`, (event) => globalThis.events.push([name, event.detail]));
       }
       booking.patients = patients;
+      if (token) {
+        // There is no host that has a clock: the page's own stands where the test puts it.
+        Date.now = () => globalThis.clock.now;
+        booking.token = token;
+        booking.setAttribute("src", "/api/");
+        return;
+      }
       booking.host = {
         now: () => globalThis.clock.now,
         execute: async (command) => {
@@ -65,7 +76,7 @@ async function open({ attributes = {}, patients = PATIENTS.slice(0, 1), context 
         },
       };
     },
-    { attributes, patients, now },
+    { attributes, patients, now, token },
   );
   await page.getByRole("radio").first().waitFor();
   return page;
@@ -80,6 +91,13 @@ async function tuesday(page, english = false) {
   await page.getByRole("radio", { name: "心内科" }).check();
   await page.getByRole("radio", { name: /^王医生/ }).check();
   await page.getByRole("radio", { name: english ? /^Tuesday 10 March 2026,\s*\d+ places/ : /^2026年3月10日 星期二，\s*余/ }).check();
+}
+/** Chooses Dr Li's Tuesday, whose first half-hour is full. */
+async function full(page) {
+  await page.getByRole("radio", { name: "心内科" }).check();
+  await page.getByRole("radio", { name: /^李医生/ }).check();
+  await page.getByRole("radio", { name: /^2026年3月10日 星期二/ }).first().check();
+  await page.getByRole("radio", { name: /08:00 至 08:30，李医生，\s*已约满/ }).check();
 }
 const slot = (page, from, english = false) =>
   page.getByRole("radio", { name: new RegExp(english ? `${from} to` : `${from} 至`) });
@@ -192,23 +210,16 @@ describe("what is heard", () => {
     await page.context().close();
   });
 
-  test("a full time is shown, says so, and offers others; the waiting list is offered only where the host has one", async () => {
+  test("a full time is shown, says so, and offers others and the waiting list", async () => {
     const page = await open();
-    await page.getByRole("radio", { name: "心内科" }).check();
-    await page.getByRole("radio", { name: /^李医生/ }).check();
-    await page.getByRole("radio", { name: /^2026年3月10日 星期二/ }).first().check();
-    await page.getByRole("radio", { name: /08:00 至 08:30，李医生，\s*已约满/ }).check();
+    await full(page);
     await page.getByText("为什么不能约").waitFor();
     assert.equal(await page.getByRole("button", { name: /锁定号源/ }).getAttribute("aria-disabled"), "true");
     // It can be reached and pressed, and says what is missing: a disabled button would be silent.
     await page.getByRole("button", { name: /锁定号源/ }).focus();
     await page.keyboard.press("Enter");
     assert.match(await said(page, "alert"), /请先选择一个时间/);
-    await page.waitForTimeout(100);
-    const offered = log.some((command) => command.command === "waitlist_join");
-    const known = JSON.parse(engine.executeLine('{"command":"waitlist_join"}')).field !== "command";
-    assert.ok(offered, "the widget asks whether there is a waiting list");
-    assert.equal(await page.getByRole("button", { name: "加入候补" }).count(), known ? 1 : 0);
+    await page.getByRole("button", { name: "加入候补" }).waitFor();
     await page.getByRole("button", { name: /08:30–09:00，李医生/ }).click();
     assert.ok(await slot(page, "08:30").isChecked());
     assert.match(await focused(page), /锁定号源/);
@@ -248,6 +259,73 @@ describe("what is heard", () => {
   });
 });
 
+describe("the waiting list", () => {
+  for (const token of [undefined, "t0ken"]) {
+    test(`is joined through ${token ? "a URL, with the token as bearer" : "an object"}, once; joining again says that one waits`, async () => {
+      const page = await open({ token });
+      await full(page);
+      await page.getByRole("button", { name: "加入候补" }).click();
+      await page.getByText("已加入候补").first().waitFor();
+      assert.match(await said(page, "status"), /已加入候补/);
+      assert.deepEqual(await events(page), ["waitlisted"]);
+      const waiting = engine.execute({ command: "waitlist", at: now, session: "CARD-0310-LI" }).entries;
+      assert.deepEqual(waiting.map((entry) => entry.patient), [PATIENTS[0].key]);
+      assert.deepEqual(await violations(page), []);
+      await page.getByRole("button", { name: "加入候补" }).click();
+      await page.getByText("该患者已在本排班候补中").first().waitFor();
+      assert.match(await said(page, "alert"), /已在本排班候补中/);
+      assert.equal(engine.execute({ command: "waitlist", at: now, session: "CARD-0310-LI" }).entries.length, 1);
+      assert.deepEqual([...new Set(bearers)], [token && `Bearer ${token}`]);
+      await page.context().close();
+    });
+  }
+
+  test("leads to a hold like any other if a place is free by then", async () => {
+    const page = await open();
+    await full(page);
+    await page.getByRole("button", { name: "加入候补" }).waitFor();
+    // A booking goes between the look and the click: the engine holds the seat for whoever joins.
+    const gone = { at: now, patient: (0x1007).toString(16).padStart(32, "0") };
+    const [{ booking }] = engine.bookings(gone).bookings;
+    await page.evaluate(() => {
+      const { host } = document.querySelector("haoyuan-booking");
+      const { execute } = host;
+      host.execute = async (command) => {
+        const answer = await execute(command);
+        if (command.command === "waitlist_join" && answer.outcome === "done") await globalThis.cancelOne();
+        return command.command === "waitlist_join" && answer.outcome === "done" ? { ...answer, ...(await globalThis.entry()) } : answer;
+      };
+    });
+    await page.exposeFunction("cancelOne", () => engine.cancel({ ...gone, booking }).kind);
+    await page.exposeFunction("entry", () => engine.execute({ command: "waitlist", at: now, session: "CARD-0310-LI" }).entries[0]);
+    await page.getByRole("button", { name: "加入候补" }).click();
+    await page.getByText("已为您锁定号源").waitFor();
+    assert.deepEqual(await events(page), ["waitlisted", "held"]);
+    await page.getByRole("button", { name: "确认预约" }).click();
+    await page.getByRole("heading", { name: "预约成功" }).waitFor();
+    assert.equal(engine.bookings({ at: now, patient: PATIENTS[0].key }).bookings[0].standing, "booked");
+    await page.context().close();
+  });
+
+  test("is not offered where the host has none", async () => {
+    const page = await open();
+    await page.evaluate(() => {
+      const { host } = document.querySelector("haoyuan-booking");
+      const { execute } = host;
+      host.execute = async (command) => {
+        if (command.command !== "waitlist_join") return execute(command);
+        globalThis.wasAsked = true;
+        return { outcome: "error", field: "command", reason: "there is no such command" };
+      };
+    });
+    await full(page);
+    await page.waitForFunction(() => globalThis.wasAsked);
+    await page.getByText("为什么不能约").waitFor();
+    assert.equal(await page.getByRole("button", { name: "加入候补" }).count(), 0);
+    await page.context().close();
+  });
+});
+
 describe("what is seen", () => {
   for (const lang of ["zh-CN", "en"]) {
     for (const elder of [false, true]) {
@@ -273,6 +351,56 @@ describe("what is seen", () => {
       });
     }
   }
+
+  test("morning, afternoon and night are groups; what is quieter says so; what is full does not", async () => {
+    const page = await open();
+    await tuesday(page);
+    const quiet = page.getByRole("radio", { name: /人少，推荐/ });
+    assert.ok((await quiet.count()) > 0);
+    for (const name of await quiet.evaluateAll((all) => all.map((radio) => radio.labels[0].textContent))) {
+      // The first three half-hours are the ones that others have booked.
+      assert.match(name, /余 \d 个号/);
+      assert.doesNotMatch(name, /08:00 至|08:30 至|09:00 至/);
+    }
+    await page.getByRole("radio", { name: /^李医生/ }).check();
+    await page.getByRole("radio", { name: /^2026年3月6日/ }).first().check();
+    const night = page.getByRole("group", { name: "夜间" });
+    assert.deepEqual(await night.getByRole("radio").evaluateAll((all) => all.map((radio) => radio.type)), ["radio", "radio", "radio", "radio"]);
+    assert.equal(await page.getByRole("group", { name: "上午" }).count(), 0);
+    await page.context().close();
+  });
+
+  test("the page's own style reaches the parts and the variables, and no other style does", async () => {
+    const page = await open();
+    await page.addStyleTag({
+      content: "haoyuan-booking { --haoyuan-accent: rgb(120, 0, 80) } haoyuan-booking::part(next) { letter-spacing: 3px } button { color: rgb(1, 2, 3) !important }",
+    });
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    const next = await page.getByRole("button", { name: /锁定号源/ }).evaluate((button) => {
+      const { backgroundColor, letterSpacing, color } = getComputedStyle(button);
+      return { backgroundColor, letterSpacing, color };
+    });
+    assert.deepEqual(next, { backgroundColor: "rgb(120, 0, 80)", letterSpacing: "3px", color: "rgb(255, 255, 255)" });
+    const parts = await page.evaluate(() => [...new Set([...document.querySelector("haoyuan-booking").shadowRoot.querySelectorAll("[part]")].flatMap((e) => [...e.part]))]);
+    for (const part of ["box", "head", "title", "group", "choice", "unavailable", "next"]) assert.ok(parts.includes(part), part);
+    await page.context().close();
+  });
+
+  test("the language changes under the hand: everything is said anew and the choice stands", async () => {
+    const page = await open();
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await page.getByRole("button", { name: "English" }).click();
+    assert.ok(await slot(page, "10:00", true).isChecked());
+    assert.match(await focused(page), /中文/);
+    await page.getByRole("button", { name: "Next: hold this place" }).click();
+    await page.getByRole("heading", { name: /This place is held/ }).waitFor();
+    const words = await page.evaluate(() => document.querySelector("haoyuan-booking").shadowRoot.querySelector(".box").textContent);
+    // Names of people and places are the hospital's; everything else has changed.
+    assert.doesNotMatch(words.replaceAll(/省第一医院|心内科|王医生|本人|中文/g, ""), /\p{Script=Han}/u);
+    await page.context().close();
+  });
 
   test("axe is awake: it finds a name that is missing", async () => {
     const page = await open();
@@ -414,6 +542,21 @@ describe("with others", () => {
     assert.ok(grown.heap < 500_000 && grown.nodes < 100 && grown.listeners < 50, JSON.stringify(grown));
     await page.context().close();
   });
+});
+
+test("the plain page books with nothing but HTML and the package's files", async () => {
+  const page = await browser.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  await page.goto(`${server.origin}/examples/plain/`);
+  await page.waitForFunction(() => globalThis.ready);
+  await tuesday(page);
+  await slot(page, "10:00").check();
+  await page.getByRole("button", { name: /锁定号源/ }).click();
+  await page.getByRole("button", { name: "确认预约" }).click();
+  await page.getByRole("heading", { name: "预约成功" }).waitFor();
+  assert.deepEqual(wrong, []);
+  await page.close();
 });
 
 test("the kiosk needs no network and no more rights than its policy gives, and remembers over a restart", async () => {

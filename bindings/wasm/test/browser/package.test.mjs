@@ -81,6 +81,20 @@ test("the policy is awake: without 'wasm-unsafe-eval' nothing runs", async () =>
   await assert.rejects(shows(project, "/app/plain.html", { "content-security-policy": csp }), /wasm-unsafe-eval|WebAssembly/);
 });
 
+test("the widget alone needs no right but its own script and style", async () => {
+  writeFileSync(join(project, "app/widget.html"), readFileSync(join(project, "app/index.html"), "utf8").replace("./main.js", "./widget.js"));
+  const { init, Engine } = await import("haoyuan");
+  const { hospital, OPENED } = await import("../../examples/hospital.js");
+  await init();
+  const schedule = hospital(Engine).schedule({ at: OPENED, class: "public", channel: "web", from: "2026-03-03", to: "2026-03-10" });
+  const main = `import "../node_modules/haoyuan/js/booking.js";
+    document.querySelector("haoyuan-booking").host = { execute: () => (${JSON.stringify(schedule)}), now: () => ${Date.parse(OPENED)} };
+    globalThis.ready = 38;`;
+  writeFileSync(join(project, "app/widget.js"), main);
+  const policy = "default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; require-trusted-types-for 'script'";
+  await shows(project, "/app/widget.html", { "content-security-policy": policy });
+});
+
 test("through Vite", async () => {
   const { build } = await import("vite");
   const outDir = join(project, "vite-out");

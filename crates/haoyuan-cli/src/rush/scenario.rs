@@ -175,8 +175,7 @@ impl Scenario {
     /// Reads and checks a scenario.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let scenario: Self =
-            toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+        let scenario: Self = haoyuan_core::file::read(file, text)?;
         scenario.check().map_err(|error| error.at(file, text))?;
         Ok(scenario)
     }

@@ -584,7 +584,7 @@ fn unknown_keys_and_wrong_types_are_named_where_they_stand() {
     refused("[routes.vip]\nall = \"APP\"", 3, "routes.vip", "unknown variant `vip`");
     refused("[[limits]]\nscope = \"department\"\ndays = 1\nmost = 0", 3, "limits[0]", "admit nobody");
     refused("[targets]\nbooking = 101", 4, "targets.booking", "more than 100 %");
-    refused("[holidays]\ndates = [\"1 October\"]", 4, "holidays.dates", "is not a date");
+    refused("[holidays]\ndates = [\"1 October\"]", 4, "holidays.dates[0]", "is not a date");
     let error = Policy::parse("x.toml", "name = \"x\"\nextends = \"jilin-2017\"\n").unwrap_err();
     assert_eq!((error.line, error.key.as_str()), (2, "extends"));
     assert!(error.reason.en.contains("`jilin-2018`"), "{error}");
@@ -646,7 +646,7 @@ fn contradictions_are_named() {
     refused(
         "[pools.PRIMARY]\nrelease = [{ days_before = 3, at = \"00:00\" }]",
         4,
-        "pools.PRIMARY.release",
+        "pools.PRIMARY.release[0]",
         "keep",
     );
     refused("[routes.green]\nall = \"BLUE\"", 4, "routes.green.all", "no pool `BLUE`");
