@@ -83,6 +83,7 @@ impl Need {
             | Command::NoShow(_)
             | Command::Correct(_)
             | Command::MergeIdentities(_)
+            | Command::Retire(_)
             | Command::Publish(_)
             | Command::Roster(_) => Self::OneOf(RUNS),
             Command::Open(_) | Command::Directory(_) | Command::Policy(_) | Command::Tick(_) => {
