@@ -208,39 +208,48 @@ fn all_slots(plans: &[Plan]) -> Vec<SlotRef> {
         .collect()
 }
 
+/// One short history on a fresh engine with so many threads, checked.
+#[track_caller]
+fn history(plans: &[Plan], seed: u64, threads: u64, patients: u8) -> Tally {
+    let commands = 240 / usize::try_from(threads).expect("few threads");
+    let slots = all_slots(plans);
+    let (run, model) = Run::new(plans, DAY.midnight().plus(8 * HOUR));
+    let start = Barrier::new(usize::try_from(threads).expect("few threads"));
+    let history: Vec<Event> = std::thread::scope(|scope| {
+        let spawn = |thread: u64| {
+            let (run, start, slots) = (&run, &start, &slots);
+            scope.spawn(move || {
+                start.wait();
+                run.thread(Chance(seed << 8 | thread), commands, patients, slots)
+            })
+        };
+        let threads: Vec<_> = (0..threads).map(spawn).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let trace: Vec<Traced> = run.engine.trace().take().iter().map(traced).collect();
+    let tally = match linearizable(&model, &history, &trace) {
+        Ok(tally) => tally,
+        Err(findings) => panic!("seed {seed}: {} findings, first {:#?}", findings.len(), &findings[..1]),
+    };
+    if let Err(broken) = run.engine.audit() {
+        panic!("seed {seed}: {broken:?}");
+    }
+    tally
+}
+
+fn add(total: &mut Tally, tally: &Tally) {
+    total.transitions += tally.transitions;
+    total.explained += tally.explained;
+    total.concurrent += tally.concurrent;
+    total.widest = total.widest.max(tally.widest);
+}
+
 /// Runs `rounds` short histories on fresh engines with so many threads, and checks each.
 #[track_caller]
 fn stress(plans: &[Plan], rounds: u64, threads: u64, patients: u8) {
-    let commands = 240 / usize::try_from(threads).expect("few threads");
-    let slots = all_slots(plans);
     let mut total = Tally::default();
     for seed in 0..rounds {
-        let (run, model) = Run::new(plans, DAY.midnight().plus(8 * HOUR));
-        let start = Barrier::new(usize::try_from(threads).expect("few threads"));
-        let history: Vec<Event> = std::thread::scope(|scope| {
-            let spawn = |thread: u64| {
-                let (run, start, slots) = (&run, &start, &slots);
-                scope.spawn(move || {
-                    start.wait();
-                    run.thread(Chance(seed << 8 | thread), commands, patients, slots)
-                })
-            };
-            let threads: Vec<_> = (0..threads).map(spawn).collect();
-            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
-        });
-        let trace: Vec<Traced> = run.engine.trace().take().iter().map(traced).collect();
-        match linearizable(&model, &history, &trace) {
-            Ok(tally) => {
-                total.transitions += tally.transitions;
-                total.explained += tally.explained;
-                total.concurrent += tally.concurrent;
-                total.widest = total.widest.max(tally.widest);
-            }
-            Err(findings) => panic!("seed {seed}: {} findings, first {:#?}", findings.len(), &findings[..1]),
-        }
-        if let Err(broken) = run.engine.audit() {
-            panic!("seed {seed}: {broken:?}");
-        }
+        add(&mut total, &history(plans, seed, threads, patients));
     }
     println!("{total:?}");
     let least = usize::try_from(rounds).expect("not so many") * 20;
@@ -288,6 +297,44 @@ fn holds_that_end_all_the_time_are_linearizable() {
     let rules = Rules { hold_ms: [1_000; 8], ..rules() };
     let plans = [plan("EDGE", 1, 14, 1, 2, false, &rules)];
     stress(&plans, rounds(60), 2, 8);
+}
+
+/// Every shape in turn, with two to four threads: `HAOYUAN_HISTORIES=10000 cargo test --release -p haoyuan-tests --test
+/// concurrent histories -- --nocapture` checks so many, each for every block (and so every seat) and every patient.
+#[test]
+fn histories_of_every_shape_are_linearizable() {
+    let limit = Limit { scope: Scope::Platform, window: Window::Days(1), most: 2 };
+    let strict = Rules { limits: vec![limit], travel_ms: 600_000, ..rules() };
+    let short = Rules { hold_ms: [1_000; 8], ..rules() };
+    let shapes = [
+        (vec![plan("HOT", 1, 14, 1, 8, false, &rules())], 30),
+        (vec![plan("HOT", 1, 14, 1, 3, false, &rules())], 30),
+        (vec![plan("WHOLE", 1, 14, 4, 2, true, &rules())], 30),
+        (vec![plan("A", 1, 14, 3, 8, false, &strict), plan("B", 2, 14, 3, 8, false, &strict)], 3),
+        (vec![plan("EDGE", 1, 14, 1, 2, false, &short)], 8),
+    ];
+    let count = std::env::var("HAOYUAN_HISTORIES").ok().and_then(|count| count.parse().ok());
+    let count = count.unwrap_or_else(|| rounds(60));
+    let mut total = Tally::default();
+    let (mut blocks, mut seats, mut people) = (0, 0, 0);
+    for (seed, (plans, patients)) in ((1 << 20)..(1 << 20) + count).zip(shapes.iter().cycle()) {
+        add(&mut total, &history(plans, seed, 2 + seed % 3, *patients));
+        for plan in plans {
+            blocks +=
+                if matches!(plan.blocks, Blocks::WholeSession(_)) { 1 } else { plan.session.capacity.len() };
+            seats += plan.session.capacity.iter().map(|seats| usize::from(*seats)).sum::<usize>();
+        }
+        people += usize::from(*patients);
+        if (seed + 1) % 1_000 == 0 {
+            println!("{} transitions so far", total.transitions);
+        }
+    }
+    let Tally { transitions, explained, concurrent, widest } = total;
+    println!(
+        "{count} histories linearizable: of {blocks} blocks, {seats} seats, {people} patients; {transitions} transitions, \
+         {explained} refusals and availabilities explained, the widest by one of {widest} states, {concurrent} told to ask again"
+    );
+    assert!(transitions > 20 * usize::try_from(count).expect("not so many"));
 }
 
 /// Both commands at once, by two threads, over and over; `fresh` makes the state of a round.

@@ -135,3 +135,38 @@ fn only_the_c_binding_may_use_unsafe() {
         assert_eq!(inherits, Some(true), "`{name}` must take the lints of the workspace");
     }
 }
+
+/// The tests that the threat model names: all words in backticks in its last columns that look like a test or a fuzz target.
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let page = fs::read_to_string(root().join("SECURITY.md")).expect("the threat model");
+    let mut files = Vec::new();
+    for folder in ["crates", "bindings", "tests"] {
+        let mut found = Vec::new();
+        sources(&root().join(folder), &mut found);
+        files.append(&mut found);
+    }
+    let code: String = files.iter().map(|file| fs::read_to_string(file).expect("a source file")).collect();
+    let targets = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("the fuzz targets");
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with('|')) {
+        let shown = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        let names = shown.split('`').skip(1).step_by(2);
+        for name in names.clone() {
+            // `.ci/run c` is how to run them, and a path is itself.
+            let exists = if let Some((command, _)) = name.split_once(' ') {
+                root().join(command).exists()
+            } else if name.contains('/') {
+                root().join(name).exists()
+            } else {
+                code.contains(&format!("fn {name}(")) || targets.contains(&format!("name = \"{name}\""))
+            };
+            assert!(exists, "`SECURITY.md` names `{name}`, and nothing is called that");
+            named += 1;
+        }
+        if row.contains("*defended") {
+            assert!(names.count() > 0, "said to be defended, and nothing shows it: {row}");
+        }
+    }
+    assert!(named > 40, "only {named} tests were found in the page");
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Which lines of core and engine the tests run: their own, and those of the model.
+#
+#   tests/coverage.sh [ARGUMENTS...]      e.g. --html, or --show-missing-lines
+#
+# Needs cargo-llvm-cov (cargo install --locked cargo-llvm-cov) and either rustup's llvm-tools or Debian's llvm of the version
+# that `rustc -vV` names. Exits non-zero below 95 % of the lines.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+version=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+if ! rustup component list --installed 2>/dev/null | grep -q '^llvm-tools'; then
+    command -v "llvm-cov-$version" >/dev/null || {
+        echo "coverage needs llvm-cov $version: rustup component add llvm-tools, or apt-get install llvm-$version" >&2
+        exit 2
+    }
+    export LLVM_COV=llvm-cov-$version LLVM_PROFDATA=llvm-profdata-$version CARGO_LLVM_COV_SETUP=no
+fi
+export CARGO_PROFILE_TEST_DEBUG=0 CARGO_INCREMENTAL=0
+
+# Only core and engine are judged: what the tests of the model are made of is no part of it.
+cargo llvm-cov --locked -p haoyuan-core -p haoyuan-engine -p haoyuan-tests \
+    --ignore-filename-regex '/(tests|haoyuan-journal|haoyuan-platform|haoyuan)/' --fail-under-lines 95 "$@"
