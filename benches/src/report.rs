@@ -25,6 +25,15 @@ pub struct Report {
     aims: Vec<Aim>,
     rules: Vec<Rule>,
     growth: Vec<Size>,
+    sections: Vec<Section>,
+}
+
+/// What another suite printed.
+#[derive(Debug, Serialize)]
+struct Section {
+    title: String,
+    command: String,
+    text: String,
 }
 
 /// A line of what `what_does_each_rule_cost` wrote.
@@ -90,18 +99,34 @@ impl Report {
             aims: Vec::new(),
             rules: Vec::new(),
             growth: Vec::new(),
+            sections: Vec::new(),
         };
         report.aims = report.judge();
         report
     }
 
-    /// Adds what the suites wrote into a report folder: `rules.csv`, `growth.csv`.
+    /// Adds what the suites wrote into a report folder: `rules.csv`, `growth.csv`, and as they stand the texts of its folder
+    /// `sections`: a title, the command, then what it printed.
     ///
     /// # Errors
     /// If a file is not what the suites write.
     pub fn attach(&mut self, folder: &Path) -> Result<(), String> {
         self.rules = lines(&folder.join("rules.csv"))?;
         self.growth = lines(&folder.join("growth.csv"))?;
+        let Ok(entries) = std::fs::read_dir(folder.join("sections")) else { return Ok(()) };
+        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        for file in files {
+            let text =
+                std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let mut parts = text.splitn(3, '\n').map(str::to_owned);
+            let mut part = || parts.next().unwrap_or_default();
+            self.sections.push(Section {
+                title: part(),
+                command: part(),
+                text: part().trim_end().to_owned(),
+            });
+        }
         Ok(())
     }
 
@@ -244,6 +269,13 @@ impl Report {
         self.asked(&mut text);
         self.latencies(&mut text);
         self.rules_and_growth(&mut text);
+        for section in &self.sections {
+            let _ = writeln!(
+                text,
+                "## {}\n\n`{}`\n\n```text\n{}\n```\n",
+                section.title, section.command, section.text
+            );
+        }
         let _ = writeln!(text, "## How the servers are run\n");
         let _ = writeln!(
             text,
