@@ -6,7 +6,7 @@
 //!   no patient twice with a practitioner or at a time; and in the rush as many as the reference grants, give or take what the
 //!   order of arrival explains.
 
-use crate::drive::together;
+use crate::drive::{Spent, together};
 use crate::peers::maps::OneLock;
 use crate::peers::{System, Taken};
 use crate::trace::Request;
@@ -46,6 +46,8 @@ pub struct Cell {
     pub depth: usize,
     /// Decisions per second of each round, lowest first.
     pub rates: Vec<f64>,
+    /// Nanoseconds that the clients' threads were on a processor for each decision; what a server needs is not in it.
+    pub on_cpu_ns: f64,
     /// Decisions of all rounds, warm-up included.
     pub decisions: u64,
     /// Seats granted in them.
@@ -66,10 +68,30 @@ impl Cell {
         (end(self.rates.first()), end(self.rates.last()))
     }
 
+    /// Nothing yet.
+    #[must_use]
+    pub fn new((family, system): (Family, &str), workload: Workload, clients: usize, depth: usize) -> Self {
+        let (system, workload) = (system.to_owned(), workload.name());
+        Self {
+            family,
+            system,
+            workload,
+            clients,
+            depth,
+            rates: Vec::new(),
+            on_cpu_ns: 0.0,
+            decisions: 0,
+            granted: 0,
+        }
+    }
+
     /// Adds a round.
     #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
-    pub fn add(&mut self, spent: Duration, decisions: u64) {
-        self.rates.push(decisions as f64 / spent.as_secs_f64().max(1e-9));
+    pub fn add(&mut self, spent: Spent, decisions: u64) {
+        let rounds = self.rates.len() as f64;
+        let on_cpu = spent.cpu.as_nanos() as f64 / decisions.max(1) as f64;
+        self.on_cpu_ns = (self.on_cpu_ns * rounds + on_cpu) / (rounds + 1.0);
+        self.rates.push(decisions as f64 / spent.wall.as_secs_f64().max(1e-9));
         self.rates.sort_by(f64::total_cmp);
         self.decisions += decisions;
     }
@@ -190,16 +212,7 @@ impl<'t, S: System> Entrant<'t, S> {
                 }
             }
         }
-        let cell = Cell {
-            family,
-            system: name.to_owned(),
-            workload: workload.name(),
-            clients: traces.len(),
-            depth,
-            rates: Vec::new(),
-            decisions: 0,
-            granted: 0,
-        };
+        let cell = Cell::new((family, name), workload, traces.len(), depth);
         let per_round = 16 * depth as u64;
         let mut entrant =
             Self { system, workload, traces, clients, beside, depth, per_round, expected, cell };
@@ -212,7 +225,7 @@ impl<'t, S: System> Entrant<'t, S> {
     /// Rounds that grow until they take about as long as wanted; they are the last of the warm-up.
     fn calibrate(&mut self, wanted: Duration) -> Result<(), String> {
         loop {
-            let took = self.run()?.max(Duration::from_nanos(1));
+            let took = self.run()?.wall.max(Duration::from_nanos(1));
             if took * 2 > wanted {
                 return Ok(());
             }
@@ -228,7 +241,7 @@ impl<'t, S: System> Entrant<'t, S> {
         }
     }
 
-    fn run(&mut self) -> Result<Duration, String> {
+    fn run(&mut self) -> Result<Spent, String> {
         let (depth, per_round) = (self.depth, self.per_round);
         let links = self.clients.iter().map(|_| self.system.link()).collect::<Result<Vec<_>, String>>()?;
         let mut states: Vec<_> = self.clients.iter_mut().zip(links).map(|(c, l)| (c, l, Ok(()))).collect();
@@ -245,7 +258,7 @@ impl<'t, S: System> Entrant<'t, S> {
                 ));
             }
         }
-        Ok(spent.wall)
+        Ok(spent)
     }
 
     fn check(&self) -> Result<(), String> {
@@ -301,7 +314,7 @@ impl<S: System> Race for Entrant<'_, S> {
             self.check()?;
             self.cell.granted += self.clients.iter().map(|client| client.granted).sum::<u64>();
         }
-        Ok(spent)
+        Ok(spent.wall)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Cell, String> {

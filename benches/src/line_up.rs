@@ -127,22 +127,14 @@ impl Plan<'_> {
             Box::new(Entrant::new(Dash::new(shape), base("dashmap"), workload, &traces, 1, effort)?),
         ];
         let mut least = self.floor(workload, &traces)?;
-        let mut floor = Cell {
-            family: Family::Floor,
-            system: "physical limit: loads and compare-and-swaps alone".to_owned(),
-            workload: workload.name(),
-            clients,
-            depth: 1,
-            rates: Vec::new(),
-            decisions: 0,
-            granted: 0,
-        };
+        let name = "physical limit: loads and compare-and-swaps alone";
+        let mut floor = Cell::new((Family::Floor, name), workload, clients, 1);
         for _ in 0..self.rounds.0 {
             for race in &mut races {
                 race.round()?;
             }
             let (spent, decisions) = floor::least(shape.places(), &mut least);
-            floor.add(spent.wall, decisions);
+            floor.add(spent, decisions);
         }
         for race in races {
             keep(race, outcome)?;
@@ -310,12 +302,13 @@ fn keep(race: Box<dyn Race + '_>, outcome: &mut Outcome) -> Result<(), String> {
     let cell = race.finish()?;
     let (least, most) = cell.spread();
     eprintln!(
-        "{:8} {:55} {} × {:2}  {:>12.0} decisions/s ({least:.0} to {most:.0})",
+        "{:8} {:55} {} × {:2}  {:>12.0} decisions/s ({least:.0} to {most:.0}), {:.1} ns on processors",
         cell.workload,
         cell.system,
         cell.clients,
         cell.depth,
-        cell.median()
+        cell.median(),
+        cell.on_cpu_ns
     );
     outcome.cells.push(cell);
     Ok(())

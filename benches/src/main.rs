@@ -44,6 +44,9 @@ struct Options {
     /// Write the tables into this file, as Markdown.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+    /// Write the ratios into this readme, between its marks; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    readme: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -106,7 +109,7 @@ fn run(options: &Options) -> Result<(), String> {
         std::fs::write(file, report.markdown()).map_err(|error| format!("{}: {error}", file.display()))?;
         eprintln!("written: {}", file.display());
     }
-    Ok(())
+    options.readme.iter().try_for_each(|file| report.into_readme(file))
 }
 
 fn main() -> ExitCode {

@@ -25,6 +25,15 @@ pub struct Report {
     aims: Vec<Aim>,
     rules: Vec<Rule>,
     growth: Vec<Size>,
+    sections: Vec<Section>,
+}
+
+/// What another suite printed.
+#[derive(Debug, Serialize)]
+struct Section {
+    title: String,
+    command: String,
+    text: String,
 }
 
 /// A line of what `what_does_each_rule_cost` wrote.
@@ -90,18 +99,34 @@ impl Report {
             aims: Vec::new(),
             rules: Vec::new(),
             growth: Vec::new(),
+            sections: Vec::new(),
         };
         report.aims = report.judge();
         report
     }
 
-    /// Adds what the suites wrote into a report folder: `rules.csv`, `growth.csv`.
+    /// Adds what the suites wrote into a report folder: `rules.csv`, `growth.csv`, and as they stand the texts of its folder
+    /// `sections`: a title, the command, then what it printed.
     ///
     /// # Errors
     /// If a file is not what the suites write.
     pub fn attach(&mut self, folder: &Path) -> Result<(), String> {
         self.rules = lines(&folder.join("rules.csv"))?;
         self.growth = lines(&folder.join("growth.csv"))?;
+        let Ok(entries) = std::fs::read_dir(folder.join("sections")) else { return Ok(()) };
+        let mut files: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        files.sort();
+        for file in files {
+            let text =
+                std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let mut parts = text.splitn(3, '\n').map(str::to_owned);
+            let mut part = || parts.next().unwrap_or_default();
+            self.sections.push(Section {
+                title: part(),
+                command: part(),
+                text: part().trim_end().to_owned(),
+            });
+        }
         Ok(())
     }
 
@@ -234,7 +259,8 @@ impl Report {
              waits. *Embedded* is haoyuan in memory, called in the process, with as many threads (at most two), over the row: a call\n\
              against a server. *Alike* is haoyuan with the same promise over the row, with as many clients and as many on the way:\n\
              `Synced` against appendfsync always and synchronous_commit on, `Async` against everysec and off. The rate is the median of\n\
-             the rounds; from–to is the slowest and the quickest. *Of the limit* is the share of what the same processors do when each\n\
+             the rounds; from–to is the slowest and the quickest. *On processors* is what the clients' threads used for a decision, whatever\n\
+             else the machine did. *Of the limit* is the share of what the same processors do when each\n\
              decision is nothing but a load, and each change two compare-and-swaps.\n"
         );
         for workload in Workload::ALL {
@@ -243,6 +269,13 @@ impl Report {
         self.asked(&mut text);
         self.latencies(&mut text);
         self.rules_and_growth(&mut text);
+        for section in &self.sections {
+            let _ = writeln!(
+                text,
+                "## {}\n\n`{}`\n\n```text\n{}\n```\n",
+                section.title, section.command, section.text
+            );
+        }
         let _ = writeln!(text, "## How the servers are run\n");
         let _ = writeln!(
             text,
@@ -269,7 +302,7 @@ impl Report {
             text,
             "| system | clients | on the way | decisions/s | from–to | rounds | embedded | alike | of the limit |"
         );
-        let _ = writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+        let _ = writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
         for cell in cells {
             let (least, most) = cell.spread();
             let times = |ratio: Option<f64>| ratio.map_or_else(String::new, |ratio| format!("{ratio:.1} ×"));
@@ -286,9 +319,11 @@ impl Report {
             let is_local = matches!(cell.family, Family::InProcess) || cell.system == MEMORY;
             let share = limit.filter(|_| is_local).map(|limit| 100.0 * cell.median() / limit.median());
             let share = share.map_or_else(String::new, |share| format!("{share:.0} %"));
+            let is_server = matches!(cell.family, Family::Redis | Family::Postgres);
+            let on_cpu = if is_server { String::new() } else { format!("{:.1}", cell.on_cpu_ns) };
             let _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {}–{} | {} | {embedded} | {alike} | {share} |",
+                "| {} | {} | {} | {} | {}–{} | {} | {on_cpu} | {embedded} | {alike} | {share} |",
                 cell.system,
                 cell.clients,
                 cell.depth,
@@ -346,6 +381,73 @@ impl Report {
             );
         }
         text.push('\n');
+    }
+
+    /// The ratios for a readme: a peer a row, a workload a column, two clients.
+    #[must_use]
+    pub fn ratios(&self, chinese: bool) -> String {
+        let say = |english: &'static str, zh: &'static str| if chinese { zh } else { english };
+        let mut text = format!("{}\n\n", self.machine);
+        let names = Workload::ALL.map(Workload::name);
+        let _ = writeln!(text, "| {} | {} |", say("haoyuan over", "haoyuan 相对于"), names.join(" | "));
+        let _ = writeln!(text, "|---|{}", "--:|".repeat(names.len()));
+        let mut row = |name: String, ratio: &dyn Fn(&str) -> Option<f64>| {
+            let ratios = names.map(|workload| {
+                ratio(workload).map_or_else(|| "–".to_owned(), |r| format!("{} ×", short(r)))
+            });
+            let _ = writeln!(text, "| {name} | {} |", ratios.join(" | "));
+        };
+        let embedded = say("in memory", "内存中");
+        let depths = [(1, say("one at a time", "逐个")), (64, say("64 on the way", "64 个在途"))];
+        let best = |workload: &str| {
+            self.least(Self::embedded, |c| {
+                c.workload == workload && c.clients == 2 && c.family == Family::InProcess
+            })
+        };
+        row(format!("{embedded}: {}", say("the best hash map under locks", "最快的加锁哈希表")), &best);
+        for (family, name) in [(Family::Redis, "Redis + Lua"), (Family::Postgres, "PostgreSQL")] {
+            for (depth, words) in depths {
+                let least = |workload: &str| {
+                    self.least(Self::embedded, |c| {
+                        c.workload == workload && c.clients == 2 && c.family == family && c.depth == depth
+                    })
+                };
+                row(format!("{embedded}: {name}, {words}"), &least);
+            }
+        }
+        for (part, name) in
+            [("always", "Redis, appendfsync always"), ("commit on", "PostgreSQL, synchronous_commit on")]
+        {
+            for (depth, words) in depths {
+                let least = |workload: &str| {
+                    self.least(Self::alike, |c| {
+                        c.workload == workload
+                            && c.clients == 2
+                            && c.depth == depth
+                            && c.system.contains(part)
+                    })
+                };
+                row(format!("`Synced`: {name}, {words}"), &least);
+            }
+        }
+        text
+    }
+
+    /// Writes the ratios into a readme, between its two marks.
+    ///
+    /// # Errors
+    /// If it cannot be read or written, or has no marks.
+    pub fn into_readme(&self, file: &Path) -> Result<(), String> {
+        const MARKS: [&str; 2] = ["<!-- ratios: benches/report writes them -->\n", "<!-- end of ratios -->"];
+        let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+        let text = std::fs::read_to_string(file).map_err(failed)?;
+        let parts =
+            text.split_once(MARKS[0]).and_then(|(before, rest)| Some((before, rest.split_once(MARKS[1])?.1)));
+        let (before, after) =
+            parts.ok_or_else(|| format!("{} has no marks `{}`", file.display(), MARKS[0].trim()))?;
+        let is_chinese = file.to_string_lossy().contains("zh");
+        let written = format!("{before}{}\n{}\n{}{after}", MARKS[0], self.ratios(is_chinese), MARKS[1]);
+        std::fs::write(file, written).map_err(failed)
     }
 
     fn rules_and_growth(&self, text: &mut String) {

@@ -28,7 +28,10 @@ pub const fn limits(shape: Shape) -> Limits {
 }
 
 /// Publishes a shape; nobody has to show a ticket, because no peer asks for one.
-fn publish<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<(), String> {
+///
+/// # Errors
+/// If the engine does not take it.
+pub fn publish<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<(), String> {
     let (tree, rules) = (shape.slots.tree(), rules(Tickets::NotNeeded));
     for number in 0..shape.practitioners {
         let plan = shape.slots.plan(number, shape.half_hours, &tree, &rules);
@@ -186,6 +189,14 @@ pub struct Waiting<'a> {
     acks: Vec<haoyuan::Ack>,
 }
 
+impl<'a> Waiting<'a> {
+    /// A client that waits for the disk, or does not.
+    #[must_use]
+    pub fn new(registry: &'a Registry, kept: Kept) -> Self {
+        Self { registry, kept, acks: Vec::with_capacity(64) }
+    }
+}
+
 impl Link for Waiting<'_> {
     fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
         let at = release();
@@ -238,11 +249,11 @@ impl System for Journaled {
     }
 
     fn link(&self) -> Result<Waiting<'_>, String> {
-        Ok(Waiting { registry: self.registry()?, kept: self.kept, acks: Vec::with_capacity(64) })
+        Ok(Waiting::new(self.registry()?, self.kept))
     }
 
     fn loader(&self) -> Result<Waiting<'_>, String> {
-        Ok(Waiting { registry: self.registry()?, kept: Kept::Async, acks: Vec::new() })
+        Ok(Waiting::new(self.registry()?, Kept::Async))
     }
 
     fn taken(&self) -> Result<Vec<Taken>, String> {

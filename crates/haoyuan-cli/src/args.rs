@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use haoyuan::kpi::Month;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub(crate) enum Command {
     Audit(Box<Audit>),
     Report(Report),
     Day(Day),
+    Bench(Bench),
     Serve(Box<Serve>),
     Token {
         #[command(subcommand)]
@@ -86,6 +88,13 @@ pub(crate) struct Rush {
     pub(crate) journal: Option<PathBuf>,
     #[arg(long, requires = "journal")]
     pub(crate) sync: bool,
+}
+
+/// `haoyuan bench`.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// `haoyuan audit`.

@@ -7,6 +7,7 @@
 
 mod args;
 mod audit;
+mod bench;
 mod day;
 mod failure;
 mod files;
@@ -65,6 +66,7 @@ fn execute(args: &[OsString], lang: Lang) -> Result<(), Failure> {
         Command::Day(options) => day::run(options, lang),
         Command::Serve(options) => serve::run(options, lang),
         Command::Token { command } => token::run(command, lang),
+        Command::Bench(options) => bench::run(options, lang),
         Command::Snapshot(options) => journal::snapshot(options, lang),
         Command::Recover(options) => journal::recover(options, lang),
         Command::Policy { command } => policies::policy(command, lang),

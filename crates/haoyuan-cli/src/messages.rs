@@ -87,6 +87,44 @@ Environment
   NO_COLOR                            设置且非空时不使用颜色
 ";
 
+    "help.haoyuan.bench": "Measure beside hash maps under locks, Redis with Lua, PostgreSQL with a function",
+        "与加锁哈希表、Redis(Lua)、PostgreSQL(存储函数)在相同负载下对比测量";
+    "usage.haoyuan.bench": "haoyuan bench [ARGUMENT …]", "haoyuan bench [参数 …]";
+    "help.haoyuan.bench:arguments": "Arguments of haoyuan-bench; `haoyuan bench -- --help` lists them",
+        "haoyuan-bench 的参数;`haoyuan bench -- --help` 列出全部";
+    "more.haoyuan.bench": "Every system gets the same requests and must give the same verdicts. Servers are
+started in a temporary folder and stopped; what is not installed is named as
+skipped. The measuring is done by `haoyuan-bench`, which stands beside this
+program: cargo build --release -p haoyuan-benches --bin haoyuan-bench
+
+Examples
+  haoyuan bench --peers none --workload w2     in this process only
+  haoyuan bench --peers redis --workload w1,w2,w3
+  haoyuan bench --report bench-report          tables, charts, CSV
+
+Exit codes
+  0  every verdict checks
+  1  a verdict does not check, or a system failed
+  2  bad usage, or haoyuan-bench is missing",
+        "所有系统处理相同的请求,裁决必须一致。服务器在临时目录中启动并随后停止;
+未安装的会明确列为跳过。测量由本程序旁的 `haoyuan-bench` 完成:
+cargo build --release -p haoyuan-benches --bin haoyuan-bench
+
+示例
+  haoyuan bench --peers none --workload w2     仅在本进程内
+  haoyuan bench --peers redis --workload w1,w2,w3
+  haoyuan bench --report bench-report          表格、图、CSV
+
+退出码
+  0  所有裁决核对无误
+  1  有裁决不符,或某个系统失败
+  2  用法错误,或缺少 haoyuan-bench";
+    "bench.missing": "`{program}` is neither beside this program nor on the path; build it with `cargo build --release -p haoyuan-benches --bin haoyuan-bench`",
+        "本程序旁与 PATH 中均无 `{program}`;请用 `cargo build --release -p haoyuan-benches --bin haoyuan-bench` 构建";
+    "bench.usage": "`haoyuan bench -- --help` lists the arguments", "`haoyuan bench -- --help` 列出全部参数";
+    "bench.failed": "a verdict does not check, or a system failed: the lines above say which",
+        "有裁决不符,或某个系统失败:详见上文";
+
     "help.haoyuan.rush": "Run a real morning against the engine, measure it and recount it",
         "用引擎跑完一个真实的早晨,测量并独立复核";
     "usage.haoyuan.rush": "haoyuan rush [OPTIONS]", "haoyuan rush [选项]";

@@ -49,6 +49,7 @@ fn help_is_worth_reading_in_both_languages() {
     check(&["rush", "--help"], 0, "Examples", "");
     check(&["rush", "-h", "--lang=zh"], 0, "示例", "");
     check(&["help", "run"], 0, "JSON Lines", "");
+    check(&["help", "bench"], 0, "haoyuan-bench", "");
     check(&["help", "policy", "show", "--lang", "zh"], 0, "政策原文", "");
     check(&["--version"], 0, env!("CARGO_PKG_VERSION"), "");
     check(&["--lang", "zh", "-V"], 0, env!("CARGO_PKG_VERSION"), "");
@@ -83,6 +84,20 @@ fn help_in_chinese_has_no_english_left_and_fits_eighty_columns() {
                 assert!(wide <= 81, "{command:?}: {wide} columns: {line}");
             }
         }
+    }
+}
+
+/// The measuring is another program's; a hospital's machine may not have it.
+#[test]
+fn a_bench_without_its_program_says_how_to_get_it() {
+    let alone = tempfile::tempdir().unwrap();
+    let program = alone.path().join("haoyuan");
+    std::fs::copy(env!("CARGO_BIN_EXE_haoyuan"), &program).unwrap();
+    for (lang, words) in [("en", "build it with"), ("zh", "构建")] {
+        let arguments = ["--lang", lang, "bench", "--peers", "none"];
+        let output = Command::new(&program).args(arguments).env("PATH", alone.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains(words), "{output:?}");
     }
 }
 
