@@ -262,6 +262,8 @@ pub(crate) enum Token {
 pub(crate) struct Snapshot {
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
+    #[arg(long, value_name = "TIME")]
+    pub(crate) retire: Option<String>,
     #[arg(long)]
     pub(crate) json: bool,
 }

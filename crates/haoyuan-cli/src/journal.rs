@@ -5,7 +5,7 @@
 use crate::args;
 use crate::failure::{Failure, print};
 use crate::lang::{Lang, say};
-use crate::text::grouped;
+use crate::text::{grouped, parse_instant};
 use haoyuan::journal::{
     Disk, Error as JournalError, Folder, Options as JournalOptions, Report, TornTail, salvage,
 };
@@ -115,14 +115,29 @@ pub(crate) fn of_journal(folder: &Path, error: &JournalError, lang: Lang) -> Fai
 pub(crate) fn snapshot(options: &args::Snapshot, lang: Lang) -> Result<(), Failure> {
     let folder = &options.folder;
     existing(folder, lang)?;
+    let instant = |text: &String| {
+        parse_instant(text, false).ok_or_else(|| Failure::input(say!(lang, "snapshot.time", text = text)))
+    };
+    let retire = options.retire.as_ref().map(instant).transpose()?;
     let mut registry = open(folder, Options { durability: durability(true), ..Options::default() }, lang)?;
+    let retired = match retire {
+        None => 0,
+        Some(at) => {
+            let decided = registry.retire(at).map_err(|error| failure(folder, &error, lang))?;
+            decided.durable().map_err(|error| of_journal(folder, &error, lang))?
+        }
+    };
     let file = registry.snapshot().map_err(|error| failure(folder, &error, lang))?;
     let hash = hex(&registry.state_hash());
     registry.close().map_err(|error| failure(folder, &error, lang))?;
     if options.json {
-        print(&format!("{}\n", json!({ "snapshot": file, "state_hash": hash })))
+        print(&format!("{}\n", json!({ "snapshot": file, "state_hash": hash, "retired": retired })))
     } else {
-        print(&format!("{}\n", say!(lang, "journal.snapshot", file = file, hash = hash)))
+        let mut text = say!(lang, "journal.snapshot", file = file, hash = hash);
+        if retire.is_some() {
+            text.extend(["\n", &say!(lang, "journal.retired", count = retired)]);
+        }
+        print(&format!("{text}\n"))
     }
 }
 

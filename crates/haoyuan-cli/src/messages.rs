@@ -450,6 +450,7 @@ Examples
     "help.haoyuan.snapshot": "Write a snapshot, so that the next opening is quick", "写入快照,使下次打开更快";
     "usage.haoyuan.snapshot": "haoyuan snapshot [OPTIONS] DIR", "haoyuan snapshot [选项] 目录";
     "help.haoyuan.snapshot:folder": "Folder of the journal; nobody may have it open", "日志目录;不得正被打开";
+    "help.haoyuan.snapshot:retire": "First retire the sessions that are over at this day or instant and count for nothing any more; the archive keeps them", "先归档到该日期或时间已结束且不再计数的班次;存档中仍保留";
     "help.haoyuan.snapshot:json": "Print JSON", "输出 JSON";
     "help.haoyuan.recover": "Recover a journal after a crash and tell what was found", "崩溃后恢复日志并报告结果";
     "usage.haoyuan.recover": "haoyuan recover [OPTIONS] DIR", "haoyuan recover [选项] 目录";
@@ -642,6 +643,9 @@ Example
     "journal.bad_snapshot": "the snapshot in `{folder}` verifies and is not understood: {reason}; move the .hys files away to recover from the first segment",
         "`{folder}` 中的快照可核验但无法解读:{reason};移走 .hys 文件即可从第一段恢复";
     "journal.other": "the journal in `{folder}`: {reason}", "`{folder}` 中的日志:{reason}";
+    "snapshot.time": "`--retire {text}` is no day or instant, such as 2026-03-02 or 2026-03-02T07:00:00+08:00",
+        "`--retire {text}` 不是日期或时间,例如 2026-03-02 或 2026-03-02T07:00:00+08:00";
+    "journal.retired": "{count} sessions retired", "已归档 {count} 个班次";
     "journal.snapshot": "snapshot `{file}`, state {hash}", "快照 `{file}`,状态 {hash}";
     "journal.state": "{held} held, {booked} booked, state {hash}", "锁号 {held},已约 {booked},状态 {hash}";
     "journal.read": "{records} records in {groups} groups and {segments} segments, {bytes} bytes",

@@ -313,6 +313,25 @@ fn a_seat_is_followed_from_its_publishing_through_check_in_until_it_was_served()
     assert!(mine.iter().all(|row| row["patient"] == patient));
 }
 
+#[test]
+fn sessions_that_are_over_are_retired_before_a_snapshot_and_stay_in_the_trace() {
+    let place = Place::new();
+    let folder = day(&place);
+    let early = told(&["snapshot", &folder, "--json", "--retire", "2026-03-11"]);
+    assert_eq!(early["retired"], 0, "the sessions of the tenth and eleventh are not over");
+    let late = told(&["snapshot", &folder, "--json", "--retire", "2028-01-01"]);
+    assert_eq!(late["retired"], 2);
+    assert_ne!(late["state_hash"], early["state_hash"]);
+    assert_eq!(told(&["recover", &folder, "--json"])["state_hash"], late["state_hash"]);
+    let rows = told_by(&folder, &["--session", "AM"]);
+    assert_eq!(
+        (rows[0]["what"].as_str(), rows.last().unwrap()["what"].as_str()),
+        (Some("published"), Some("retired"))
+    );
+    assert!(rows.iter().any(|row| row["what"] == "booked"));
+    fails(&["snapshot", &folder, "--retire", "soon"], 2, "is no day or instant", "不是日期或时间");
+}
+
 fn told_by(folder: &str, filter: &[&str]) -> Vec<Value> {
     told(&[&["audit", folder, "--json"], filter].concat())["rows"].as_array().unwrap().clone()
 }

@@ -152,6 +152,15 @@ impl Rules {
         wish.time.conflicts(live.time, i64::from(self.buffer_ms) + travel)
     }
 
+    /// Whether a live booking of a past day can count against one of `today` or later, by any of the limits.
+    #[must_use]
+    pub fn reaches(&self, past: Day, today: Day) -> bool {
+        self.limits.iter().any(|limit| match limit.window {
+            Window::Days(n) => today.0 - past.0 < i32::from(n.max(1)),
+            window => window.period(past) == window.period(today),
+        })
+    }
+
     /// The first limit that one more booking would break, given the patient's live bookings.
     ///
     /// O(limits × live²) for sliding windows, O(limits × live) otherwise; a patient has few live bookings.

@@ -138,6 +138,9 @@ pub trait Trace: Send + Sync {
     /// be asked for: nobody can have a fact of any of them that comes before this.
     fn published(&self, _sessions: &[Publication<'_>], _at: Instant) {}
 
+    /// Sessions are retired. Called under the administration lock, before they are.
+    fn retired(&self, _sessions: &[SessionId], _at: Instant) {}
+
     /// Names, policies or sizes around the engine were changed by this command of the host. Called by the host under its
     /// own administration lock, before the command is answered.
     fn administered(&self, _word: &str, _command: &str, _at: Instant) {}
@@ -191,6 +194,10 @@ impl<T: Trace> Trace for &T {
         (**self).published(sessions, at);
     }
 
+    fn retired(&self, sessions: &[SessionId], at: Instant) {
+        (**self).retired(sessions, at);
+    }
+
     fn administered(&self, word: &str, command: &str, at: Instant) {
         (**self).administered(word, command, at);
     }
@@ -233,6 +240,10 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
 
     fn published(&self, sessions: &[Publication<'_>], at: Instant) {
         (**self).published(sessions, at);
+    }
+
+    fn retired(&self, sessions: &[SessionId], at: Instant) {
+        (**self).retired(sessions, at);
     }
 
     fn administered(&self, word: &str, command: &str, at: Instant) {

@@ -88,6 +88,7 @@ mod waiting;
 mod hospital;
 mod resize;
 mod publish;
+mod retire;
 mod search;
 mod audit;
 mod replay;

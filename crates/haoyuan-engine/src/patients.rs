@@ -52,6 +52,11 @@ const HEAD_SHIFT: u32 = 4;
 const SUSPENDED_SHIFT: u32 = 32;
 /// Marks a booking in the record as cancelled; booking ids have 62 bits.
 const FIRST_CANCELLED: u64 = 1 << 62;
+/// The booking in a record, without its mark.
+pub(crate) const fn unmarked(first: u64) -> u64 {
+    first & !FIRST_CANCELLED
+}
+
 /// How far a look-up probes; beyond it the table counts as full.
 const PROBES: usize = 256;
 

@@ -158,6 +158,18 @@ fn hash_of_tree(tree: &PoolTree) -> u64 {
 }
 
 impl Admin {
+    /// What was ever given out: sessions, blocks, seats.
+    pub(crate) const fn given(&self) -> [u32; 3] {
+        [self.next_session, self.next_block, self.next_seat]
+    }
+
+    /// Passes over numbers that retired sessions have had.
+    pub(crate) const fn pass_over(&mut self, [sessions, blocks, seats]: [u32; 3]) {
+        self.next_session += sessions;
+        self.next_block += blocks;
+        self.next_seat += seats;
+    }
+
     /// The number of a tree, which is stored if it is new; `None` if there is no room.
     pub(crate) fn shape(&mut self, tree: &PoolTree, table: &[OnceLock<PoolTree>]) -> Option<u32> {
         self.trees.number(tree, hash_of_tree(tree), table)
@@ -291,7 +303,7 @@ impl<T: Trace> Engine<T> {
         })
     }
 
-    /// How many sessions are published.
+    /// How many sessions were ever published: their numbers are below it. Some may be retired.
     #[must_use]
     pub fn session_count(&self) -> u32 {
         self.admin.lock().next_session

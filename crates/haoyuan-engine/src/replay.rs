@@ -111,6 +111,8 @@ pub enum Part {
         /// When it was published.
         at: Instant,
     },
+    /// Here retired sessions have been: so many sessions, blocks and seats are passed over.
+    Retired([u32; 3]),
     /// A block that has had transitions.
     Block {
         /// Which.
@@ -139,7 +141,10 @@ impl<T: Trace> Engine<T> {
     pub fn replay(&self, fact: &Fact) -> Result<bool, ReplayError> {
         let id = fact.booking.block();
         let conflict = || ReplayError::Conflict { booking: fact.booking, sequence: fact.sequence };
-        let (_, row, block, tree) = self.place(id).ok_or(ReplayError::UnknownBlock(id))?;
+        let Some((_, row, block, tree)) = self.place(id) else {
+            // Of a retired session nothing is kept, whatever was still on its way.
+            return if self.was_given(id) { Ok(false) } else { Err(ReplayError::UnknownBlock(id)) };
+        };
         let word = block.word();
         if fact.sequence <= word.sequence() {
             return Ok(false);
@@ -351,6 +356,12 @@ impl<T: Trace> Engine<T> {
         Self::remember(gate, key, print, EntryKind::Settled, (settled.booking.get(), details));
     }
 
+    /// Whether a block with this number was ever published, by a session that may be retired since.
+    #[must_use]
+    pub fn was_given(&self, id: BlockId) -> bool {
+        self.admin.lock().given()[1] > id.get()
+    }
+
     /// The session and slot of a booking: what a fact need not carry, because its block says it.
     #[must_use]
     pub fn slot_of(&self, booking: BookingId) -> Option<SlotRef> {
@@ -390,11 +401,27 @@ impl<T: Trace> Engine<T> {
 
     /// Every part of the state, in an order in which [`Engine::restore`] takes them. Expects that no command is under way.
     pub fn snapshot(&self, mut sink: impl FnMut(Part)) {
-        let sessions = self.session_count();
-        for id in (0..sessions).filter_map(SessionId::new) {
+        let given = self.admin.lock().given();
+        // The numbers that come next if none is passed over.
+        let mut next = [0; 3];
+        for id in (0..given[0]).filter_map(SessionId::new) {
+            let Some(row) = self.sessions[id.index()].read() else { continue };
             if let (Some(plan), Some(view)) = (self.plan(id), self.session(id)) {
+                let here = [id.get(), row.first_block(), row.first_seat()];
+                if here != next {
+                    sink(Part::Retired(std::array::from_fn(|number| here[number] - next[number])));
+                }
+                let blocks = row.blocks().end - row.blocks().start;
+                next = [
+                    here[0] + 1,
+                    here[1] + blocks,
+                    here[2] + u32::from(row.stride()) * u32::from(row.slots()),
+                ];
                 sink(Part::Session { plan: Box::new(plan), at: view.published });
             }
+        }
+        if given != next {
+            sink(Part::Retired(std::array::from_fn(|number| given[number] - next[number])));
         }
         self.visit_blocks(|block, word, records, _| {
             if word.sequence().0 > 0 {
@@ -403,6 +430,14 @@ impl<T: Trace> Engine<T> {
             }
         });
         self.patients.visit(|key, first, mut entries| {
+            // What hangs on a retired session is compacted out: it counts for nothing any more.
+            let is_here =
+                |booking: u64| BookingId::new(booking).is_some_and(|b| self.place(b.block()).is_some());
+            let first = if is_here(crate::patients::unmarked(first)) { first } else { 0 };
+            entries.retain(|e| e.kind != EntryKind::Live || e.fingerprint != 0 || is_here(e.booking));
+            if first == 0 && entries.is_empty() {
+                return;
+            }
             entries.reverse();
             let entries = entries
                 .iter()
@@ -420,6 +455,20 @@ impl<T: Trace> Engine<T> {
         match part {
             Part::Session { plan, at } => {
                 self.publish(&plan, at).map_err(ReplayError::Session)?;
+            }
+            Part::Retired(passed) => {
+                let mut admin = self.admin.lock();
+                let room = [self.sessions.len(), self.rows.len(), self.seats.len()];
+                let mut names =
+                    ["sessions", "blocks", "seats"].into_iter().zip(admin.given()).zip(passed).zip(room);
+                let full =
+                    names.find(|(((_, given), more), room)| given.saturating_add(*more) as usize > *room);
+                if let Some((((name, _), _), _)) = full {
+                    return Err(ReplayError::Full(name));
+                }
+                admin.pass_over(passed);
+                let at = Instant::default();
+                self.names.write().extend((0..passed[0]).map(|_| (std::sync::Arc::from(""), at, 0)));
             }
             Part::Block { block, word, seats } => {
                 let id = BlockId::new(block).ok_or(ReplayError::UnknownBlock(BlockId::default()))?;
@@ -496,7 +545,8 @@ impl<T: Trace> Engine<T> {
     }
 
     fn visit_blocks(&self, mut visit: impl FnMut(BlockId, Word, &[Seat], &PoolTree)) {
-        for row in self.sessions.iter().map_while(crate::sessions::SessionCell::read) {
+        let published = self.sessions.iter().take(self.session_count() as usize);
+        for row in published.filter_map(crate::sessions::SessionCell::read) {
             for id in row.blocks().filter_map(BlockId::new) {
                 if let Some((block, tree)) = self.block(id, &row) {
                     let (word, records) = block.records();

@@ -84,7 +84,9 @@ impl<T: Trace> Engine<T> {
         tree: &PoolTree,
     ) -> Result<bool, ReplayError> {
         let mut admin = self.admin.lock();
-        let (_, _, block, before) = self.place(id).ok_or(ReplayError::UnknownBlock(id))?;
+        let Some((_, _, block, before)) = self.place(id) else {
+            return if admin.given()[1] > id.get() { Ok(false) } else { Err(ReplayError::UnknownBlock(id)) };
+        };
         let word = block.word();
         if sequence <= word.sequence() {
             return Ok(false);

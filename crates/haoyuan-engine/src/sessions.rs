@@ -68,6 +68,13 @@ impl SessionCell {
         self.0[0].store(w0, Ordering::Release);
     }
 
+    /// Takes a session back that is over: nobody finds it any more.
+    pub(crate) fn retire(&self) {
+        // Written by administration only, which is one at a time. Relaxed: nothing is concluded from the absence but itself.
+        let w0 = self.0[0].load(Ordering::Relaxed);
+        self.0[0].store(w0 & !PUBLISHED, Ordering::Relaxed);
+    }
+
     /// Gives a published session to another practitioner.
     pub(crate) fn substitute(&self, practitioner: PractitionerId) {
         const FIELD: u64 = (PractitionerId::MAX as u64) << 36;

@@ -66,7 +66,8 @@ pub fn rebuild(
 pub type Watch<'a> = &'a mut dyn FnMut(&Record<'_>, &Platform<Arc<Recorder>>);
 
 /// The same, and shows every record to `watch` together with the state before it: for reports about how a state came
-/// about.
+/// about. They want all of it, so that with a `watch` no session is retired; of a snapshot those are missing that were retired
+/// before.
 ///
 /// # Errors
 /// As [`rebuild`].
@@ -101,6 +102,7 @@ pub fn rebuild_watched(
         assembler: Assembler::default(),
         day: Assembler::default(),
         looked_past: Vec::new(),
+        keeps_all: watch.is_some(),
     };
     let mut kinds = [0; kind::WORDS.len()];
     while let Some(recovered) = recovery.next()? {
@@ -126,6 +128,8 @@ struct Replay<'a> {
     /// Parts of the day have an order of their own, and other records may stand between them.
     day: Assembler,
     looked_past: Vec<(BookingId, Instant)>,
+    /// Whoever watches wants the whole history: no session is retired.
+    keeps_all: bool,
 }
 
 impl Replay<'_> {
@@ -135,8 +139,15 @@ impl Replay<'_> {
         match record {
             Record::Transition(transition) => {
                 let engine = self.platform.engine();
-                let unknown = || ReplayError::UnknownBlock(transition.booking.block()).said();
-                let slot = engine.slot_of(transition.booking).ok_or_else(unknown)?;
+                let block = transition.booking.block();
+                let Some(slot) = engine.slot_of(transition.booking) else {
+                    // It was still on its way when its session was retired.
+                    return if engine.was_given(block) {
+                        Ok(())
+                    } else {
+                        Err(ReplayError::UnknownBlock(block).said())
+                    };
+                };
                 let is_new = engine.replay(&transition.fact(slot)).map_err(replay)?;
                 if is_new && matches!(transition.change, Change::Held | Change::Booked) {
                     let Transition { patient, at, .. } = transition;
@@ -158,6 +169,13 @@ impl Replay<'_> {
             }
             Record::Fence { session, node, at, .. } => {
                 self.recorder.passed(session, node, at);
+                Ok(())
+            }
+            Record::Retired { session, .. } => {
+                if !self.keeps_all {
+                    self.recorder.forget(&[session]);
+                    self.platform.engine().replay_retired(session);
+                }
                 Ok(())
             }
             Record::TicketRefused { .. }

@@ -54,8 +54,11 @@ pub mod kind {
     /// The usable seats of a block changed.
     pub const RESIZED: u8 = 12;
 
+    /// A session that is over was retired.
+    pub const RETIRED: u8 = 13;
+
     /// The words of the kinds, by number from 1.
-    pub const WORDS: [&str; 12] = [
+    pub const WORDS: [&str; 13] = [
         "transition",
         "expiry",
         "refusal",
@@ -68,6 +71,7 @@ pub mod kind {
         "administered",
         "day",
         "resized",
+        "retired",
     ];
 }
 
@@ -336,6 +340,15 @@ pub enum Record<'a> {
         /// By how many seats the minimum fell, over all blocks of the session.
         seats: u32,
     },
+    /// A session that is over left the state.
+    Retired {
+        /// The session.
+        session: SessionId,
+        /// When.
+        at: Instant,
+        /// Who gave the command.
+        actor: Actor,
+    },
     /// Part of a published session; see [`Published`](crate::state::Published).
     Published(Part<'a>),
     /// Part of an act of administration; see [`Administered`].
@@ -497,6 +510,12 @@ impl Record<'_> {
                 w.instant(*at);
                 w.varint(u64::from(*seats));
                 (None, None, kind::FENCE)
+            }
+            Self::Retired { session, at, actor } => {
+                w.put(&session.get().to_le_bytes()[..3]);
+                w.instant(*at);
+                w.actor(actor);
+                (None, None, kind::RETIRED)
             }
             Self::Published(part) => return part_entry(kind::PUBLISHED, part),
             Self::Administered(part) => return part_entry(kind::ADMINISTERED, part),
@@ -695,6 +714,7 @@ impl<'a> Record<'a> {
     ///
     /// # Errors
     /// [`RecordError`] with the offset and the reason.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of record")]
     pub fn decode(entry: EntryRef<'a>) -> Result<Self, RecordError> {
         let mut r = Reader { kind: entry.kind, all: entry.payload, at: 0 };
         let is_placed = matches!(entry.kind, kind::TRANSITION | kind::EXPIRY | kind::DAY | kind::RESIZED);
@@ -768,6 +788,10 @@ impl<'a> Record<'a> {
                 let node = r.node(node)?;
                 let session = r.session()?;
                 Self::Fence { session, node, at: r.instant()?, seats: r.short("seats have 32 bits")? }
+            }
+            (kind::RETIRED, _) => {
+                let session = r.session()?;
+                Self::Retired { session, at: r.instant()?, actor: r.actor()? }
             }
             (kind::PUBLISHED, _) => Self::Published(r.part(PART_MAX)?),
             (kind::ADMINISTERED, _) => Self::Administered(r.part(PART_MAX)?),

@@ -181,6 +181,15 @@ impl Recorder {
         *self.day.lock() = sequence;
     }
 
+    /// These sessions are retired: what was remembered of their fences goes with them.
+    pub(crate) fn forget(&self, sessions: &[SessionId]) {
+        let mut fences = self.fences.lock();
+        for session in sessions {
+            fences.passed.remove(&session.get());
+        }
+        fences.ahead.retain(|Reverse((_, session, _))| !sessions.iter().any(|gone| gone.get() == *session));
+    }
+
     /// The pools of a block of this session are others from now on; their fences may lie at other instants.
     pub(crate) fn fences_of(&self, session: SessionId, day: Day, tree: &PoolTree, at: Instant) {
         let mut falls = Falls::new();
@@ -353,6 +362,13 @@ impl Trace for Recorder {
         }
     }
 
+    fn retired(&self, sessions: &[SessionId], at: Instant) {
+        self.forget(sessions);
+        for session in sessions {
+            self.write(&Record::Retired { session: *session, at, actor: actor::current() });
+        }
+    }
+
     fn administered(&self, word: &str, command: &str, at: Instant) {
         self.count_policy(word);
         if let Some(journal) = self.journal.get() {
@@ -392,7 +408,9 @@ fn falls(plan: &Plan) -> Falls {
         Blocks::WholeSession(tree) => std::slice::from_ref(tree),
     };
     let mut falls = Falls::new();
-    trees.iter().for_each(|tree| fall(&mut falls, tree, plan.session.origin()));
+    for tree in trees {
+        fall(&mut falls, tree, plan.session.origin());
+    }
     falls
 }
 

@@ -287,6 +287,20 @@ impl Registry {
         self.numbered.give(ack)
     }
 
+    /// Retires the sessions that are over and count for nothing any more: see [`Engine::retire`]. The next
+    /// [`Registry::snapshot`] is smaller by them, and so is what is opened from it; the segments keep them, and so do audits and
+    /// reports. How many.
+    ///
+    /// # Errors
+    /// As [`Registry::hold`].
+    pub fn retire(&self, at: Instant) -> Result<Decided<usize>, Error> {
+        self.check()?;
+        recorder::listen(true);
+        let answer = self.engine().retire(at).len();
+        let tickets = recorder::heard_every();
+        Ok(Decided { answer, ack: Ack::all(self.recorder.journal(), &tickets) })
+    }
+
     /// The acknowledgement with this [`Ack::ticket`] or [`Registry::number_of`]; `None` if none was given out that has it.
     #[must_use]
     pub fn ack(&self, ticket: u64) -> Option<Ack> {
@@ -487,6 +501,8 @@ by! {
     cancel(settle: &Settle, at: Instant) -> Result<Settled, Refusal>;
     /// [`Registry::issue_ticket`].
     issue_ticket(ticket: &Ticket, at: Instant) -> Result<(), Refusal>;
+    /// [`Registry::retire`].
+    retire(at: Instant) -> usize;
     /// [`Registry::publish`].
     publish(plan: &Plan, at: Instant) -> SessionId;
 }

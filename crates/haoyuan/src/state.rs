@@ -189,6 +189,8 @@ struct State {
     trees: Vec<PoolTree>,
     rules: Vec<Rules>,
     sessions: Vec<PackedSession>,
+    /// Before which of the sessions how many sessions, blocks and seats are passed over, because they were retired.
+    retired: Vec<(u32, [u32; 3])>,
     blocks: Vec<PackedBlock>,
     patients: Vec<PackedPatient>,
 }
@@ -267,6 +269,9 @@ pub(crate) fn dump<T: Trace>(platform: &Platform<T>, beside: Beside) -> (Vec<u8>
             let rules = rules.place(own);
             state.sessions.push(PackedSession { session, whole, blocks, rules, at });
         }
+        Part::Retired(passed) => {
+            state.retired.push((u32::try_from(state.sessions.len()).unwrap_or(u32::MAX), passed));
+        }
         Part::Block { block, word, seats } => {
             vector.push(Place { block, sequence: Word::from_bits(word).sequence().0 });
             state.blocks.push(PackedBlock { block, word, seats });
@@ -295,7 +300,11 @@ pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Bes
     let names: Names = serde_json::from_str(&state.names).map_err(Said::same)?;
     platform.restore_names(names).map_err(|error| error.said())?;
     let restore = |part| platform.restore_part(part).map_err(|error| error.said());
-    for packed in state.sessions {
+    let mut retired = state.retired.into_iter().peekable();
+    for (packed, place) in state.sessions.into_iter().zip(0..) {
+        while let Some((_, passed)) = retired.next_if(|(before, _)| *before <= place) {
+            restore(Part::Retired(passed))?;
+        }
         let misfit = || {
             said!(
                 "the plan of session `{code}` does not fit together",
@@ -310,6 +319,7 @@ pub(crate) fn load<T: Trace>(platform: &Platform<T>, bytes: &[u8]) -> Result<Bes
         let plan = unpacked(packed.session.clone(), packed.whole, trees, rules).ok_or_else(misfit)?;
         restore(Part::Session { plan: Box::new(plan), at: packed.at })?;
     }
+    retired.try_for_each(|(_, passed)| restore(Part::Retired(passed)))?;
     for PackedBlock { block, word, seats } in state.blocks {
         restore(Part::Block { block, word, seats })?;
     }

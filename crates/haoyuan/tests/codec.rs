@@ -221,6 +221,8 @@ fn records() -> impl Strategy<Value = Record<'static>> + Clone {
             .prop_map(|(patient, booking, at, actor)| Record::Again { patient, booking, at, actor }),
         1 => (slots(), nodes(), instants(), any::<u32>())
             .prop_map(|(slot, node, at, seats)| Record::Fence { session: slot.session, node, at, seats }),
+        1 => (slots(), instants(), actors())
+            .prop_map(|(slot, at, actor)| Record::Retired { session: slot.session, at, actor }),
     ]
 }
 
@@ -228,7 +230,7 @@ fn records() -> impl Strategy<Value = Record<'static>> + Clone {
 fn entries() -> impl Strategy<Value = Entry> + Clone {
     let payload = prop::collection::vec(any::<u8>(), 0..120);
     let block = prop_oneof![any::<u32>(), Just(DAY_BLOCK)];
-    (option::of((block, any::<u32>())), option::of(any::<u128>()), 0..14_u8, payload).prop_map(
+    (option::of((block, any::<u32>())), option::of(any::<u128>()), 0..15_u8, payload).prop_map(
         |(place, patient, kind, payload)| Entry {
             place: place.map(|(block, sequence)| Place { block, sequence }),
             patient,

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{EIGHT, at, doctor, morning, patient, plan, prepare, publish_line, queued, slot, synced, wish};
+use common::{
+    EIGHT, at, doctor, morning, patient, plan, prepare, publish_line, queued, slot, synced, ticket, wish,
+};
 use haoyuan::ids::IdempotencyKey;
 use haoyuan::instant::{DAY, HOUR, MINUTE};
 use haoyuan::journal::sim::{Faults, SimDisk};
@@ -44,8 +46,8 @@ fn i24_replaying_the_journal_rebuilds_the_state_byte_for_byte() {
         let (hash, rebuilt) = rebuilt_hash(&disk, From::Start);
         assert_eq!(hash, live, "seed {seed}, {threads} threads");
         assert!(rebuilt.platform().engine().audit().is_ok());
-        // The run has every kind of record but the counted refusals and what the hospital does.
-        let elsewhere = [kind::REFUSED_COUNT, kind::DAY, kind::RESIZED].map(usize::from);
+        // The run has every kind of record but the counted refusals, what the hospital does, and retirement.
+        let elsewhere = [kind::REFUSED_COUNT, kind::DAY, kind::RESIZED, kind::RETIRED].map(usize::from);
         for (number, word) in kind::WORDS.iter().enumerate() {
             assert!(
                 elsewhere.contains(&(number + 1)) || rebuilt.kinds[number] > 0,
@@ -210,6 +212,107 @@ fn a_number_for_several_records_is_known_while_it_is_open_and_when_it_is_durable
     assert_eq!(registry.number_of(&haoyuan::Ack::NOTHING), 0);
     assert!(registry.ack(number + 1).is_none() && registry.ack(1 << 63).is_none());
     registry.close().unwrap();
+}
+
+#[test]
+fn a_session_that_is_over_leaves_the_state_and_the_snapshots_and_never_the_archive() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(14));
+    let mut registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    for number in 0..6 {
+        registry.publish(&plan(number), at(-9 * DAY)).unwrap().durable().unwrap();
+    }
+    for number in 0..40 {
+        registry.issue_ticket(&ticket(number), at(-8 * DAY)).unwrap().durable().unwrap().unwrap();
+    }
+    morning(&registry, 3, 0, 2, 400);
+    let mine = wish(500, slot(registry.engine().find("session-0").unwrap(), 0));
+    let kept =
+        Wish { patient: patient(501), slot: slot(registry.engine().find("session-5").unwrap(), 1), ..mine };
+    // Whoever had a seat: their seats were withdrawn to make room, so that these two are surely granted.
+    for wish in [&mine, &kept] {
+        for occupied in registry.engine().occupants(wish.slot, at(-DAY)).unwrap() {
+            registry.engine().withdraw(occupied.booking, at(-DAY)).unwrap();
+        }
+    }
+    let booking = registry.book(&mine, at(-DAY)).unwrap().durable().unwrap().unwrap().booking;
+    let other = registry.book(&kept, at(-DAY)).unwrap().durable().unwrap().unwrap().booking;
+    let names = registry.snapshot().unwrap();
+    let before = snapshot_bytes(&disk, &names);
+
+    // 2 to 7 March: on the fifth, the second and the third are over. The fourth was yesterday.
+    assert_eq!(
+        registry.retire(at(2 * DAY - 9 * HOUR)).unwrap().durable().unwrap(),
+        0,
+        "two days have not gone by"
+    );
+    let retired = registry.by(&doctor()).retire(at(3 * DAY)).unwrap().durable().unwrap();
+    assert_eq!(retired, 2);
+    assert_eq!(registry.retire(at(3 * DAY)).unwrap().durable().unwrap(), 0, "once");
+    assert!(registry.engine().find("session-0").is_none() && registry.engine().find("session-2").is_some());
+    let settle = |patient, booking| Settle { patient, booking, key: None };
+    let code = |answer: Result<_, haoyuan::refusal::Refusal>| answer.map(drop).map_err(|told| told.code);
+    let confirm = |one: &Settle| registry.cancel(one, at(3 * DAY)).unwrap().durable().unwrap();
+    assert_eq!(code(registry.hold(&mine, at(-DAY)).unwrap().answer), Err(Code::UnknownSession));
+    assert!(confirm(&settle(mine.patient, booking)).is_err());
+    // The patient may hold another seat of the day that is no more counted.
+    assert_eq!(registry.engine().bookings_of(mine.patient, at(3 * DAY)).unwrap(), []);
+    confirm(&settle(kept.patient, other)).unwrap();
+    let live = registry.state_hash();
+
+    let names = registry.snapshot().unwrap();
+    let after = snapshot_bytes(&disk, &names);
+    assert!(after < before, "{after} and {before} bytes");
+    let next = registry.publish(&plan(6), at(3 * DAY)).unwrap().durable().unwrap();
+    let grown = registry.state_hash();
+    assert_ne!(live, grown);
+    registry.close().unwrap();
+    for from in [From::Start, From::Snapshot] {
+        let (hash, rebuilt) = rebuilt_hash(&disk, from);
+        assert_eq!(hash, grown, "{from:?}");
+        let engine = rebuilt.platform().engine();
+        assert_eq!(
+            engine.find("session-6"),
+            Some(next),
+            "its number is the seventh, and not one that was given before"
+        );
+        assert!(engine.find("session-1").is_none() && engine.audit().is_ok());
+    }
+    // A snapshot that was taken of what came from a snapshot passes over the same numbers.
+    let mut registry = Registry::open_on(Arc::clone(&disk), queued()).unwrap();
+    registry.snapshot().unwrap();
+    registry.close().unwrap();
+    let (hash, rebuilt) = rebuilt_hash(&disk, From::Snapshot);
+    assert_eq!((hash, rebuilt.report().entries), (grown, 0));
+
+    // The archive has it all: who reads the history finds the sessions, and what became of their seats.
+    let mut seen = 0;
+    let mut watch = |record: &Record<'_>, _: &haoyuan::Platform<Arc<haoyuan::Recorder>>| {
+        seen += u32::from(matches!(record, Record::Retired { .. }));
+    };
+    let limits = Some(common::limits());
+    let whole =
+        haoyuan::rebuild_watched(&disk, From::Start, Access::Read, limits, &Refusals::All, Some(&mut watch))
+            .unwrap();
+    assert_eq!(seen, 2);
+    let engine = whole.platform().engine();
+    assert!(engine.find("session-0").is_some() && engine.find("session-1").is_some());
+    assert_eq!(engine.bookings_of(mine.patient, at(3 * DAY)).unwrap().len(), 1);
+}
+
+fn snapshot_bytes(disk: &Arc<dyn Disk>, name: &str) -> u64 {
+    disk.open(name, false).unwrap().len().unwrap()
+}
+
+#[test]
+fn a_session_that_a_limit_still_counts_is_not_retired() {
+    let registry = Registry::in_memory(&queued());
+    let mut monthly = plan(0);
+    monthly.rules.limits[0].window = haoyuan::rules::Window::Month;
+    registry.publish(&monthly, at(-9 * DAY)).unwrap().durable().unwrap();
+    registry.publish(&plan(1), at(-9 * DAY)).unwrap().durable().unwrap();
+    // 2 and 3 March; the rules of either count the visits of both, until April.
+    assert_eq!(registry.retire(at(29 * DAY)).unwrap().answer, 0, "31 March");
+    assert_eq!(registry.retire(at(30 * DAY)).unwrap().answer, 2, "1 April");
 }
 
 #[test]

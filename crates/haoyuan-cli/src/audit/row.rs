@@ -246,6 +246,12 @@ impl Reader {
                 self.session(&mut row, session.index());
                 self.pool(&mut row, session.index(), None, node);
             }
+            Record::Retired { session, at, actor } => {
+                row.instant(at);
+                row.by(&actor);
+                row.set("what", "retired");
+                self.session(&mut row, session.index());
+            }
             Record::Published(part) => {
                 let whole = self.assembler.take(entry.kind, &part).map_err(|error| error.said())?;
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
@@ -630,7 +636,8 @@ impl Query {
             && self.to.is_none_or(|to| row.at.is_some_and(|at| at < to))
             && self.seat.as_ref().is_none_or(|(session, slot, seat)| {
                 // A seat's life begins when its session is published, and ends with the fences.
-                let whole = row.place.is_none() && matches!(row.text("what"), "published" | "fence");
+                let whole =
+                    row.place.is_none() && matches!(row.text("what"), "published" | "fence" | "retired");
                 row.text("session") == session && (whole || row.place == Some((*slot, *seat)))
             })
     }
