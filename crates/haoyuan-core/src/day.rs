@@ -33,7 +33,6 @@ pub struct DayRules {
     pub returns: Option<ReturnRules>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_silent(rules: &NoticeRules) -> bool {
     !rules.tell()
 }

@@ -100,11 +100,14 @@ fn returned(scope: &str, sold: &str) -> Platform {
     platform
 }
 
+/// Through which channel it was sold; who asks, as what, through which channel, when; and the refusal.
+type Row = (&'static str, u32, &'static str, &'static str, i64, Option<&'static str>);
+
 #[test]
 fn who_has_a_returned_seat_and_when() {
     // 09:00 it came back; 12:00 is the next batch, and an hour later it reappears.
     let (soon, before, then) = (61, 299, 300);
-    let rows: &[(&str, u32, &str, &str, i64, Option<&str>)] = &[
+    let rows: &[Row] = &[
         // The public not before; at that instant it does, online and at the window.
         ("app", 9, "public", "app", soon, Some("SLOT_FULL")),
         ("app", 9, "public", "window", before, Some("SLOT_FULL")),
@@ -112,9 +115,9 @@ fn who_has_a_returned_seat_and_when() {
         ("app", 9, "public", "window", then, None),
         // Every other class at once.
         ("app", 9, "contract", "app", soon, None),
-        ("app", 9, "revisit", "doctor", soon, None),
+        ("app", 9, "revisit", "station", soon, None),
         // Who gave it back never, by no right and through no channel.
-        ("app", 1, "public", "app", soon, Some("SLOT_FULL")),
+        ("app", 1, "public", "app", soon, Some("RETURNED_BY_YOU")),
         ("app", 1, "public", "app", then, Some("RETURNED_BY_YOU")),
         ("app", 1, "contract", "app", soon, Some("RETURNED_BY_YOU")),
         ("app", 1, "public", "window", 8_000, Some("RETURNED_BY_YOU")),

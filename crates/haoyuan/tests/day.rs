@@ -10,6 +10,7 @@ use haoyuan::journal::sim::SimDisk;
 use haoyuan::journal::{Access, Disk, From, Recovery};
 use haoyuan::record::{Assembler, Record};
 use haoyuan::{Refusals, Trace, rebuild};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The events of a journal, as they are read back.
@@ -169,7 +170,10 @@ fn what_was_stopped_or_waited_for_is_so_after_a_restart_as_well() {
 fn told(registry: &Registry) -> Vec<String> {
     let answer = registry.execute(r#"{"command":"notices","at":"2026-03-10T07:00:00+08:00","most":10000}"#);
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
-    let notices = answer["notices"].as_array().unwrap().iter();
+    lined(answer["notices"].as_array().unwrap().iter())
+}
+
+fn lined<'a>(notices: impl Iterator<Item = &'a serde_json::Value>) -> Vec<String> {
     let mut told: Vec<String> = notices
         .map(|notice| format!("{} {} {}", notice["news"], notice["patient"], notice["booking"]))
         .collect();
@@ -186,7 +190,9 @@ fn a_stop_that_a_crash_cut_short_is_completed_by_the_next_tick() {
     let run = |seed: u64, lines: &[String]| {
         let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(seed));
         let registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
-        lines.iter().for_each(|line| drop(registry.execute(line)));
+        for line in lines {
+            drop(registry.execute(line));
+        }
         (disk, registry)
     };
     let (disk, whole) = run(1, &lines[..=stop]);
@@ -216,14 +222,74 @@ fn a_stop_that_a_crash_cut_short_is_completed_by_the_next_tick() {
             }
             registry.close().unwrap();
             let registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
-            let _ = registry.execute(&tick);
+            drop(registry.execute(&tick));
             assert_eq!(told(&registry), expected, "cut after {cut} events, {last_is_back}");
             // Nothing is left for another tick, or for the command itself.
             let number = registry.platform().day_number();
-            let _ = registry.execute(&tick);
+            drop(registry.execute(&tick));
             let again = registry.execute(&lines[stop]);
             assert!(again.contains(r#""displaced":40"#) && again.contains(r#""changed":false"#), "{again}");
             assert_eq!(registry.platform().day_number(), number);
+        }
+    }
+}
+
+/// A host that sends what it pulls and remembers the last number now and then. It crashes after every few commands, between
+/// pulling and remembering: then it pulls again, and what it has sent before has the number that it had.
+#[test]
+fn whoever_remembers_the_last_number_tells_every_notice_exactly_once() {
+    let mut again = 0;
+    for name in SCRIPTS {
+        let lines: Vec<String> = script(name).into_iter().filter(|line| !line.contains("retire")).collect();
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(12));
+        let whole = Registry::open_on(disk, synced()).unwrap();
+        for line in &lines {
+            drop(whole.execute(line));
+        }
+        for (crashes_every, retires) in [(5, false), (11, true), (23, true)] {
+            let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(11));
+            let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+            let (mut sent, mut remembered) = (BTreeMap::new(), 0);
+            for (line, number) in lines.iter().zip(1..) {
+                drop(registry.execute(line));
+                let last = pull(&registry, remembered, |place, notice| {
+                    again += u64::from(sent.contains_key(&place));
+                    let before = sent.insert(place, notice.clone());
+                    assert!(before.is_none_or(|before| before == *notice), "{name}: {notice}");
+                });
+                if number % crashes_every == 0 {
+                    registry.close().unwrap();
+                    registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+                } else if number % 3 == 0 {
+                    remembered = last;
+                    let retire = serde_json::json!({"command": "retire", "at": "2026-03-10T07:00:00+08:00",
+                        "notices": remembered, "actor": {"role": "operator", "id": "00000000000000aa"}});
+                    if retires {
+                        let answer = registry.execute(&retire.to_string());
+                        assert!(answer.contains(r#""outcome":"done""#), "{answer}");
+                    }
+                }
+            }
+            // Without a gap from the first, and as a host that never crashed would have heard it.
+            assert!(sent.keys().copied().eq(1..=sent.len() as u64), "{name}");
+            assert_eq!(lined(sent.values()), told(&whole), "{name}");
+        }
+    }
+    assert!(again > 100, "only {again} were pulled twice: nothing was tried");
+}
+
+/// Pulls everything after a number, two at a time; gives back the last number.
+fn pull(registry: &Registry, after: u64, mut send: impl FnMut(u64, &serde_json::Value)) -> u64 {
+    let mut last = after;
+    loop {
+        let ask = serde_json::json!({"command": "notices", "at": "2026-03-10T07:00:00+08:00", "after": last, "most": 2});
+        let answer: serde_json::Value = serde_json::from_str(&registry.execute(&ask.to_string())).unwrap();
+        for notice in answer["notices"].as_array().unwrap() {
+            send(notice["number"].as_u64().unwrap(), notice);
+        }
+        last = answer["last"].as_u64().unwrap();
+        if answer["more"] == false {
+            return last;
         }
     }
 }

@@ -38,7 +38,9 @@ static const char DIRECTORY[] =
     "[[institution]]\ncode = \"H1\"\nname = \"省第一医院\"\ntier = \"tertiary\"\n"
     "[[department]]\ninstitution = \"H1\"\ncode = \"CARD\"\nname = \"心内科\"\n"
     "[[practitioner]]\ncode = \"WANG\"\nname = \"王医生\"\nsites = [\"H1\"]\n";
-static const char POLICY[] = "jilin-2018";
+/* Nothing that is given back is kept back: the tests book the same seats again and again. */
+static const char POLICY[] = "name = \"test\"\nextends = \"jilin-2018\"\n[anti_scalping]\nwindow_returns_online = true\n"
+                             "reappears_after = { least = \"0s\", most = \"0s\" }\n";
 /* Eight slots of 60 seats. */
 static const char ROSTER[] = "code,institution,department,practitioner,date,from,to,grade,slot_minutes,seats_per_slot\n"
                              "AM,H1,CARD,WANG,2026-03-10,08:00,12:00,ordinary,30,60\n";

@@ -451,7 +451,9 @@ impl Day {
                 }
             }
             Event::Closed { entry, why, notice, .. } => {
-                notice.iter().for_each(|notice| self.notice(notice));
+                if let Some(notice) = notice {
+                    self.notice(notice);
+                }
                 if let Some(closed) = self.entries.remove(entry) {
                     self.delist(*entry, &closed.blocks);
                     match (why, closed.offer) {
