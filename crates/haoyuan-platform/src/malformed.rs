@@ -134,11 +134,17 @@ impl Malformed {
         let text = error.to_string();
         let text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
         let column = (error.line() == 1 && error.column() > 0).then(|| error.column());
-        let Stop { mut path, last } = stop(line, offset(line, error.line(), error.column()));
+        let Stop { mut path, entry, last } = stop(line, offset(line, error.line(), error.column()));
         if !error.is_data() {
+            // What ends after an entry, or has no comma there, is what holds the entry.
+            let between = ["EOF while parsing an object", "EOF while parsing a list", "expected `,`"];
+            if !between.iter().any(|start| text.starts_with(start)) {
+                path.extend(entry);
+            }
             let reason = said!("this is not JSON: {text}", "JSON 语法错误:{text}", text);
             return Self { field: joined(&path), column, ..Self::line(reason) };
         }
+        path.extend(entry);
         // Missing is a key of the object as a whole; anything else that is found out at its end is about its last value.
         if !text.starts_with("missing field `") {
             path.extend(last);
@@ -190,8 +196,10 @@ fn shown(key: &str) -> String {
 /// Where a reader of JSON stopped.
 #[derive(Debug, PartialEq, Eq)]
 struct Stop {
-    /// The entry that it was in, or had just read.
+    /// The entries around the object or array that it was in.
     path: Vec<String>,
+    /// The entry of that object or array that it had begun last.
+    entry: Option<String>,
     /// If it had just read an object or array to its end: the last entry in there.
     last: Option<String>,
 }
@@ -251,7 +259,8 @@ fn stop(text: &str, end: usize) -> Stop {
             _ => {}
         }
     }
-    Stop { path: open.into_iter().filter_map(|open| open.entry).collect(), last }
+    let entry = open.pop().and_then(|inner| inner.entry);
+    Stop { path: open.into_iter().filter_map(|outer| outer.entry).collect(), entry, last }
 }
 
 /// Whether a key of the line looks like the name of a field, rightly or wrongly spelt, and not like anybody's name or
@@ -269,7 +278,8 @@ mod tests {
         let line = r#"{"a": 1 , "b": [{"c": "}\""}, {"d": null} ], "張": {"e": []}}"#;
         let check = |read: &str, path: &[&str], last: Option<&str>| {
             let end = line.find(read).unwrap() + read.len();
-            let found = stop(line, end);
+            let mut found = stop(line, end);
+            found.path.extend(found.entry);
             assert_eq!(
                 (found.path.iter().map(String::as_str).collect::<Vec<_>>(), found.last.as_deref()),
                 (path.to_vec(), last),
