@@ -210,6 +210,10 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     (before + column).min(text.len())
 }
 
+/// How deep a path goes; no command nests half as deep. What lies deeper is told by its outermost entry, so that neither the
+/// answer nor the memory grows with the brackets of a line.
+const DEPTH_MAX: usize = 8;
+
 /// What a reader had seen of a text when it had read so many bytes. What it says is then found out from the text alone, so
 /// that reading a command that is right costs nothing for it.
 fn stop(text: &str, end: usize) -> Stop {
@@ -223,7 +227,7 @@ fn stop(text: &str, end: usize) -> Stop {
     }
     let bytes = &text.as_bytes()[..end];
     let mut open: Vec<Open> = Vec::new();
-    let (mut at, mut last) = (0, None);
+    let (mut at, mut last, mut deeper) = (0, None, 0usize);
     while at < bytes.len() {
         let byte = bytes[at];
         at += 1;
@@ -231,7 +235,7 @@ fn stop(text: &str, end: usize) -> Stop {
             continue;
         }
         last = None;
-        if !matches!(byte, b',' | b']' | b'}') {
+        if deeper == 0 && !matches!(byte, b',' | b']' | b'}') {
             if let Some(Open { array: true, entry: entry @ None, .. }) = open.last_mut() {
                 *entry = Some("[0]".to_owned());
             }
@@ -248,9 +252,11 @@ fn stop(text: &str, end: usize) -> Stop {
                 }
                 at += 1;
             }
+            b'{' | b'[' if open.len() == DEPTH_MAX => deeper += 1,
+            b'}' | b']' if deeper > 0 => deeper -= 1,
             b'{' | b'[' => open.push(Open { array: byte == b'[', entry: None, index: 0 }),
             b'}' | b']' => last = open.pop().and_then(|closed| closed.entry),
-            b',' => {
+            b',' if deeper == 0 => {
                 if let Some(open) = open.last_mut() {
                     open.index += 1;
                     open.entry = open.array.then(|| format!("[{}]", open.index));
@@ -258,6 +264,14 @@ fn stop(text: &str, end: usize) -> Stop {
             }
             _ => {}
         }
+    }
+    if deeper > 0 {
+        open.truncate(1);
+        return Stop {
+            path: open.into_iter().filter_map(|outer| outer.entry).collect(),
+            entry: None,
+            last: None,
+        };
     }
     let entry = open.pop().and_then(|inner| inner.entry);
     Stop { path: open.into_iter().filter_map(|outer| outer.entry).collect(), entry, last }
@@ -299,6 +313,10 @@ mod tests {
         check(r#"{"e": []"#, &["?", "e"], None);
         check(line, &[], Some("?"));
         assert_eq!(offset("ab\ncd", 2, 1), 4);
+        let deep = format!("{{\"a\":{}", "[".repeat(1000));
+        assert_eq!(stop(&deep, deep.len()), Stop { path: vec!["a".to_owned()], entry: None, last: None });
+        let closed = format!("{{\"a\":{}{},\"b\":1", "[".repeat(1000), "]".repeat(1000));
+        assert_eq!(stop(&closed, closed.len()).entry.as_deref(), Some("b"));
         for end in 0..=line.len() {
             stop(line, end);
         }
