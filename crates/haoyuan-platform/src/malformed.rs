@@ -134,11 +134,17 @@ impl Malformed {
         let text = error.to_string();
         let text = text.rfind(" at line ").map_or(text.as_str(), |end| &text[..end]);
         let column = (error.line() == 1 && error.column() > 0).then(|| error.column());
-        let Stop { mut path, last } = stop(line, offset(line, error.line(), error.column()));
+        let Stop { mut path, entry, last } = stop(line, offset(line, error.line(), error.column()));
         if !error.is_data() {
+            // What ends after an entry, or has no comma there, is what holds the entry.
+            let between = ["EOF while parsing an object", "EOF while parsing a list", "expected `,`"];
+            if !between.iter().any(|start| text.starts_with(start)) {
+                path.extend(entry);
+            }
             let reason = said!("this is not JSON: {text}", "JSON 语法错误:{text}", text);
             return Self { field: joined(&path), column, ..Self::line(reason) };
         }
+        path.extend(entry);
         // Missing is a key of the object as a whole; anything else that is found out at its end is about its last value.
         if !text.starts_with("missing field `") {
             path.extend(last);
@@ -190,8 +196,10 @@ fn shown(key: &str) -> String {
 /// Where a reader of JSON stopped.
 #[derive(Debug, PartialEq, Eq)]
 struct Stop {
-    /// The entry that it was in, or had just read.
+    /// The entries around the object or array that it was in.
     path: Vec<String>,
+    /// The entry of that object or array that it had begun last.
+    entry: Option<String>,
     /// If it had just read an object or array to its end: the last entry in there.
     last: Option<String>,
 }
@@ -201,6 +209,10 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
     let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (before + column).min(text.len())
 }
+
+/// How deep a path goes; no command nests half as deep. What lies deeper is told by its outermost entry, so that neither the
+/// answer nor the memory grows with the brackets of a line.
+const DEPTH_MAX: usize = 8;
 
 /// What a reader had seen of a text when it had read so many bytes. What it says is then found out from the text alone, so
 /// that reading a command that is right costs nothing for it.
@@ -215,7 +227,7 @@ fn stop(text: &str, end: usize) -> Stop {
     }
     let bytes = &text.as_bytes()[..end];
     let mut open: Vec<Open> = Vec::new();
-    let (mut at, mut last) = (0, None);
+    let (mut at, mut last, mut deeper) = (0, None, 0usize);
     while at < bytes.len() {
         let byte = bytes[at];
         at += 1;
@@ -223,7 +235,7 @@ fn stop(text: &str, end: usize) -> Stop {
             continue;
         }
         last = None;
-        if !matches!(byte, b',' | b']' | b'}') {
+        if deeper == 0 && !matches!(byte, b',' | b']' | b'}') {
             if let Some(Open { array: true, entry: entry @ None, .. }) = open.last_mut() {
                 *entry = Some("[0]".to_owned());
             }
@@ -240,9 +252,11 @@ fn stop(text: &str, end: usize) -> Stop {
                 }
                 at += 1;
             }
+            b'{' | b'[' if open.len() == DEPTH_MAX => deeper += 1,
+            b'}' | b']' if deeper > 0 => deeper -= 1,
             b'{' | b'[' => open.push(Open { array: byte == b'[', entry: None, index: 0 }),
             b'}' | b']' => last = open.pop().and_then(|closed| closed.entry),
-            b',' => {
+            b',' if deeper == 0 => {
                 if let Some(open) = open.last_mut() {
                     open.index += 1;
                     open.entry = open.array.then(|| format!("[{}]", open.index));
@@ -251,7 +265,16 @@ fn stop(text: &str, end: usize) -> Stop {
             _ => {}
         }
     }
-    Stop { path: open.into_iter().filter_map(|open| open.entry).collect(), last }
+    if deeper > 0 {
+        open.truncate(1);
+        return Stop {
+            path: open.into_iter().filter_map(|outer| outer.entry).collect(),
+            entry: None,
+            last: None,
+        };
+    }
+    let entry = open.pop().and_then(|inner| inner.entry);
+    Stop { path: open.into_iter().filter_map(|outer| outer.entry).collect(), entry, last }
 }
 
 /// Whether a key of the line looks like the name of a field, rightly or wrongly spelt, and not like anybody's name or
@@ -269,7 +292,8 @@ mod tests {
         let line = r#"{"a": 1 , "b": [{"c": "}\""}, {"d": null} ], "張": {"e": []}}"#;
         let check = |read: &str, path: &[&str], last: Option<&str>| {
             let end = line.find(read).unwrap() + read.len();
-            let found = stop(line, end);
+            let mut found = stop(line, end);
+            found.path.extend(found.entry);
             assert_eq!(
                 (found.path.iter().map(String::as_str).collect::<Vec<_>>(), found.last.as_deref()),
                 (path.to_vec(), last),
@@ -289,6 +313,10 @@ mod tests {
         check(r#"{"e": []"#, &["?", "e"], None);
         check(line, &[], Some("?"));
         assert_eq!(offset("ab\ncd", 2, 1), 4);
+        let deep = format!("{{\"a\":{}", "[".repeat(1000));
+        assert_eq!(stop(&deep, deep.len()), Stop { path: vec!["a".to_owned()], entry: None, last: None });
+        let closed = format!("{{\"a\":{}{},\"b\":1", "[".repeat(1000), "]".repeat(1000));
+        assert_eq!(stop(&closed, closed.len()).entry.as_deref(), Some("b"));
         for end in 0..=line.len() {
             stop(line, end);
         }

@@ -11,6 +11,7 @@ use haoyuan_core::said::{Packed, Said};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind, Outcome, VisitKind};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -128,9 +129,11 @@ impl Written for Day {
 }
 
 fn hex(text: &str, digits: std::ops::RangeInclusive<usize>) -> Option<u128> {
-    // `from_str_radix` would take a sign as well.
-    let all_hex = digits.contains(&text.len()) && text.bytes().all(|c| c.is_ascii_hexdigit());
-    if all_hex { u128::from_str_radix(text, 16).ok() } else { None }
+    // `from_str_radix` would take a sign as well, and multiplies where shifting does: 128 bits are dear on 32-bit machines.
+    if !digits.contains(&text.len()) {
+        return None;
+    }
+    text.chars().try_fold(0, |value, c| Some(value << 4 | u128::from(c.to_digit(16)?)))
 }
 
 impl Written for PatientKey {
@@ -480,6 +483,31 @@ struct Without<A> {
     due: Option<String>,
 }
 
+/// A key, borrowed from the line where it has no escapes: it is looked at once and let go.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrow;
+        impl<'de> Visitor<'de> for Borrow {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E: Error>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Borrow)
+    }
+}
+
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
     type Error = A::Error;
 
@@ -488,9 +516,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Without<A> {
             self.due = Some(value);
             return seed.deserialize(serde::de::value::StrDeserializer::new(key)).map(Some);
         }
-        while let Some(key) = self.map.next_key::<String>()? {
-            if !self.ignored.contains(&key.as_str()) {
-                return seed.deserialize(serde::de::value::StringDeserializer::new(key)).map(Some);
+        while let Some(Key(key)) = self.map.next_key()? {
+            if !self.ignored.contains(&&*key) {
+                return seed.deserialize(serde::de::value::CowStrDeserializer::new(key)).map(Some);
             }
             self.map.next_value::<serde::de::IgnoredAny>()?;
         }
