@@ -13,7 +13,6 @@ use crate::memory::{Buffer, Number, Out, numbers, optional_text, read, text, wro
 use crate::slab::{self, Open};
 use crate::status::Status;
 use crate::types::{Struct, haoyuan_options_t, haoyuan_stats_t, haoyuan_t};
-use haoyuan::ids::SessionId;
 use haoyuan::instant::Instant;
 use haoyuan::refusal::Code;
 use haoyuan::said;
@@ -303,7 +302,8 @@ impl Setup {
     /// Carries out what the registry has nothing of yet.
     fn take_up(&self, registry: &Registry, log: Log) -> Result<(), Status> {
         let has_directory = !registry.platform().directory().institutions().is_empty();
-        let has_sessions = SessionId::new(0).is_some_and(|first| registry.engine().session(first).is_some());
+        // Also those that are retired by now.
+        let has_sessions = registry.engine().session_count() > 0;
         let steps = [
             ("directory", &self.directory, has_directory),
             ("policy", &self.policy, has_sessions),
