@@ -15,7 +15,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("haoyuan-serve", &["haoyuan"]),
     (
         "haoyuan-cli",
-        &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan", "haoyuan-serve"],
+        &[
+            "haoyuan-core",
+            "haoyuan-engine",
+            "haoyuan-platform",
+            "haoyuan-journal",
+            "haoyuan",
+            "haoyuan-serve",
+        ],
     ),
 ];
 
