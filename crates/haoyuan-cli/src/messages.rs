@@ -213,20 +213,20 @@ Examples
         "通过 HTTP 提供服务:命令、公开号源、事件与指标";
     "usage.haoyuan.serve": "haoyuan serve [OPTIONS]", "haoyuan serve [选项]";
     "help.haoyuan.serve:address": "Where to listen; by default 127.0.0.1:8080, port 0 for any free one",
-        "监听地址;默认 127.0.0.1:8080,端口 0 表示任意空闲端口";
+        "监听地址;默认 127.0.0.1:8080,端口 0 为任意空闲端口";
     "help.haoyuan.serve:journal": "Keep a journal in this folder, and go on from what is in it",
-        "在此目录中记录日志,并从其中已有的内容继续";
+        "在此目录中记录日志,并从已有的内容继续";
     "help.haoyuan.serve:sync": "Answer only when the answer is on disk; without it a crash costs at most 50 ms",
-        "写入磁盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
+        "落盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
     "help.haoyuan.serve:tokens": "File of tokens and keys (TOML), made with `haoyuan token`; read again on SIGHUP",
-        "令牌与密钥文件(TOML),由 `haoyuan token` 生成;收到 SIGHUP 时重新读取";
+        "令牌与密钥文件(TOML);收到 SIGHUP 时重新读取";
     "help.haoyuan.serve:seats": "How many seats to have room for, 1–16M; by default as the journal says",
         "预留多少个号的空间,1–16M;默认按日志中的记录";
     "help.haoyuan.serve:demo": "A made-up hospital from today on, with a page to book in; on this machine only",
         "从今天起的虚构医院及其预约页面;仅限本机";
     "help.haoyuan.serve:page": "Serve the pages of this folder at /", "在 / 提供此目录中的页面";
     "help.haoyuan.serve:origin": "Pages of this origin may ask, too (https://www.hospital.example); can be repeated",
-        "允许此来源的页面访问(https://www.hospital.example);可重复";
+        "允许此来源的页面访问(https://…);可重复";
     "help.haoyuan.serve:proxy": "Believe X-Forwarded-For of this reverse proxy; can be repeated",
         "信任此反向代理的 X-Forwarded-For;可重复";
     "help.haoyuan.serve:connections": "Connections at once; by default 4096", "同时的连接数;默认 4096";
@@ -235,15 +235,15 @@ Examples
     "help.haoyuan.serve:patient_rate": "Commands per second of one patient; by default 10, 0 for no limit",
         "单个患者每秒的命令数;默认 10,0 表示不限";
     "help.haoyuan.serve:staff_rate": "Commands per second of one token; by default 2000, 0 for no limit",
-        "单个工作令牌每秒的命令数;默认 2000,0 表示不限";
+        "单个令牌每秒的命令数;默认 2000,0 表示不限";
     "help.haoyuan.serve:json": "Print one JSON object when it listens", "开始监听时输出一个 JSON 对象";
-    "more.haoyuan.serve": "POST /v1/commands takes the commands of `haoyuan run`, one object or an array. The
-time is the server's. GET /openapi.json describes everything.
+    "more.haoyuan.serve": "POST /v1/commands takes the commands of `haoyuan run`, one object or an array.
+The time is the server's. GET /openapi.json describes everything.
 
 Without a token one may ask what is public. Staff show a token of the file; a
-patient shows one that the hospital's login has signed, good for one person. Other
-machines reach the server only if there is a file of tokens: put a reverse proxy
-with TLS before it.
+patient shows one that the hospital's login has signed, good for one person.
+Other machines reach the server only if there is a file of tokens: put a reverse
+proxy with TLS before it.
 
 SIGTERM and SIGINT end it: what is under way is answered, everything is on disk,
 and a snapshot makes the next start quick. What was acknowledged is never lost.
@@ -251,14 +251,15 @@ and a snapshot makes the next start quick. What was acknowledged is never lost.
 Examples
   haoyuan serve --demo
   haoyuan token key --id 2026-11 >> tokens.toml
-  haoyuan token staff --name window-3 --role clerk --id 00000000000000a1 >> tokens.toml
+  haoyuan token staff --name window-3 --role clerk \\
+    --id 00000000000000a1 >> tokens.toml
   haoyuan serve --journal /var/lib/haoyuan --sync --tokens tokens.toml
 ",
         "POST /v1/commands 接受 `haoyuan run` 的命令,单个对象或数组;时间以服务器为准。
 GET /openapi.json 描述全部接口。
 
 无令牌者可查询公开内容。工作人员出示文件中的令牌;患者出示医院登录系统签发的令牌,
-仅对本人有效。只有提供令牌文件后,其他机器才能访问;请在前面部署带 TLS 的反向代理。
+仅对本人有效。只有提供令牌文件后,其他机器才能访问;请前置带 TLS 的反向代理。
 
 SIGTERM 与 SIGINT 使其结束:进行中的请求得到答复,全部内容落盘,并写入快照以便快速
 启动。已确认的绝不丢失。
@@ -266,7 +267,8 @@ SIGTERM 与 SIGINT 使其结束:进行中的请求得到答复,全部内容落�
 示例
   haoyuan serve --demo
   haoyuan token key --id 2026-11 >> tokens.toml
-  haoyuan token staff --name window-3 --role clerk --id 00000000000000a1 >> tokens.toml
+  haoyuan token staff --name window-3 --role clerk \\
+    --id 00000000000000a1 >> tokens.toml
   haoyuan serve --journal /var/lib/haoyuan --sync --tokens tokens.toml
 ";
 
@@ -278,11 +280,11 @@ SIGTERM 与 SIGINT 使其结束:进行中的请求得到答复,全部内容落�
         "haoyuan token staff --name 名称 --role 角色 [选项] >> 文件";
     "help.haoyuan.token.staff:name": "Name for counts and logs; no secret", "用于计数与日志的名称;并非机密";
     "help.haoyuan.token.staff:role": "viewer, clerk, doctor, family_doctor, referrer, partner, operator or admin",
-        "viewer、clerk、doctor、family_doctor、referrer、partner、operator 或 admin";
+        "viewer、clerk、doctor、referrer、operator、admin 等";
     "help.haoyuan.token.staff:id": "Keyed hash of the person or desk, 16 hexadecimal digits, for the trace",
-        "人员或窗口的带密钥哈希(16 位十六进制数),用于留痕";
+        "操作者的带密钥哈希(16 位十六进制数),用于留痕";
     "help.haoyuan.token.staff:institution": "Whose referrals and contracts it registers (referrer, family_doctor)",
-        "可登记哪个机构的转诊与签约(referrer、family_doctor)";
+        "可登记哪个机构的转诊与签约";
     "help.haoyuan.token.staff:channel": "The only channel through which it books", "只能通过此渠道预约";
     "help.haoyuan.token.staff:expires": "From this instant on it is void (RFC 3339)", "自此时刻起失效(RFC 3339)";
     "help.haoyuan.token.key": "A key with which the hospital's login signs patients' tokens",
@@ -306,7 +308,8 @@ read it (chmod 600). Of a token it has the hash alone.
 Examples
   umask 077
   haoyuan token key --id 2026-11 >> tokens.toml
-  haoyuan token staff --name ops --role operator --id 00000000000000b2 >> tokens.toml
+  haoyuan token staff --name ops --role operator \\
+    --id 00000000000000b2 >> tokens.toml
   haoyuan token patient --tokens tokens.toml \\
     --patient 5f0c6f0f6c1d4b7e9a3d2e1f00112233
 ",
@@ -316,7 +319,8 @@ Examples
 示例
   umask 077
   haoyuan token key --id 2026-11 >> tokens.toml
-  haoyuan token staff --name ops --role operator --id 00000000000000b2 >> tokens.toml
+  haoyuan token staff --name ops --role operator \\
+    --id 00000000000000b2 >> tokens.toml
   haoyuan token patient --tokens tokens.toml \\
     --patient 5f0c6f0f6c1d4b7e9a3d2e1f00112233
 ";
@@ -776,7 +780,7 @@ Example
     "token.channel": "there is no channel `{channel}`; the channels are: {known}", "没有渠道 `{channel}`;渠道有:{known}";
     "token.no_key": "`{file}` has no key that is valid now; make one with `haoyuan token key`",
         "`{file}` 中没有当前有效的密钥;请用 `haoyuan token key` 生成";
-    "token.wrong": "`{key}`: {reason}", "`{key}`:{reason}";
+    "token.wrong": "field `{key}`: {reason}", "字段 `{key}`:{reason}";
 
     // ---- policy, roster
     "policy.unknown": "there is no preset and no file `{name}`; the presets are: {presets}",
