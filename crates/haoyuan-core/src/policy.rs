@@ -164,7 +164,9 @@ impl Policy {
         if let Some((file, text)) = calendar {
             let text = text.strip_prefix('\u{feff}').unwrap_or(text);
             let tree = file::tree(file, text)?;
-            if let Some(key) = table(&tree).and_then(|own| own.keys().find(|key| *key.get_ref() != "holidays")) {
+            if let Some(key) =
+                table(&tree).and_then(|own| own.keys().find(|key| *key.get_ref() != "holidays"))
+            {
                 let reason = said!(
                     "a calendar has the section `[holidays]` alone: `weekends`, `dates`, `working`",
                     "日历文件只能有 `[holidays]` 一节:`weekends`、`dates`、`working`"
