@@ -12,6 +12,9 @@
 //! | patients | 100,000 | 100,000, two requests each | 100,000 |
 //! | requests | book until refused, release all, repeat | 200,000, fixed by seed | book at random; a slot that refuses is released |
 //!
+//! The peers that one would use instead do the same work through [`peers::System`], and [`contest`] believes nobody's figure
+//! whose verdicts differ; [`open_loop`] shows latencies at fixed rates. The program `haoyuan-bench` runs both.
+//!
 //! Classes ask in the shares 70 % public, 15 % referral from a secondary hospital, 10 % from a primary institution, 5 %
 //! staff. A patient may have one live booking per practitioner and day: each practitioner is a department of its own, and
 //! the limit is one per department and day. Two visits at the same half-hour are refused as well, as everywhere.

@@ -43,7 +43,7 @@ pub struct Outcome {
     pub cells: Vec<Cell>,
     /// Latency at fixed rates.
     pub points: Vec<Point>,
-    /// What was not there, and why.
+    /// What was not there or did not start, and why.
     pub skipped: Vec<String>,
     /// The versions of what was there.
     pub versions: Vec<String>,
@@ -77,19 +77,26 @@ impl Plan<'_> {
             self.journaled(*workload, &mut outcome)?;
         }
         if self.redis {
-            match redis::version() {
-                Ok(version) => {
+            let started = redis::version().and_then(|version| {
+                Ok((version, Redis::start(Appending::Off, Workload::HotSlot.shape(), self.folder)?))
+            });
+            match started {
+                Ok((version, redis)) => {
                     outcome.versions.push(format!("Redis {version}"));
+                    outcome.pings = Some((pings(&redis, 1)?, pings(&redis, 64)?));
+                    drop(redis);
                     self.redis(&mut outcome)?;
                 }
                 Err(reason) => outcome.skipped.push(format!("Redis: {reason}")),
             }
         }
         if self.postgres {
-            match postgres::version() {
-                Ok(version) => {
+            let started = postgres::version()
+                .and_then(|version| Ok((version, Postgres::start(Workload::HotSlot.shape(), self.folder)?)));
+            match started {
+                Ok((version, mut postgres)) => {
                     outcome.versions.push(format!("PostgreSQL {version}"));
-                    self.postgres(&mut outcome)?;
+                    self.postgres(&mut postgres, &mut outcome)?;
                 }
                 Err(reason) => outcome.skipped.push(format!("PostgreSQL: {reason}")),
             }
@@ -207,9 +214,6 @@ impl Plan<'_> {
     fn redis(&self, outcome: &mut Outcome) -> Result<(), String> {
         for appending in [Appending::Off, Appending::EverySecond, Appending::Always] {
             let mut redis = Redis::start(appending, Workload::HotSlot.shape(), self.folder)?;
-            if appending == Appending::Off {
-                outcome.pings = Some((pings(&redis, 1)?, pings(&redis, 64)?));
-            }
             let name = format!("Redis, {}", appending.name());
             for workload in &self.workloads {
                 for way in self.ways(*workload) {
@@ -220,19 +224,18 @@ impl Plan<'_> {
         Ok(())
     }
 
-    fn postgres(&self, outcome: &mut Outcome) -> Result<(), String> {
-        let mut postgres = Postgres::start(Workload::HotSlot.shape(), self.folder)?;
+    fn postgres(&self, postgres: &mut Postgres, outcome: &mut Outcome) -> Result<(), String> {
         for commit in [Commit::Synchronous, Commit::Asynchronous] {
             postgres.commit = commit;
             let name = format!("PostgreSQL, {}", commit.name());
             for workload in &self.workloads {
                 postgres.batch = Batch::Each;
                 for way in self.ways(*workload) {
-                    self.enter(&mut postgres, (Family::Postgres, &name), *workload, way, outcome)?;
+                    self.enter(postgres, (Family::Postgres, &name), *workload, way, outcome)?;
                 }
                 postgres.batch = Batch::Together;
                 let name = format!("{name}, 64 a transaction");
-                self.enter(&mut postgres, (Family::Postgres, &name), *workload, (1, 64), outcome)?;
+                self.enter(postgres, (Family::Postgres, &name), *workload, (1, 64), outcome)?;
             }
         }
         Ok(())
@@ -251,13 +254,15 @@ impl Plan<'_> {
         let mut synced = Journaled::new(shape, Kept::Synced, Refusals::PerMinute, self.folder);
         self.open(&mut synced, "haoyuan, Synced, refusals counted", 1, time, outcome)?;
         drop(synced);
-        if self.redis && redis::version().is_ok() {
+        let ran = |name: &str| outcome.versions.iter().any(|version| version.starts_with(name));
+        let (redis, postgres) = (ran("Redis"), ran("PostgreSQL"));
+        if redis {
             for appending in [Appending::Off, Appending::Always] {
                 let mut redis = Redis::start(appending, shape, self.folder)?;
                 self.open(&mut redis, &format!("Redis, {}", appending.name()), 1, time, outcome)?;
             }
         }
-        if self.postgres && postgres::version().is_ok() {
+        if postgres {
             let mut postgres = Postgres::start(shape, self.folder)?;
             for commit in [Commit::Synchronous, Commit::Asynchronous] {
                 postgres.commit = commit;
