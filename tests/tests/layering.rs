@@ -13,9 +13,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("haoyuan-c", &["haoyuan"]),
     ("haoyuan-wasm", &["haoyuan-core", "haoyuan-platform"]),
     ("haoyuan-serve", &["haoyuan"]),
+    ("haoyuan-model", &["haoyuan-core", "haoyuan-engine", "haoyuan"]),
     (
         "haoyuan-cli",
-        &["haoyuan-core", "haoyuan-engine", "haoyuan-platform", "haoyuan-journal", "haoyuan", "haoyuan-serve"],
+        &[
+            "haoyuan-core",
+            "haoyuan-engine",
+            "haoyuan-platform",
+            "haoyuan-journal",
+            "haoyuan",
+            "haoyuan-model",
+            "haoyuan-serve",
+        ],
     ),
 ];
 
