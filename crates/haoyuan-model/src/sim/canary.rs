@@ -159,8 +159,11 @@ pub struct Caught {
 pub fn catch(bug: Bug, seed: u64, most: u64) -> Option<Caught> {
     let mut tape = Tape::default();
     (0..most).find_map(|number| {
-        let found = run(bug.lane(), seed.wrapping_add(number), Some(bug), Keep::All, &mut tape).err()?;
-        Some(Caught { operations: tape.totals.operations, run: seed.wrapping_add(number), found })
+        let seed = seed.wrapping_add(number);
+        let found = run(bug.lane(), seed, Some(bug), Keep::All, &mut tape).err()?;
+        let caught = Caught { operations: tape.totals.operations, run: seed, found };
+        // What is found without the bug is not the bug.
+        run(bug.lane(), seed, None, Keep::All, &mut Tape::default()).is_ok().then_some(caught)
     })
 }
 
