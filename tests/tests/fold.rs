@@ -6,83 +6,19 @@ use haoyuan_core::ids::NodeIndex;
 use haoyuan_core::pool::{Fence, Node, PoolTree, Protection, Route, Routes, TreeError};
 use haoyuan_core::refusal::Code;
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_core::word::Live;
 use haoyuan_tests::check::{
     Finding, Fold, i3_outsiders, i4_redeemable, i5_order_free, i7_privilege, i8_capacity, i9_release,
     i11_window, i23_binding,
 };
+use haoyuan_tests::fold::Core;
 use haoyuan_tests::generate::{any_tree, config, edges};
-use haoyuan_tests::model::{Accepted, Counts, Pools};
+use haoyuan_tests::model::{Counts, Pools};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 
-/// The core's fold, asked through its public face.
-struct Core {
-    tree: PoolTree,
-    pools: Pools,
-}
-
-impl Core {
-    fn new(tree: PoolTree) -> Self {
-        Self { pools: Pools::from(&tree), tree }
-    }
-
-    fn of(pools: &Pools) -> Option<Self> {
-        let capacity = u8::try_from(pools.capacity).ok()?;
-        PoolTree::new(capacity, pools.nodes.clone(), pools.routes).ok().map(Self::new)
-    }
-
-    fn live(&self, b: &Counts) -> Live {
-        let mut live = Live::default();
-        for (node, seats) in NodeIndex::all().zip(b) {
-            for _ in 0..*seats {
-                let counter = self.tree.counter(node).expect("only bookable nodes have bookings");
-                live = live.plus(counter).expect("at most 63 seats");
-            }
-        }
-        live
-    }
-
-    fn bookable(&self) -> Vec<usize> {
-        let bookable = self.pools.bookable();
-        assert!(
-            bookable.iter().all(|v| self.tree.counter(node(*v)).is_some()),
-            "a routed node has a counter"
-        );
-        bookable
-    }
-}
-
 fn node(v: usize) -> NodeIndex {
     NodeIndex::all().nth(v).expect("at most 16 nodes")
-}
-
-impl Fold for Core {
-    fn pools(&self) -> &Pools {
-        &self.pools
-    }
-
-    fn claim(&self, b: &Counts, u: usize, t: i64) -> Result<Accepted, (Code, usize)> {
-        let live = self.live(b);
-        match self.tree.decide_at(live, node(u), t) {
-            Ok(permit) => {
-                let mut after = b.clone();
-                after[u] += 1;
-                assert_eq!(permit.live, self.live(&after), "a permit holds the counters after the claim");
-                Ok(Accepted { node: permit.node.index(), spill: permit.spill })
-            }
-            Err(denial) => Err((denial.code, denial.node.index())),
-        }
-    }
-
-    fn free(&self, b: &Counts, class: Class, channel: Channel, t: i64) -> u32 {
-        u32::from(self.tree.free(self.live(b), class, channel, t, u8::MAX))
-    }
-
-    fn with(&self, pools: Pools) -> Option<Self> {
-        Self::of(&pools)
-    }
 }
 
 /// Makes every node bookable, so that each can be asked about: classes and channels are routed to them in turn.
@@ -342,12 +278,6 @@ fn any_core() -> impl Strategy<Value = Core> {
     prop_oneof![3 => 1..=8u8, 1 => 1..=63u8]
         .prop_flat_map(|capacity| any_tree(capacity, 16))
         .prop_map(Core::new)
-}
-
-impl std::fmt::Debug for Core {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.pools.fmt(f)
-    }
 }
 
 /// The same pools, with every node bookable.

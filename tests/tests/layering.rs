@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("haoyuan-c", &["haoyuan"]),
     ("haoyuan-wasm", &["haoyuan-core", "haoyuan-platform"]),
     ("haoyuan-serve", &["haoyuan"]),
+    ("haoyuan-model", &["haoyuan-core", "haoyuan-engine", "haoyuan"]),
     (
         "haoyuan-cli",
         &[
@@ -21,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "haoyuan-platform",
             "haoyuan-journal",
             "haoyuan",
+            "haoyuan-model",
             "haoyuan-serve",
         ],
     ),

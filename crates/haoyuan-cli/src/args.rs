@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use haoyuan::kpi::Month;
+use haoyuan_model::sim::Lane;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -43,6 +44,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Token,
     },
+    Verify(Verify),
+    Soak(Soak),
     Snapshot(Snapshot),
     Recover(Recover),
     Policy {
@@ -257,6 +260,34 @@ pub(crate) enum Token {
     },
 }
 
+/// `haoyuan verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    pub(crate) seconds: Option<u64>,
+    #[arg(short, long, value_name = "N", value_parser = ValueParser::new(seed))]
+    pub(crate) seed: Option<u64>,
+    #[arg(long, value_name = "N", conflicts_with = "seconds")]
+    pub(crate) runs: Option<u64>,
+    #[arg(long, value_name = "LANE", value_parser = ValueParser::new(crate::verify::lane))]
+    pub(crate) lane: Option<Lane>,
+    #[arg(long)]
+    pub(crate) canaries: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `haoyuan soak`.
+#[derive(Debug, Args)]
+pub(crate) struct Soak {
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    pub(crate) seconds: Option<u64>,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `haoyuan snapshot`.
 #[derive(Debug, Args)]
 pub(crate) struct Snapshot {
@@ -330,6 +361,8 @@ pub(crate) enum Roster {
     },
 }
 
+/// A month is long enough for whoever wants to know.
+pub(crate) const SECONDS_MAX: u64 = 31 * 86_400;
 /// The most threads: more than this is surely a slip of the finger.
 pub(crate) const THREADS_MAX: usize = 1024;
 /// The most requests: some 2 GB for the trace and the answers.

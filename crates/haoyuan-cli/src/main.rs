@@ -20,7 +20,9 @@ mod rosters;
 mod run;
 mod rush;
 mod serve;
+mod soak;
 mod text;
+mod verify;
 mod token;
 
 use args::{Command, Refused};
@@ -67,6 +69,8 @@ fn execute(args: &[OsString], lang: Lang) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(options, lang),
         Command::Token { command } => token::run(command, lang),
         Command::Bench(options) => bench::run(options, lang),
+        Command::Verify(options) => verify::run(options, lang),
+        Command::Soak(options) => soak::run(options, lang),
         Command::Snapshot(options) => journal::snapshot(options, lang),
         Command::Recover(options) => journal::recover(options, lang),
         Command::Policy { command } => policies::policy(command, lang),

@@ -451,6 +451,64 @@ Examples
   haoyuan day --patients 1m --seed 1 --json
   haoyuan day --patients 5000 --journal week --html week.html
 ";
+    "help.haoyuan.verify": "Attack the engine, the journal and the day on this machine, and judge every answer",
+        "在本机攻击引擎、日志与当日事务,逐一评判每个应答";
+    "usage.haoyuan.verify": "haoyuan verify [OPTIONS]", "haoyuan verify [选项]";
+    "help.haoyuan.verify:seconds": "For so many seconds; 30 by default", "运行秒数;默认 30";
+    "help.haoyuan.verify:seed": "Seed of all draws; 1 by default", "随机种子;默认 1";
+    "help.haoyuan.verify:runs": "So many runs of each lane, however long they take", "每条线运行这么多次,不限时间";
+    "help.haoyuan.verify:lane": "Only this lane: engine, journal or day", "只运行这条线:engine、journal 或 day";
+    "help.haoyuan.verify:canaries": "Plant one bug of each kind, and tell how soon it is caught",
+        "逐类植入一个错误,并报告多久被发现";
+    "help.haoyuan.verify:json": "Print one JSON object", "输出一个 JSON 对象";
+    "more.haoyuan.verify": "Every run follows from its seed: a world drawn at random, clients whose commands are
+late, repeated and reordered, clocks that go forward and backward, a disk that
+tears, loses, reorders, fails and fills up, power failures, in recoveries too. A
+reference model written from the specification says what each answer must be, and
+after a crash decides every surviving record anew. A failing run is made small and
+told step by step. Exit code 1 on any violation, or if a planted bug escapes.
+
+Examples
+  haoyuan verify
+  haoyuan verify --seconds 3600 --seed 7 --json
+  haoyuan verify --lane journal --runs 1000
+  haoyuan verify --canaries
+",
+        "每次运行皆由种子决定:随机的机构与班次,迟到、重复与乱序的命令,前进与倒退的
+时钟,会撕裂、丢失、乱序、出错与写满的磁盘,断电(恢复途中亦然)。依规范写成的
+参考模型判定每个应答;崩溃之后,对留存的每条记录重新裁决。失败的运行会被缩小并
+逐步列出。有任何违反、或植入的错误未被发现时,退出码为 1。
+
+示例
+  haoyuan verify
+  haoyuan verify --seconds 3600 --seed 7 --json
+  haoyuan verify --lane journal --runs 1000
+  haoyuan verify --canaries
+";
+    "help.haoyuan.soak": "Full load from all threads with the journal; memory must stay flat",
+        "以全部线程满载并写日志;内存须保持平稳";
+    "usage.haoyuan.soak": "haoyuan soak [OPTIONS]", "haoyuan soak [选项]";
+    "help.haoyuan.soak:seconds": "For so many seconds; 60 by default", "运行秒数;默认 60";
+    "help.haoyuan.soak:journal": "Keep the journal in this empty folder; otherwise old segments are removed",
+        "将日志保存在此空目录;否则旧日志段会被删除";
+    "help.haoyuan.soak:json": "Print one JSON object", "输出一个 JSON 对象";
+    "more.haoyuan.soak": "All threads hold, book, confirm and cancel; another recounts every seat
+meanwhile; at the end the journal is read back to the same state. Exit code 1 if
+a recount fails, the state differs, or memory grows after the first third by more
+than a twentieth and 64 MiB.
+
+Examples
+  haoyuan soak
+  haoyuan soak --seconds 3600 --json
+",
+        "全部线程锁号、挂号、确认与退号;另一线程同时清点每个号;最后从日志读回同一
+状态。清点有误、状态不同,或前三分之一之后内存增长超过二十分之一加 64 MiB 时,
+退出码为 1。
+
+示例
+  haoyuan soak
+  haoyuan soak --seconds 3600 --json
+";
     "help.haoyuan.snapshot": "Write a snapshot, so that the next opening is quick", "写入快照,使下次打开更快";
     "usage.haoyuan.snapshot": "haoyuan snapshot [OPTIONS] DIR", "haoyuan snapshot [选项] 目录";
     "help.haoyuan.snapshot:folder": "Folder of the journal; nobody may have it open", "日志目录;不得正被打开";
@@ -781,6 +839,19 @@ Example
     "token.no_key": "`{file}` has no key that is valid now; make one with `haoyuan token key`",
         "`{file}` 中没有当前有效的密钥;请用 `haoyuan token key` 生成";
     "token.wrong": "field `{key}`: {reason}", "字段 `{key}`:{reason}";
+
+    // ---- verify, soak
+    "verify.summary": "{operations} operations, {faults} faults, {crashes} crashes, {histories} histories checked, {violations} violations, {seconds} s: {command}",
+        "操作 {operations} 次,故障 {faults} 次,崩溃 {crashes} 次,检验历史 {histories} 个,违反 {violations} 次,{seconds} 秒:{command}";
+    "verify.violated": "{count} violations; the same again: {command}", "违反 {count} 次;重现:{command}";
+    "verify.failure": "lane {lane}, seed {seed}: {found}\n{enough} of {steps} steps are enough: {found_in_these}",
+        "{lane} 线,种子 {seed}:{found}\n{steps} 步中 {enough} 步已足够:{found_in_these}";
+    "verify.canaries": "{caught} of {all} planted bugs caught, each with {seeds} seeds: median commands and time",
+        "植入 {all} 个错误,发现 {caught} 个,各用 {seeds} 个种子:命令数与用时的中位数";
+    "verify.escaped": "a planted bug was not caught: {bugs}", "有植入的错误未被发现:{bugs}";
+    "soak.summary": "{seconds} s on {threads} threads: {decisions} decisions ({rate}/s), {granted} granted, {records} records; {audits} recounts, {broken} violations; memory {start}, {third}, {middle}, {end} MiB at the start, after a third, in the middle, at the end; read back to the same state: {same}",
+        "{threads} 个线程运行 {seconds} 秒:裁决 {decisions} 次({rate}/秒),给号 {granted} 次,记录 {records} 条;清点 {audits} 次,违反 {broken} 次;内存在开始、三分之一处、中间、结束时为 {start}、{third}、{middle}、{end} MiB;读回同一状态:{same}";
+    "soak.violated": "the soak found something wrong: see above", "长时间负载发现问题:见上";
 
     // ---- policy, roster
     "policy.unknown": "there is no preset and no file `{name}`; the presets are: {presets}",

@@ -534,3 +534,27 @@ fn a_roster_is_checked_against_directory_and_policy() {
     let wrong = file("wrong-directory.toml", DIRECTORY.replace("tier = \"tertiary\"", "tier = \"best\""));
     check(&["roster", "check", good, "-d", wrong.to_str().unwrap()], 2, "", "best");
 }
+
+#[test]
+fn verify_says_what_it_did_and_finds_nothing_here() {
+    let output = run(&["verify", "--runs", "3", "--seed", "5", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(told["violations"], 0);
+    for lane in ["engine", "journal", "day"] {
+        assert_eq!(told["lanes"][lane]["histories"], 3);
+        assert!(told["lanes"][lane]["operations"].as_u64().unwrap() > 20, "{told}");
+    }
+    assert!(told["totals"]["crash_states"].as_u64().unwrap() > 0);
+    check(&["verify", "--lane", "engine", "--runs", "1"], 0, "0 violations", "");
+    check(&["verify", "--lane", "everything"], 2, "", "engine, journal, day");
+}
+
+#[test]
+fn soak_is_flat_and_read_back_to_the_same_state() {
+    let output = run(&["soak", "--seconds", "1", "--json"]);
+    let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(told["violations"], 0, "{told}");
+    assert_eq!(told["same_state_after_recovery"], true, "{told}");
+    assert!(told["decisions"].as_u64().unwrap() > 0 && told["audits"].as_u64().unwrap() > 0, "{told}");
+}

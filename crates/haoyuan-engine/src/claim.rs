@@ -148,7 +148,11 @@ impl<T: Trace> Engine<T> {
         let before = wish.key.map_or(Ok(None), |key| self.remembered(&gate, key, command));
         match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {
             Some(Remembered::Grant(grant)) => return Ok(grant),
-            Some(Remembered::Refusal(refusal)) => return Err(refusal),
+            // Told once more, so that whoever waits for the journal waits for what the answer rests on.
+            Some(Remembered::Refusal(refusal)) => {
+                self.tell_refusal(wish, operation, &refusal, at);
+                return Err(refusal);
+            }
             Some(Remembered::Settled(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
             None => {}
         }

@@ -254,13 +254,13 @@ impl<T: Trace> Engine<T> {
             }
             Command::Cancel(settle) => (settle.patient, settle.key, settle_fingerprint(settle, Deed::Cancel)),
         };
-        if key.is_none() {
-            return Ok(());
-        }
+        let Some(used) = key else { return Ok(()) };
         let number = self.patients.enter(patient).ok_or(ReplayError::Full("patients"))?;
         let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
-        // A conflict is refused without being remembered: the key keeps its first command.
-        if refusal.code != haoyuan_core::refusal::Code::IdempotencyConflict {
+        // A conflict is refused without being remembered: the key keeps its first command. And a refusal that was given again
+        // is on record again, and remembered already.
+        let is_new = matches!(self.remembered(&gate, used, print), Ok(None));
+        if is_new && refusal.code != haoyuan_core::refusal::Code::IdempotencyConflict {
             Self::remember(&mut gate, key, print, EntryKind::Refused, pack_refusal(*refusal));
         }
         Ok(())

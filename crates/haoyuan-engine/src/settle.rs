@@ -75,7 +75,11 @@ impl<T: Trace> Engine<T> {
         let before = self.remembered(&gate, key, command);
         match before.inspect_err(|conflict| self.tell_settle_refusal(settle, operation, conflict, at))? {
             Some(Remembered::Settled(settled)) => return Ok(settled),
-            Some(Remembered::Refusal(refusal)) => return Err(refusal),
+            // Told once more, so that whoever waits for the journal waits for what the answer rests on.
+            Some(Remembered::Refusal(refusal)) => {
+                self.tell_settle_refusal(settle, operation, &refusal, at);
+                return Err(refusal);
+            }
             Some(Remembered::Grant(_)) => return Err(Refusal::plain(Code::IdempotencyConflict)),
             None => {}
         }

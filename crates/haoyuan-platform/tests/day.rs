@@ -682,3 +682,22 @@ fn who_was_suspended_since_joining_is_skipped_and_said_to_be() {
     assert_eq!(list["entries"][0]["skipped"], "SUSPENDED", "{list}");
     assert!(list["entries"][0]["offer"].is_null() && !list["entries"][1]["offer"].is_null(), "{list}");
 }
+
+/// Extra seats are kept in a ledger beside the session. Stopping the session by its code used to leave that ledger alone: whoever
+/// had an extra seat was not displaced, not told, and still expected. Found by the simulator.
+#[test]
+fn a_stopped_session_displaces_its_extra_seats_as_well() {
+    let platform = house();
+    let extra = |patient: u32, at: &str| {
+        json!({"command": "extra_seat", "at": on(at), "patient": key(patient), "session": "AM", "class": "public",
+               "channel": "window", "actor": staff()})
+    };
+    done(&platform, extra(500, "06:00:00"));
+    let stop = json!({"command": "stop", "at": on("06:10:00"), "scope": {"session": "AM"}, "actor": staff()});
+    assert_eq!(done(&platform, stop.clone())["displaced"], 1);
+    assert_eq!(live(&platform, 500, &on("06:10:00")), 0);
+    assert_eq!(notices(&platform, 0).iter().filter(|notice| notice["news"] == "stopped").count(), 1);
+    assert_eq!(done(&platform, stop)["changed"], false);
+    refused(&platform, extra(501, "06:20:00"), "STOPPED");
+    sound(&platform);
+}

@@ -3,12 +3,13 @@
 mod common;
 
 use common::{NAMES, at, patient, plan, slot, synced, wish};
+use haoyuan::ids::IdempotencyKey;
 use haoyuan::instant::{DAY, HOUR, Instant, MINUTE};
 use haoyuan::journal::sim::{Faults, SimDisk, Survival};
 use haoyuan::journal::{Access, Disk, From, Journal, Recovery};
 use haoyuan::record::{Record, kind};
 use haoyuan::refusal::Code;
-use haoyuan::request::{Settle, Ticket};
+use haoyuan::request::{Settle, Ticket, Wish};
 use haoyuan::terms::Class;
 use haoyuan::{Limits, Options, Refusals, Registry, rebuild};
 use std::fmt::Write;
@@ -246,4 +247,38 @@ fn claims_that_name_no_session_or_slot_are_traced_without_what_may_be_a_person()
     assert_eq!(run(Refusals::ByReason(vec![Code::UnknownSlot])), (all[7..].to_vec(), 0));
     assert_eq!(run(Refusals::PerMinute), (Vec::new(), 9));
     assert_eq!(run(Refusals::None), (Vec::new(), 0));
+}
+
+/// Somebody is refused under a key and does not wait; asks again under the key, is refused as before, and waits for the disk. That
+/// answer used to come without a record of its own, so there was nothing to wait for: a power failure forgot the first
+/// refusal although the second had been acknowledged, and the same command was then granted. Found by the simulator.
+#[test]
+fn a_refusal_that_was_given_again_and_acknowledged_is_remembered_after_a_power_failure() {
+    let disk = SimDisk::new(8);
+    let options = || {
+        let mut options = synced();
+        options.journal.threads = false;
+        options
+    };
+    let registry = Registry::open_on(Arc::new(disk.clone()), options()).unwrap();
+    registry.publish(&plan(0), at(-9 * DAY)).unwrap().durable().unwrap();
+    let place = slot(registry.engine().find("session-0").unwrap(), 0);
+    let ten = at(-DAY + 2 * HOUR);
+    let taken: Vec<_> = (1..=2)
+        .map(|number| registry.book(&wish(number, place), ten).unwrap().durable().unwrap().unwrap())
+        .collect();
+    let keyed = Wish { key: IdempotencyKey::new(77), ..wish(3, place) };
+    let first = registry.hold(&keyed, ten).unwrap();
+    let refused = first.answer.unwrap_err();
+    let again = registry.hold(&keyed, ten).unwrap();
+    assert_eq!(again.answer, Err(refused));
+    again.ack.wait().unwrap();
+    let live = registry.state_hash();
+    let after = disk.crash(Survival::Nothing);
+    drop(registry);
+    let registry = Registry::open_on(Arc::new(after), options()).unwrap();
+    assert_eq!(registry.state_hash(), live, "once remembered, however often it was told");
+    let settle = Settle { patient: patient(1), booking: taken[0].booking, key: None };
+    assert!(registry.cancel(&settle, ten).unwrap().durable().unwrap().is_ok());
+    assert_eq!(registry.hold(&keyed, ten).unwrap().durable().unwrap(), Err(refused));
 }

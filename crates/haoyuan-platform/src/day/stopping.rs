@@ -466,11 +466,18 @@ impl<T: Trace> Desk<'_, T> {
             (None, Some(code), None) if day.is_none() && half.is_none() => {
                 let view = self.session(code)?;
                 match (slot, number) {
-                    (None, None) => Ok(Reach {
-                        scope: Scope::Session(view.id),
-                        slots: Self::slots(&view).collect(),
-                        sessions: vec![view.id],
-                    }),
+                    (None, None) => {
+                        // Its extra seats are in a ledger of their own, and stop with it.
+                        let mut reach =
+                            Reach { scope: Scope::Session(view.id), slots: Vec::new(), sessions: Vec::new() };
+                        let extra = self.day.extras.get(&view.id).map(|extras| extras.extra);
+                        let extra = extra.and_then(|extra| self.engine.session(extra));
+                        for view in [Some(view), extra].into_iter().flatten() {
+                            reach.slots.extend(Self::slots(&view));
+                            reach.sessions.push(view.id);
+                        }
+                        Ok(reach)
+                    }
                     (Some(slot), None) => {
                         let slot = self.platform.slot(code, *slot)?;
                         if view.whole && view.slots > 1 {

@@ -1,14 +1,18 @@
-//! Engine and model side by side: the same command to both, every answer compared.
+//! System and model side by side: the same command to both, every answer compared.
 
 use crate::check::{self, Finding, Traced};
 use crate::generate::{Command, PATIENTS, Step, World, patient, resolve, time_of};
 use crate::model::{self, Model, Unpublished, Verdict, Why};
-use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, SlotRef};
+use haoyuan_core::ids::{BookingId, IdempotencyKey, PatientKey, SessionId, SlotRef};
 use haoyuan_core::instant::Instant;
+use haoyuan_core::plan::Plan;
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
-use haoyuan_core::request::{Availability, Grant, Settled, Standing};
+use haoyuan_core::request::{Availability, Grant, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Change, Engine, Fact, Limits, Occupied, PublishError, Suspension, Trace};
+use haoyuan_engine::{
+    Change, Engine, Fact, Limits, Occupied, PublishError, Resized, Suspension, Trace, Withdrawn,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
@@ -97,19 +101,164 @@ impl Seen {
     }
 }
 
-/// An engine and the model of it.
+/// What is driven beside the model: an engine, a registry on a disk that fails, or one of them with a planted bug.
+///
+/// Whatever is not overridden is the engine's.
+pub trait System {
+    /// Where the facts of its engine go.
+    type Trace: Trace;
+
+    /// The engine, for questions and for what the hospital does.
+    fn engine(&self) -> &Engine<Self::Trace>;
+
+    /// The facts since the last time; `None` if they went somewhere else.
+    fn facts(&self) -> Option<Vec<Fact>>;
+
+    /// Whether it has failed and decides no more: its last answer says nothing.
+    fn is_down(&self) -> bool {
+        false
+    }
+
+    /// [`Engine::publish`].
+    ///
+    /// # Errors
+    /// As there, like everything below.
+    fn publish(&self, plan: &Plan, at: Instant) -> Result<SessionId, PublishError> {
+        self.engine().publish(plan, at)
+    }
+
+    /// [`Engine::issue_ticket`].
+    ///
+    /// # Errors
+    /// As there.
+    fn issue_ticket(&self, ticket: &Ticket, at: Instant) -> Result<(), Refusal> {
+        self.engine().issue_ticket(ticket, at)
+    }
+
+    /// [`Engine::hold`].
+    ///
+    /// # Errors
+    /// As there.
+    fn hold(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.engine().hold(wish, at)
+    }
+
+    /// [`Engine::book`].
+    ///
+    /// # Errors
+    /// As there.
+    fn book(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.engine().book(wish, at)
+    }
+
+    /// [`Engine::hold_served`], of the slot as it is now.
+    ///
+    /// # Errors
+    /// As there.
+    fn hold_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        let engine = self.engine();
+        engine.sequence(wish.slot).and_then(|served| engine.hold_served(wish, served, at))
+    }
+
+    /// [`Engine::book_served`], of the slot as it is now.
+    ///
+    /// # Errors
+    /// As there.
+    fn book_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        let engine = self.engine();
+        engine.sequence(wish.slot).and_then(|served| engine.book_served(wish, served, at))
+    }
+
+    /// [`Engine::confirm`].
+    ///
+    /// # Errors
+    /// As there.
+    fn confirm(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        self.engine().confirm(settle, at)
+    }
+
+    /// [`Engine::cancel`].
+    ///
+    /// # Errors
+    /// As there.
+    fn cancel(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {
+        self.engine().cancel(settle, at)
+    }
+
+    /// [`Engine::offer`].
+    ///
+    /// # Errors
+    /// As there.
+    fn offer(&self, wish: &Wish, expires: Instant, at: Instant) -> Result<Grant, Refusal> {
+        self.engine().offer(wish, expires, at)
+    }
+
+    /// [`Engine::withdraw`].
+    ///
+    /// # Errors
+    /// As there.
+    fn withdraw(&self, booking: BookingId, at: Instant) -> Result<Withdrawn, Refusal> {
+        self.engine().withdraw(booking, at)
+    }
+
+    /// [`Engine::set_waiting`].
+    ///
+    /// # Errors
+    /// As there.
+    fn set_waiting(&self, slot: SlotRef, on: bool) -> Result<(), Refusal> {
+        self.engine().set_waiting(slot, on)
+    }
+
+    /// [`Engine::set_stopped`].
+    ///
+    /// # Errors
+    /// As there.
+    fn set_stopped(&self, slot: SlotRef, on: bool) -> Result<(), Refusal> {
+        self.engine().set_stopped(slot, on)
+    }
+
+    /// [`Engine::resize`].
+    ///
+    /// # Errors
+    /// As there.
+    fn resize(&self, slot: SlotRef, tree: &PoolTree, at: Instant) -> Result<Resized, Refusal> {
+        self.engine().resize(slot, tree, at)
+    }
+
+    /// [`Engine::tick`].
+    fn tick(&self, at: Instant) -> u64 {
+        self.engine().tick(at)
+    }
+}
+
+/// The engine itself.
+impl System for Engine<Recorder> {
+    type Trace = Recorder;
+
+    fn engine(&self) -> &Engine<Recorder> {
+        self
+    }
+
+    fn facts(&self) -> Option<Vec<Fact>> {
+        Some(self.trace().take())
+    }
+}
+
+/// A system and the model of it.
 #[derive(Debug)]
-pub struct Pair {
-    /// The engine.
-    pub engine: Engine<Recorder>,
+pub struct Pair<S = Engine<Recorder>> {
+    /// The system.
+    pub system: S,
     /// The model.
     pub model: Model,
     /// What was seen.
     pub seen: Seen,
     answers: BTreeMap<(PatientKey, IdempotencyKey), Said>,
-    keyed: Vec<Command>,
+    /// Every command so far that carried an idempotency key.
+    pub keyed: Vec<Command>,
     /// The ends that offers were given.
     offers: BTreeMap<BookingId, Instant>,
+    was_restarted: bool,
 }
 
 macro_rules! ensure {
@@ -124,27 +273,57 @@ impl Pair {
     /// Both empty.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            engine: Engine::with_trace(ROOMY, Recorder::default()),
-            model: Model::default(),
-            seen: Seen::default(),
-            answers: BTreeMap::new(),
-            keyed: Vec::new(),
-            offers: BTreeMap::new(),
-        }
+        Self::on(Engine::with_trace(ROOMY, Recorder::default()))
     }
 
-    /// Both with all sessions of a world but the last, which a workload may publish or not.
+    /// Both with all sessions of a world but the last; see [`Pair::begin`].
     ///
     /// # Errors
     /// What differs.
     pub fn of(world: &World) -> Result<Self, String> {
         let mut pair = Self::new();
-        let most = world.plans.len() - usize::from(world.plans.len() > 1);
-        for plan in &world.plans[..most] {
-            pair.run(&Command::Publish(Box::new(plan.clone())), world.start())?;
-        }
+        pair.begin(world)?;
         Ok(pair)
+    }
+}
+
+impl<S: System> Pair<S> {
+    /// An empty model beside an empty system.
+    #[must_use]
+    pub fn on(system: S) -> Self {
+        Self {
+            system,
+            model: Model::default(),
+            seen: Seen::default(),
+            answers: BTreeMap::new(),
+            keyed: Vec::new(),
+            offers: BTreeMap::new(),
+            was_restarted: false,
+        }
+    }
+
+    /// Publishes all sessions of a world that are not there, but the last, which a workload may publish or not.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn begin(&mut self, world: &World) -> Finding {
+        let most = world.plans.len() - usize::from(world.plans.len() > 1);
+        let is_there = |plan: &&Plan| self.model.plans().any(|there| there.session.code == plan.session.code);
+        let missing: Vec<&Plan> = world.plans[..most].iter().filter(|plan| !is_there(plan)).collect();
+        for plan in missing {
+            self.run(&Command::Publish(Box::new(plan.clone())), world.start())?;
+        }
+        Ok(())
+    }
+
+    /// The system was ended and opened again, and this is the model of what it found.
+    ///
+    /// What was answered under a key that is still known must be answered so again; what is known and was never answered was
+    /// decided when the system failed.
+    pub fn restarted(&mut self, system: S, model: Model) {
+        self.answers.retain(|(patient, key), _| model.is_keyed(*patient, *key));
+        (self.system, self.model) = (system, model);
+        self.was_restarted = true;
     }
 
     /// Runs a workload, then looks at everything.
@@ -161,15 +340,35 @@ impl Pair {
         self.look(now)
     }
 
-    /// Gives a command to both.
+    /// Gives a command to both. If the system fails under it, nothing is said about it, and the model is as good as the
+    /// system: to be had again from what is durable.
     ///
     /// # Errors
     /// What differs.
     pub fn run(&mut self, command: &Command, at: Instant) -> Finding {
+        let found = self.give(command, at);
+        if !self.system.is_down() {
+            return found;
+        }
+        let under_key = match command {
+            Command::Hold(wish)
+            | Command::Book(wish)
+            | Command::HoldPastWaitlist(wish)
+            | Command::BookPastWaitlist(wish) => wish.key.map(|key| (wish.patient, key)),
+            Command::Confirm(settle) | Command::Cancel(settle) => settle.key.map(|key| (settle.patient, key)),
+            _ => None,
+        };
+        if let Some(under_key) = under_key {
+            self.answers.remove(&under_key);
+        }
+        Ok(())
+    }
+
+    fn give(&mut self, command: &Command, at: Instant) -> Finding {
         let logged = self.model.log().len();
         match command {
             Command::Publish(plan) => {
-                let (said, expected) = (self.engine.publish(plan, at), self.model.publish(plan));
+                let (said, expected) = (self.system.publish(plan, at), self.model.publish(plan));
                 let same = match (&said, &expected) {
                     (Ok(said), Ok(expected)) => said == expected,
                     (Err(PublishError::Plan(_)), Err(Unpublished::Plan))
@@ -180,56 +379,56 @@ impl Pair {
                 ensure!(same, "the engine published {said:?}, the model {expected:?}");
             }
             Command::IssueTicket(ticket) => {
-                let said = self.engine.issue_ticket(ticket, at);
+                let said = self.system.issue_ticket(ticket, at);
                 let expected = self.model.issue_ticket(ticket, at);
                 self.compare(&said, &into_verdict(expected))?;
             }
             Command::Hold(wish) => {
-                let (said, expected) = (self.engine.hold(wish, at), self.model.hold(wish, at));
+                let (said, expected) = (self.system.hold(wish, at), self.model.hold(wish, at));
                 self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
                 self.compare(&said, &expected)?;
                 self.seen.granted += u64::from(said.is_ok() && expected != Verdict::AsBefore);
             }
             Command::Book(wish) => {
-                let (said, expected) = (self.engine.book(wish, at), self.model.book(wish, at));
+                let (said, expected) = (self.system.book(wish, at), self.model.book(wish, at));
                 self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
                 self.compare(&said, &expected)?;
                 self.seen.granted += u64::from(said.is_ok() && expected != Verdict::AsBefore);
             }
             Command::Confirm(settle) => {
-                let (said, expected) = (self.engine.confirm(settle, at), self.model.confirm(settle, at));
+                let (said, expected) = (self.system.confirm(settle, at), self.model.confirm(settle, at));
                 self.keyed(command, settle.patient, settle.key, Said::Settled(said), &expected)?;
                 self.compare(&said, &expected)?;
                 self.seen.settled += u64::from(said.is_ok_and(|settled| settled.changed));
             }
             Command::Cancel(settle) => {
-                let (said, expected) = (self.engine.cancel(settle, at), self.model.cancel(settle, at));
+                let (said, expected) = (self.system.cancel(settle, at), self.model.cancel(settle, at));
                 self.keyed(command, settle.patient, settle.key, Said::Settled(said), &expected)?;
                 self.compare(&said, &expected)?;
                 self.seen.settled += u64::from(said.is_ok());
             }
             Command::Tick => {
-                let (said, expected) = (self.engine.tick(at), self.model.tick(at));
+                let (said, expected) = (self.system.tick(at), self.model.tick(at));
                 ensure!(said == expected, "the engine swept {said}, the model {expected}");
             }
             Command::Availability(slot, class, channel) => {
-                let said = self.engine.availability(*slot, *class, *channel, at);
+                let said = self.system.engine().availability(*slot, *class, *channel, at);
                 let expected = self.model.availability(*slot, *class, *channel, at);
                 same_availability(&said, &expected)?;
-                let said = self.engine.availability_past_waitlist(*slot, *class, *channel, at);
+                let said = self.system.engine().availability_past_waitlist(*slot, *class, *channel, at);
                 let expected = self.model.availability_past_waitlist(*slot, *class, *channel, at);
                 same_availability(&said, &expected)?;
             }
             Command::Search(query) => {
-                let (said, expected) = (self.engine.search(query, at), self.model.search(query, at));
+                let (said, expected) = (self.system.engine().search(query, at), self.model.search(query, at));
                 ensure!(said == expected, "the engine found {said:?}, the model {expected:?}");
             }
             Command::Load(day, institution, department) => {
-                let said = self.engine.load(*day, *institution, *department, at);
+                let said = self.system.engine().load(*day, *institution, *department, at);
                 let expected = self.model.load(*day, *institution, *department, at);
                 ensure!(said == expected, "the engine's load is {said:?}, the model's {expected:?}");
             }
-            Command::BookingsOf(patient) => same_bookings(&self.engine, &self.model, *patient, at)?,
+            Command::BookingsOf(patient) => same_bookings(self.system.engine(), &self.model, *patient, at)?,
             deed => self.run_hospital(deed, at)?,
         }
         self.same_transitions(logged, at)
@@ -250,7 +449,11 @@ impl Pair {
         }
         if matches!(expected, Verdict::AsBefore) {
             let before = self.answers.get(&(patient, key));
-            ensure!(before == Some(&said), "under the same key first {before:?}, now {said:?}");
+            let is_new = before.is_none() && self.was_restarted;
+            ensure!(is_new || before == Some(&said), "under the same key first {before:?}, now {said:?}");
+            if is_new {
+                self.answers.insert((patient, key), said);
+            }
             self.seen.repeated += 1;
         } else {
             self.keyed.push(command.clone());
@@ -278,7 +481,7 @@ impl Pair {
     /// The facts of a command are the transitions that the model made. Holds that one command swept from one block may
     /// have been swept in any order.
     fn same_transitions(&mut self, logged: usize, at: Instant) -> Finding {
-        let facts = self.engine.trace().take();
+        let Some(facts) = self.system.facts() else { return Ok(()) };
         let expected = &self.model.log()[logged..];
         self.seen.expired += expected.iter().filter(|t| t.change == model::Change::Expired).count() as u64;
         let whats: BTreeSet<_> = facts.iter().map(|f| (f.booking, changed(f.change))).collect();
@@ -307,32 +510,30 @@ impl Pair {
     fn run_hospital(&mut self, command: &Command, at: Instant) -> Finding {
         match command {
             Command::SetWaiting(slot, on) => {
-                let said = self.engine.set_waiting(*slot, *on);
+                let said = self.system.set_waiting(*slot, *on);
                 let expected = self.model.set_waiting(*slot, *on);
                 self.compare(&said, &into_verdict(expected))?;
             }
             Command::SetStopped(slot, on) => {
-                let said = self.engine.set_stopped(*slot, *on);
+                let said = self.system.set_stopped(*slot, *on);
                 let expected = self.model.set_stopped(*slot, *on);
                 self.compare(&said, &into_verdict(expected))?;
             }
             Command::Offer(wish, expires) => {
-                let said = self.engine.offer(wish, *expires, at);
+                let said = self.system.offer(wish, *expires, at);
                 let expected = self.model.offer(wish, *expires, at);
                 self.compare(&said, &into_verdict(expected))?;
                 self.seen.offered += u64::from(said.is_ok());
                 self.offers.extend(said.map(|grant| (grant.booking, *expires)));
             }
             Command::HoldPastWaitlist(wish) => {
-                let served = self.engine.sequence(wish.slot);
-                let said = served.and_then(|served| self.engine.hold_served(wish, served, at));
+                let said = self.system.hold_past_waitlist(wish, at);
                 let expected = self.model.hold_past_waitlist(wish, at);
                 self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
                 self.compare(&said, &expected)?;
             }
             Command::BookPastWaitlist(wish) => {
-                let served = self.engine.sequence(wish.slot);
-                let said = served.and_then(|served| self.engine.book_served(wish, served, at));
+                let said = self.system.book_past_waitlist(wish, at);
                 let expected = self.model.book_past_waitlist(wish, at);
                 self.keyed(command, wish.patient, wish.key, Said::Grant(said), &expected)?;
                 self.compare(&said, &expected)?;
@@ -340,7 +541,10 @@ impl Pair {
             Command::Withdraw(booking) => self.withdraw(*booking, at)?,
             Command::Occupants(slot) => self.same_occupants(*slot, at)?,
             Command::Suspend(patient, suspension) => {
-                self.engine.suspend(*patient, *suspension).map_err(|refusal| format!("{refusal:?}"))?;
+                self.system
+                    .engine()
+                    .suspend(*patient, *suspension)
+                    .map_err(|refusal| format!("{refusal:?}"))?;
                 let until = suspension.map(|suspension| match suspension {
                     Suspension::Until(until) => Some((until.ms() + 999).div_euclid(1_000)),
                     Suspension::Blocked => None,
@@ -350,17 +554,17 @@ impl Pair {
                     Some(second) => Suspension::Until(Instant::saturating(second * 1_000)),
                     None => Suspension::Blocked,
                 });
-                let said = self.engine.suspension(*patient);
+                let said = self.system.engine().suspension(*patient);
                 ensure!(said == whole, "the engine keeps {said:?} of {suspension:?}");
             }
             Command::Resize(slot, tree) => {
-                let said = self.engine.resize(*slot, tree, at).map(|resized| resized.sequence);
+                let said = self.system.resize(*slot, tree, at).map(|resized| resized.sequence);
                 let expected = self.model.resize(*slot, tree, at);
                 self.compare(&said, &into_verdict(expected))?;
                 self.seen.resized += u64::from(said.is_ok());
             }
             Command::Substitute(session, practitioner) => {
-                let said = self.engine.substitute(*session, *practitioner);
+                let said = self.system.engine().substitute(*session, *practitioner);
                 let expected = self.model.substitute(*session, *practitioner);
                 self.compare(&said, &into_verdict(expected))?;
             }
@@ -370,7 +574,7 @@ impl Pair {
     }
 
     fn withdraw(&mut self, booking: BookingId, at: Instant) -> Finding {
-        let said = self.engine.withdraw(booking, at);
+        let said = self.system.withdraw(booking, at);
         let expected = self.model.withdraw(booking, at);
         self.seen.withdrawn += u64::from(said.is_ok());
         let said = said.map(|w| {
@@ -393,7 +597,7 @@ impl Pair {
     }
 
     fn same_occupants(&mut self, slot: SlotRef, at: Instant) -> Finding {
-        let said = self.engine.occupants(slot, at).map(|live| {
+        let said = self.system.engine().occupants(slot, at).map(|live| {
             let live = live.into_iter();
             let seen = |o: Occupied| {
                 (o.booking, o.patient, o.class, o.channel, o.node.index(), o.standing, o.granted_at)
@@ -416,7 +620,7 @@ impl Pair {
     /// # Errors
     /// What differs or does not hold.
     pub fn look(&self, at: Instant) -> Finding {
-        alike(&self.engine, &self.model, (0..PATIENTS).map(patient), at)
+        alike(self.system.engine(), &self.model, (0..PATIENTS).map(patient), at)
     }
 }
 
@@ -453,7 +657,7 @@ pub fn alike<T: Trace>(
     check::state(model, at)
 }
 
-impl Default for Pair {
+impl Default for Pair<Engine<Recorder>> {
     fn default() -> Self {
         Self::new()
     }

@@ -737,7 +737,8 @@ fn hospital(
         Deed::Resize(session, slot, seats, cap) => {
             let slot = slot_ref(session, slot);
             let known = check::all_slots(model).iter().any(|(known, _)| *known == slot);
-            let like = if known { slot } else { slot_ref(0, 0) };
+            // A session that a crash took away leaves nothing to be like.
+            let like = if known { slot } else { check::all_slots(model).first()?.0 };
             Command::Resize(slot, Box::new(resized(model.tree(like), seats, cap)))
         }
         Deed::Waiting(session, slot, on) => Command::SetWaiting(slot_ref(session, slot), on),

@@ -20,8 +20,17 @@ pub fn tell(model: &mut Model, fact: &Fact) -> Finding {
         Change::Held | Change::Booked => {
             let wish = Wish { patient, slot, class, channel, ticket, key };
             let held = fact.change == Change::Held;
-            let Verdict::Yes(grant) = model.recorded_claim(&wish, at, held) else {
-                return Err(format!("the model does not grant {fact:?}"));
+            let ordinary = |model: &Model| {
+                let plan = model.plans().nth(slot.session.index());
+                plan.map(|plan| at.plus(i64::from(plan.rules.hold_ms[channel as usize])))
+            };
+            let verdict = if held && ordinary(model) != Some(fact.expires) {
+                model.recorded_offer(&wish, fact.expires, at).map_or_else(Verdict::No, Verdict::Yes)
+            } else {
+                model.recorded_claim(&wish, at, held)
+            };
+            let Verdict::Yes(grant) = verdict else {
+                return Err(format!("the model says {verdict:?} to {fact:?}"));
             };
             let standing = if held { Standing::HeldUntil(fact.expires) } else { Standing::Booked };
             let recorded = (booking, slot, fact.node, fact.spill, standing);

@@ -982,6 +982,73 @@ impl Model {
         self.under_key(wish.patient, wish.key, command, |model| model.take(wish, at, how, true))
     }
 
+    /// An offer, told from a record.
+    ///
+    /// # Errors
+    /// As a hold.
+    pub fn recorded_offer(&mut self, wish: &Wish, expires: Instant, at: Instant) -> Result<Grant, Why> {
+        self.take(wish, at, How::Offer(expires), true)
+    }
+
+    /// What was answered under a key without a transition, told from a record.
+    pub fn recorded_claim_refused(&mut self, wish: &Wish, held: bool) {
+        let Some(key) = wish.key else { return };
+        let asked = Wish { key: None, ..*wish };
+        let command = if held { Keyed::Hold(asked) } else { Keyed::Book(asked) };
+        self.keyed.push((wish.patient, key, command));
+    }
+
+    /// The same for a confirmation or a cancellation.
+    pub fn recorded_settle_answered(&mut self, settle: &Settle, confirmed: bool) {
+        let Some(key) = settle.key else { return };
+        let asked = Settle { key: None, ..*settle };
+        let command = if confirmed { Keyed::Confirm(asked) } else { Keyed::Cancel(asked) };
+        self.keyed.push((settle.patient, key, command));
+    }
+
+    /// Whether something was answered under this key.
+    #[must_use]
+    pub fn is_keyed(&self, patient: PatientKey, key: IdempotencyKey) -> bool {
+        self.keyed.iter().any(|(who, used, _)| (*who, *used) == (patient, key))
+    }
+
+    /// What the hospital says of the blocks and who is suspended, as another model has it: nothing of this is in the journal of an
+    /// engine, and whoever keeps the day says it again after a restart.
+    pub fn say_again(&mut self, other: &Self) {
+        for (said, other) in self.said.iter_mut().zip(&other.said) {
+            *said = *other;
+        }
+        self.suspended.clone_from(&other.suspended);
+        self.substituted = other.substituted;
+        for (session, other) in self.sessions.iter_mut().zip(&other.sessions) {
+            session.plan.session.practitioner = other.plan.session.practitioner;
+        }
+    }
+
+    /// Of the block of a slot, whether somebody waits for it and whether it is stopped.
+    #[must_use]
+    pub fn said(&self, slot: SlotRef) -> (bool, bool) {
+        let said = self.said[self.block(slot).index()];
+        (said.waiting, said.stopped)
+    }
+
+    /// Who is suspended, and until when in whole seconds; `None` is for ever.
+    #[must_use]
+    pub fn suspended(&self) -> &[(PatientKey, Option<i64>)] {
+        &self.suspended
+    }
+
+    /// The slot whose block this is: of a session that is one block, its first.
+    #[must_use]
+    pub fn slot_of(&self, block: BlockId) -> Option<SlotRef> {
+        let sessions = (0..).filter_map(SessionId::new).zip(&self.sessions);
+        sessions
+            .flat_map(|(session, published)| {
+                slots(&published.plan).map(move |slot| SlotRef { session, slot })
+            })
+            .find(|slot| self.block(*slot) == block)
+    }
+
     /// Looks past one hold, told from a record; `None` if it is not due.
     pub fn recorded_expiry(&mut self, hold: BookingId, at: Instant) -> Option<Sequence> {
         let found = self.bookings.iter().position(|b| b.id == hold && b.is_due(at))?;
