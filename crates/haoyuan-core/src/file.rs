@@ -153,7 +153,11 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
             DeValue::Boolean(_) => self.deserialize_bool(visitor),
             DeValue::Array(_) => self.deserialize_seq(visitor),
             DeValue::Table(_) => self.deserialize_map(visitor),
-            DeValue::Float(_) | DeValue::Datetime(_) => Err(self.unfit(&visitor)),
+            DeValue::Float(number) => match number.as_str().parse() {
+                Ok(number) => visitor.visit_f64(number).map_err(|error| self.place(error)),
+                Err(_) => Err(self.unfit(&visitor)),
+            },
+            DeValue::Datetime(_) => Err(self.unfit(&visitor)),
         }
     }
 

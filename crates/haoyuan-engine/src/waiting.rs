@@ -81,6 +81,25 @@ impl<T: Trace> Engine<T> {
         self.claim_in(&Wish { key: None, ..*wish }, at, manner)
     }
 
+    /// [`Engine::hold`] for a host that knows nobody who waits is passed over: passes those who wait, whatever happened to the
+    /// block since they were served.
+    ///
+    /// Under an idempotency key it is the same command as the hold that was refused `WAITLISTED` before.
+    ///
+    /// # Errors
+    /// As [`Engine::hold`], but never `WAITLISTED`.
+    pub fn hold_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.claim_in(wish, at, Manner { operation: Operation::Hold, queue: Queue::Passed, offered: None })
+    }
+
+    /// [`Engine::book`]; otherwise as [`Engine::hold_past_waitlist`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn book_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.claim_in(wish, at, Manner { operation: Operation::Book, queue: Queue::Passed, offered: None })
+    }
+
     /// [`Engine::hold`] for a host that has served the waitlist of the block: passes those who wait, as long as `served` is the
     /// block's last transition, so that a seat that came free since then is not taken from them.
     ///

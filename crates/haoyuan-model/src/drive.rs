@@ -151,22 +151,20 @@ pub trait System {
         self.engine().book(wish, at)
     }
 
-    /// [`Engine::hold_served`], of the slot as it is now.
+    /// [`Engine::hold_past_waitlist`].
     ///
     /// # Errors
     /// As there.
     fn hold_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
-        let engine = self.engine();
-        engine.sequence(wish.slot).and_then(|served| engine.hold_served(wish, served, at))
+        self.engine().hold_past_waitlist(wish, at)
     }
 
-    /// [`Engine::book_served`], of the slot as it is now.
+    /// [`Engine::book_past_waitlist`].
     ///
     /// # Errors
     /// As there.
     fn book_past_waitlist(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
-        let engine = self.engine();
-        engine.sequence(wish.slot).and_then(|served| engine.book_served(wish, served, at))
+        self.engine().book_past_waitlist(wish, at)
     }
 
     /// [`Engine::confirm`].

@@ -300,15 +300,11 @@ impl System for Planted {
     }
 
     fn hold(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
-        self.claim(wish, at, Engine::hold, |engine, wish, at| {
-            engine.sequence(wish.slot).and_then(|served| engine.hold_served(wish, served, at))
-        })
+        self.claim(wish, at, Engine::hold, Engine::hold_past_waitlist)
     }
 
     fn book(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
-        self.claim(wish, at, Engine::book, |engine, wish, at| {
-            engine.sequence(wish.slot).and_then(|served| engine.book_served(wish, served, at))
-        })
+        self.claim(wish, at, Engine::book, Engine::book_past_waitlist)
     }
 
     fn confirm(&self, settle: &Settle, at: Instant) -> Result<Settled, Refusal> {

@@ -315,6 +315,7 @@ impl Run<'_> {
     }
 
     /// A hospital of three sessions on one morning.
+    // These books keep no returned seat back: the policy does not either.
     fn house(&mut self) -> Finding {
         self.done(&json!({"command": "open", "at": EARLY, "for_seats": 500}))?;
         self.done(&json!({"command": "directory", "at": EARLY, "entries": {
@@ -324,7 +325,8 @@ impl Run<'_> {
                              {"code": "D3", "name": "戊", "sites": ["P1"]}]}}))?;
         self.done(&json!({"command": "policy", "at": EARLY, "toml": format!(
             "name = \"own\"\nextends = \"default\"\n[tickets]\nfree = [\"contract\", \"revisit\"]\n\
-             [waitlist]\noffer = \"{OFFER}min\"\nper_session = {MOST}\n[pools.FAMILY_DOCTOR]\n[pools.RETURN]\n")}))?;
+             [waitlist]\noffer = \"{OFFER}min\"\nper_session = {MOST}\n\
+             [anti_scalping]\nreappears_after = {{ least = \"0min\", most = \"0min\" }}\nwindow_returns_online = true\n[pools.FAMILY_DOCTOR]\n[pools.RETURN]\n")}))?;
         for (code, practitioner, minutes, seats) in
             [("W", "D1", 60, SEATS), ("E", "D2", 10, 2), ("Q", "D3", 60, 16)]
         {
