@@ -542,7 +542,7 @@ fn verify_says_what_it_did_and_finds_nothing_here() {
     let told: Value = serde_json::from_str(stdout(&output)).unwrap();
     assert_eq!(told["violations"], 0);
     for lane in ["engine", "journal", "day"] {
-        assert_eq!(told["lanes"][lane]["histories"], 3);
+        assert!(told["lanes"][lane]["histories"].as_u64().unwrap() > 0, "{told}");
         assert!(told["lanes"][lane]["operations"].as_u64().unwrap() > 20, "{told}");
     }
     assert!(told["totals"]["crash_states"].as_u64().unwrap() > 0);

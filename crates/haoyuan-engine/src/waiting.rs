@@ -144,4 +144,10 @@ impl<T: Trace> Engine<T> {
     pub fn is_waiting(&self, slot: SlotRef) -> bool {
         self.resolve(slot).is_ok_and(|target| target.block.word().has(Flag::Waiting))
     }
+
+    /// Whether the hospital has stopped the block of this slot. Progress and linearization as [`Engine::sequence`].
+    #[must_use]
+    pub fn is_stopped(&self, slot: SlotRef) -> bool {
+        self.resolve(slot).is_ok_and(|target| target.block.word().has(Flag::Stopped))
+    }
 }

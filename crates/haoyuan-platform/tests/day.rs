@@ -683,6 +683,20 @@ fn who_was_suspended_since_joining_is_skipped_and_said_to_be() {
     assert!(list["entries"][0]["offer"].is_null() && !list["entries"][1]["offer"].is_null(), "{list}");
 }
 
+/// A stop closed the extra seats that a session had, and a session that had none until then got its first one afterwards: a
+/// patient was added to a clinic that did not take place. Found by the simulator.
+#[test]
+fn nobody_is_added_to_a_session_that_is_stopped_and_had_no_extra_seats() {
+    let platform = house();
+    done(
+        &platform,
+        json!({"command": "stop", "at": on("06:10:00"), "actor": staff(), "scope": {"session": "AM"}}),
+    );
+    let extra = json!({"command": "extra_seat", "at": on("06:20:00"), "patient": key(501), "session": "AM", "class": "public",
+        "channel": "window", "actor": staff()});
+    refused(&platform, extra, "STOPPED");
+}
+
 /// Extra seats are kept in a ledger beside the session. Stopping the session by its code used to leave that ledger alone: whoever
 /// had an extra seat was not displaced, not told, and still expected. Found by the simulator.
 #[test]

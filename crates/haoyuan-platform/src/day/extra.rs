@@ -55,6 +55,13 @@ impl<T: Trace> Desk<'_, T> {
             self.may_open(&view, 1)?;
         }
 
+        // The first slot that has not ended and still has its extra seat, or the one that was named. Nobody is added to what the
+        // hospital has stopped, whether or not it had extra seats by then.
+        let slots: Vec<SlotRef> = slot.map_or_else(|| Self::slots(&view).collect(), |slot| vec![slot]);
+        let slots: Vec<SlotRef> = slots.into_iter().filter(|slot| !self.engine.is_stopped(*slot)).collect();
+        if slots.is_empty() {
+            return Err(refused(Code::Stopped));
+        }
         let extras = self.widen(&view, cause)?;
         let wish = |slot: SlotRef| Wish {
             patient: ask.patient,
@@ -64,8 +71,6 @@ impl<T: Trace> Desk<'_, T> {
             ticket: ask.ticket,
             key: None,
         };
-        // The first slot that has not ended and still has its extra seat, or the one that was named.
-        let slots = slot.map_or_else(|| Self::slots(&view).collect(), |slot| vec![slot]);
         let mut granted = Err(Refusal::plain(Code::SlotFull));
         for slot in slots {
             granted = self.engine.offer(&wish(slot), self.at.plus(1), self.at);
