@@ -451,7 +451,7 @@ fn reading(bench: &Bench, hash: HashKind) {
 fn bench(c: &mut Criterion) {
     print_machine();
     let bench = Bench::new();
-    println!("disk: {}", bench.root.path().display());
+    println!("disk: that of the system's temporary folder; TMPDIR names another");
     let trace = morning_rush(SEED, PATIENTS, PRACTITIONERS, HALF_HOURS);
     append(&bench);
     rush(&bench, &trace);
