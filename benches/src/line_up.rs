@@ -24,7 +24,7 @@ pub struct Plan<'a> {
     pub workloads: Vec<Workload>,
     /// Whether Redis and PostgreSQL are asked for.
     pub redis: bool,
-    /// See [`Plan::redis`].
+    /// The same for PostgreSQL.
     pub postgres: bool,
     /// How thoroughly.
     pub effort: Effort,

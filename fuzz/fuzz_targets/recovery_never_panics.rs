@@ -2,7 +2,7 @@
 //! error, what verifies and does not fit is one too, and what a salvage brings over reads without an error.
 //!
 //! The first byte chooses: the bytes of the files are changed, or (`1`) the entries are, and written anew with checksums and
-//! a chain that match. Every six bytes after it are an edit: what, where (four bytes), and a value.
+//! a chain that match. What follows it are the edits.
 
 #![no_main]
 
@@ -10,17 +10,12 @@ use haoyuan::journal::sim::SimDisk;
 use haoyuan::journal::{
     Access, Disk, Entry, From, Journal, Mode, Options, Payload, Place, Recovery, salvage, verify,
 };
-use haoyuan::{Limits, Refusals, rebuild};
+use haoyuan::{Refusals, rebuild};
+use haoyuan_fuzz::{Edit, GOLDEN, LIMITS, SEGMENT, change, edits};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-const GOLDEN: &[u8] = include_bytes!("../../crates/haoyuan/tests/golden/00000001.hyj");
-const SEGMENT: &str = "00000001.hyj";
-const EDITS_MAX: usize = 24;
-const LIMITS: Limits =
-    Limits { blocks: 256, seats: 2_000, sessions: 64, shapes: 64, patients: 256, entries: 1_024 };
 
 fn options() -> Options {
     let mode = Mode::Synced { max_delay: Duration::ZERO };
@@ -36,31 +31,6 @@ fn options() -> Options {
 
 fn shared(disk: &SimDisk) -> Arc<dyn Disk> {
     Arc::new(disk.clone())
-}
-
-struct Edit {
-    what: u8,
-    place: usize,
-    value: u8,
-}
-
-fn edits(bytes: &[u8]) -> impl Iterator<Item = Edit> + '_ {
-    bytes.chunks_exact(6).take(EDITS_MAX).map(|edit| Edit {
-        what: edit[0],
-        place: u32::from_le_bytes([edit[1], edit[2], edit[3], edit[4]]) as usize,
-        value: edit[5],
-    })
-}
-
-fn change(bytes: &mut Vec<u8>, Edit { what, place, value }: &Edit) {
-    let at = place % bytes.len().max(1);
-    match what % 4 {
-        _ if bytes.is_empty() => bytes.push(*value),
-        0 => bytes[at] = *value,
-        1 => bytes.truncate(at),
-        2 => bytes.insert(at, *value),
-        _ => drop(bytes.remove(at)),
-    }
 }
 
 /// The golden journal with its bytes changed.

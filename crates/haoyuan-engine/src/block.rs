@@ -33,6 +33,7 @@ use crate::sync::{AtomicU64, AtomicU128, Ordering, pause};
 use crossbeam::utils::Backoff;
 use haoyuan_core::ids::Sequence;
 use haoyuan_core::instant::Instant;
+use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::Code;
 use haoyuan_core::word::{Flag, Live, Operation, Word};
 use std::ops::Range;
@@ -609,13 +610,30 @@ impl<'a> Block<'a> {
         true
     }
 
-    /// Overwrites word and seats with those of a snapshot.
-    pub(crate) fn restore(&self, word: Word, records: &[Seat]) {
+    /// Overwrites word and seats with those of a snapshot, if they can be those of this block: a record for every seat, none
+    /// half written or ahead of the word, each counted where its node is in `tree`, and all of them what the word counts.
+    #[must_use]
+    pub(crate) fn restore(&self, word: Word, records: &[Seat], tree: &PoolTree) -> bool {
+        let mut counted = Live::default();
+        for record in records.iter().filter(|record| !record.is_free()) {
+            let counter = record.counter();
+            if record.state() == State::Claimed || tree.counter(record.node()) != Some(counter) {
+                return false;
+            }
+            let Some(more) = counted.plus(counter) else { return false };
+            counted = more;
+        }
+        let ahead = records.iter().any(|record| record.sequence() > word.sequence());
+        let fits = records.len() == self.seats.len() && usize::from(word.seat()) < self.seats.len();
+        if !fits || ahead || counted != word.live() {
+            return false;
+        }
         for (seat, record) in self.seats.iter().zip(records) {
             seat.store(record.bits(), Ordering::Release);
         }
         // Release: publishes the seats above. The hint stays that of sequence 0 and is ignored or, at 0, true.
         self.core.word.store(word.bits(), Ordering::Release);
+        true
     }
 
     /// The record of `seat`, with the last transition applied if it was one of this seat.

@@ -54,6 +54,8 @@ pub enum ReplayError {
         /// The place of the change in its block.
         sequence: Sequence,
     },
+    /// A block of a snapshot is none that the block of the published session can have become.
+    Misfit(BlockId),
     /// The engine was opened with limits that are too small; the limit to raise is named.
     Full(&'static str),
     /// A session of a snapshot could not be published.
@@ -85,6 +87,11 @@ impl Speak for ReplayError {
                 "the pools of fact {sequence} do not fit block {block}",
                 "流水号 {sequence} 的号源池与区块 {block} 不符",
                 sequence = sequence.0,
+                block = block.get()
+            ),
+            Self::Misfit(block) => said!(
+                "the seats of the snapshot do not fit block {block}",
+                "快照中的号与区块 {block} 不符",
                 block = block.get()
             ),
             Self::Full(limit) => full(limit),
@@ -472,17 +479,22 @@ impl<T: Trace> Engine<T> {
             }
             Part::Block { block, word, seats } => {
                 let id = BlockId::new(block).ok_or(ReplayError::UnknownBlock(BlockId::default()))?;
-                let (_, _, place, _) = self.place(id).ok_or(ReplayError::UnknownBlock(id))?;
+                let (_, _, place, tree) = self.place(id).ok_or(ReplayError::UnknownBlock(id))?;
                 let records = seats
                     .into_iter()
                     .map(|(bits, owner)| {
                         let record = Seat::from_bits(bits);
-                        let Some(key) = owner.and_then(PatientKey::new) else { return Ok(record) };
+                        if record.is_free() {
+                            return Ok(record);
+                        }
+                        let key = owner.and_then(PatientKey::new).ok_or(ReplayError::Misfit(id))?;
                         let number = self.patients.enter(key).ok_or(ReplayError::Full("patients"))?;
                         Ok(record.of(number))
                     })
                     .collect::<Result<Vec<_>, ReplayError>>()?;
-                place.restore(Word::from_bits(word), &records);
+                if !place.restore(Word::from_bits(word), &records, tree) {
+                    return Err(ReplayError::Misfit(id));
+                }
             }
             Part::Patient { key, first, entries } => {
                 let key = PatientKey::new(key).ok_or(ReplayError::Full("patients"))?;

@@ -272,6 +272,52 @@ fn a_snapshot_and_what_came_after_it_give_the_same_state() {
 }
 
 #[test]
+fn a_block_of_a_snapshot_that_cannot_be_is_refused_and_changes_nothing() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    morning(&engine);
+    let mut sessions: Vec<Part> = Vec::new();
+    let mut blocks: Vec<(u32, u128, Vec<(u128, Option<u128>)>)> = Vec::new();
+    engine.snapshot(|part| match part {
+        Part::Session { .. } => sessions.push(part),
+        Part::Block { block, word, seats } => blocks.push((block, word, seats)),
+        Part::Patient { .. } | Part::Retired(_) => {}
+    });
+    let (number, word, seats) =
+        blocks.into_iter().find(|(_, _, seats)| seats.iter().filter(|s| s.1.is_some()).count() > 1).unwrap();
+    let taken = seats.iter().position(|(_, owner)| owner.is_some()).unwrap();
+    let restored = Engine::new(Limits::for_seats(1_000));
+    for part in sessions {
+        restored.restore(part).unwrap();
+    }
+    let before = canonical(&restored);
+    let with = |change: &dyn Fn(&mut u128, &mut Vec<(u128, Option<u128>)>)| {
+        let (mut word, mut seats) = (word, seats.clone());
+        change(&mut word, &mut seats);
+        Part::Block { block: number, word, seats }
+    };
+    // Fields of a record by their place: state from bit 106, node from 108, counter from 112.
+    let misfits = [
+        with(&|_, seats| seats.truncate(seats.len() - 1)),
+        with(&|_, seats| seats.push((0, None))),
+        with(&|_, seats| seats[taken].1 = None),
+        with(&|_, seats| seats[taken] = (0, None)),
+        with(&|_, seats| seats[taken].0 = seats[taken].0 & !(3 << 106) | 1 << 106),
+        with(&|_, seats| seats[taken].0 |= 15 << 108),
+        with(&|_, seats| seats[taken].0 |= 15 << 112),
+        with(&|_, seats| seats[taken].0 |= 0xffff_ffff),
+        with(&|word, _| *word = 0),
+        with(&|word, _| *word ^= 1),
+    ];
+    for misfit in misfits {
+        let told = format!("{misfit:?}");
+        assert!(matches!(restored.restore(misfit), Err(ReplayError::Misfit(_))), "{told}");
+        assert_eq!(canonical(&restored), before, "{told}");
+    }
+    restored.restore(with(&|_, _| ())).unwrap();
+    assert_ne!(canonical(&restored), before);
+}
+
+#[test]
 fn a_gap_and_a_fact_that_does_not_fit_are_told_and_change_nothing() {
     let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
     morning(&engine);
