@@ -4,7 +4,7 @@
 #
 #   same-answers.sh [PROFILE]     PROFILE: release, or dev for a faster build
 #
-# Needs gcc, pkg-config, Node 20, and the package built (`npm run build` in bindings/wasm); builds the rest itself.
+# Needs gcc, make, pkg-config, Node 20, and the package built (`npm run build` in bindings/wasm); builds the rest itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
@@ -12,12 +12,12 @@ work=$target/same-answers
 profile=${1:-release}
 built=$target/$([[ $profile == dev ]] && echo debug || echo "$profile")
 
-for tool in gcc pkg-config node; do
+for tool in gcc make pkg-config node; do
     command -v "$tool" >/dev/null || { echo "same-answers.sh needs $tool" >&2; exit 2; }
 done
 [[ -f bindings/wasm/dist/haoyuan.wasm ]] || { echo "first: npm ci && npm run build, in bindings/wasm" >&2; exit 2; }
 cargo build --locked --quiet --profile "$profile" -p haoyuan-cli
-cargo build --locked --quiet --profile "$profile" -p haoyuan-c
+make --silent -C bindings/c all PROFILE="$profile"
 cargo build --locked --quiet --profile "$profile" -p haoyuan --example lines
 
 rm -rf "$work"
