@@ -48,38 +48,43 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Carries a stop out, or what is left of it; its number, and whether anything was left.
     fn stop_reach(&mut self, reach: &Reach, cause: super::Cause) -> Result<(u32, bool), Stop> {
-        let known = self.day.stops.iter().rev().find(|(_, stop)| stop.scope == reach.scope && !stop.resumed);
+        // The same scope with a session that was published since is another stop, so that the record has everything stopped.
+        let is_same = |stop: &super::state::Stop| {
+            let covers = reach.sessions.iter().all(|session| stop.sessions.contains(session));
+            stop.scope == reach.scope && !stop.resumed && covers
+        };
+        let known = self.day.stops.iter().rev().find(|(_, stop)| is_same(stop));
         let (before, is_new) = (self.day.number, known.is_none());
-        let number = if let Some((number, _)) = known {
-            *number
+        let (number, slots) = if let Some((number, stop)) = known {
+            (*number, stop.slots.clone())
         } else {
             let stop = self.day.last_stop + 1;
             let (scope, slots, sessions) = (reach.scope, reach.slots.clone(), reach.sessions.clone());
             self.tell(&Event::Stopped { stop, scope, slots, sessions, cause, at: self.at });
-            stop
+            (stop, reach.slots.clone())
         };
         // From the moment that the flags are there, nothing is booked any more; then nobody can be missed.
         if reach.scope.stops_blocks() {
-            for slot in &reach.slots {
+            for slot in &slots {
                 self.engine
                     .set_stopped(*slot, true)
                     .map_err(|refusal| Stop::Refusal(refusal, Some(*slot)))?;
             }
-            self.stop_waiting(number, &reach.slots);
+            self.stop_waiting(number, &slots);
         }
         if let Scope::Seat(block, _) = reach.scope {
             // For a moment, so that nobody takes the seat before it is closed.
             self.engine.set_stopped(block, true).map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
         }
-        self.take_out(number, reach.scope, &reach.slots);
+        self.take_out(number, reach.scope, &slots);
         match reach.scope {
             Scope::Seat(block, _) => {
                 let closed = if is_new { self.close_seat(block) } else { Ok(()) };
-                self.show_stopped(reach.slots[0]);
+                self.show_stopped(slots[0]);
                 closed?;
             }
             // The seat goes to whoever waits for it.
-            Scope::Booking(_) => reach.slots.iter().for_each(|slot| self.follow(*slot)),
+            Scope::Booking(_) => slots.iter().for_each(|slot| self.follow(*slot)),
             _ => {}
         }
         Ok((number, self.day.number != before))
@@ -439,10 +444,12 @@ impl<T: Trace> Desk<'_, T> {
             return Ok(Answer::Done(Done::Substitute { session: view.code, changed: false, told: 0 }));
         }
         self.platform.admin().reassign(&directory, &view, after)?;
-        self.engine.substitute(view.id, after).map_err(|refusal| Stop::Refusal(refusal, None))?;
-        self.tell(&Event::Substituted { session: view.id, before, after, cause, at: self.at });
+        for session in [view.id].into_iter().chain(self.extra_of(view.id)) {
+            self.engine.substitute(session, after).map_err(|refusal| Stop::Refusal(refusal, None))?;
+            self.tell(&Event::Substituted { session, before, after, cause, at: self.at });
+        }
         let mut told = 0;
-        for slot in Self::slots(&view) {
+        for slot in self.with_extras(Self::slots(&view).collect()) {
             for occupied in self.engine.occupants(slot, self.at).unwrap_or_default() {
                 let notice = self.notice(News::Substituted, occupied.patient, slot);
                 self.tell_notice(super::Notice { booking: Some(occupied.booking), ..notice });
@@ -467,23 +474,17 @@ impl<T: Trace> Desk<'_, T> {
                 let view = self.session(code)?;
                 match (slot, number) {
                     (None, None) => {
-                        // Its extra seats are in a ledger of their own, and stop with it.
-                        let mut reach =
-                            Reach { scope: Scope::Session(view.id), slots: Vec::new(), sessions: Vec::new() };
-                        let extra = self.day.extras.get(&view.id).map(|extras| extras.extra);
-                        let extra = extra.and_then(|extra| self.engine.session(extra));
-                        for view in [Some(view), extra].into_iter().flatten() {
-                            reach.slots.extend(Self::slots(&view));
-                            reach.sessions.push(view.id);
-                        }
-                        Ok(reach)
+                        let slots = self.with_extras(Self::slots(&view).collect());
+                        let sessions = [view.id].into_iter().chain(self.extra_of(view.id)).collect();
+                        Ok(Reach { scope: Scope::Session(view.id), slots, sessions })
                     }
                     (Some(slot), None) => {
                         let slot = self.platform.slot(code, *slot)?;
                         if view.whole && view.slots > 1 {
                             return Err(refused(Code::NotSeparable));
                         }
-                        Ok(Reach { scope: Scope::Slot(slot), slots: vec![slot], sessions: Vec::new() })
+                        let slots = self.with_extras(vec![slot]);
+                        Ok(Reach { scope: Scope::Slot(slot), slots, sessions: Vec::new() })
                     }
                     (None, Some(number)) => self.seat(&view, *number),
                     (Some(_), Some(_)) => Err(scope_error().into()),
@@ -513,6 +514,19 @@ impl<T: Trace> Desk<'_, T> {
         }
     }
 
+    /// The session of extra seats beside a session, if it has any.
+    fn extra_of(&self, session: SessionId) -> Option<SessionId> {
+        self.day.extras.get(&session).map(|extras| extras.extra)
+    }
+
+    /// Slots that are stopped, and the extra seats beside them: those are in a ledger of their own, and stop with them.
+    fn with_extras(&self, mut slots: Vec<SlotRef>) -> Vec<SlotRef> {
+        let beside = |slot: &SlotRef| Some(SlotRef { session: self.extra_of(slot.session)?, ..*slot });
+        let extras: Vec<SlotRef> = slots.iter().filter_map(beside).collect();
+        slots.extend(extras);
+        slots
+    }
+
     /// The seat with this number, which is taken out of the session.
     fn seat(&self, view: &SessionView, number: u16) -> Result<Reach, Stop> {
         let slots: Vec<SlotRef> = Self::slots(view).collect();
@@ -529,7 +543,8 @@ impl<T: Trace> Desk<'_, T> {
                 if tree.capacity() == 1 {
                     // The last seat is the block.
                     let all = if view.whole { Self::slots(view).collect() } else { vec![slot] };
-                    return Ok(Reach { scope: Scope::Slot(block), slots: all, sessions: Vec::new() });
+                    let slots = self.with_extras(all);
+                    return Ok(Reach { scope: Scope::Slot(block), slots, sessions: Vec::new() });
                 }
                 return Ok(Reach {
                     scope: Scope::Seat(block, seat),
