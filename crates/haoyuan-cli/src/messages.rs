@@ -862,5 +862,5 @@ Example
     "policy.no_source": "no source given", "未注明出处";
     "policy.good": "`{file}` is good: policy `{name}`, {count} values", "`{file}` 无误:政策 `{name}`,共 {count} 个取值";
     "roster.good": "`{file}` is good: {sessions} sessions, {seats} seats", "`{file}` 无误:{sessions} 个班次,{seats} 个号";
-    "roster.bad": "`{file}` is refused as a whole, {count} rows are wrong:", "`{file}` 整个不被采用,{count} 行有误:";
+    "roster.bad": "`{file}` is refused as a whole; rows with an error: {count}", "`{file}` 整个不被采用;有误的行数:{count}";
 }
