@@ -62,7 +62,7 @@ catalogue! {
 
 Exit codes
   0  all is well
-  1  a check was violated (rush)
+  1  a check was violated, damage was found, or a planted bug escaped
   2  bad usage or bad input; standard error says what to do
 
 Environment
@@ -79,7 +79,7 @@ Environment
 
 退出码
   0  一切正常
-  1  有核查项被违反(rush)
+  1  有核查项被违反、发现损坏,或植入的错误未被发现
   2  用法或输入有误;标准错误输出会说明如何处理
 
 环境变量
