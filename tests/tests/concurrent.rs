@@ -502,3 +502,21 @@ fn a_checker_that_is_given_damaged_histories_finds_the_damage() {
     }
     refuses(&alone, &trace);
 }
+
+#[test]
+fn a_hold_past_its_end_is_live_only_for_who_asks_before_it_is_answered() {
+    let plans = [plan("ONE", 1, 14, 1, 1, false, &rules())];
+    let start = DAY.midnight().plus(8 * HOUR);
+    let (run, model) = Run::new(&plans, start);
+    let mut held = run.ask(Command::Hold(wish(patient(0), 0)), start);
+    let mut full = run.ask(Command::Book(wish(patient(1), 0)), start.plus(1_499));
+    assert!(is_granted(&held) && matches!(full.answer, Answer::Refused(r) if r.code == Code::SlotFull));
+    let trace: Vec<Traced> = run.engine.trace().take().iter().map(traced).collect();
+    full.at = start.plus(1_500);
+    (held.began, held.ended) = (1, 4);
+    for (began, ended, explained) in [(2, 3, true), (3, 6, true), (5, 6, false)] {
+        (full.began, full.ended) = (began, ended);
+        let told = linearizable(&model, &[held.clone(), full.clone()], &trace);
+        assert_eq!(told.is_ok(), explained, "asked at {began}, answered at {ended}: {told:?}");
+    }
+}

@@ -1005,10 +1005,10 @@ int32_t haoyuan_pool_name(haoyuan_t registry,
 
 // Holds a seat for a patient until it is confirmed or the hold runs out.
 //
-// Any thread, also at once with every other function; not from a callback. Lock-free in memory; with a journal it waits only while the
-// journal's queue is full. Durable when `haoyuan_wait` says so for `grant->ack`. Returns `HAOYUAN_OK`, a refusal (then `grant` says why
-// and whether to ask again), or what is wrong with the arguments (then `grant` is cleared); `HAOYUAN_JOURNAL_FAILED` if nothing is
-// decided any more.
+// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that somebody waits for or that
+// keeps a returned seat back: there it takes the lock of the hospital's day. With a journal it also waits while the journal's queue is
+// full. Durable when `haoyuan_wait` says so for `grant->ack`. Returns `HAOYUAN_OK`, a refusal (then `grant` says why and whether to ask
+// again), or what is wrong with the arguments (then `grant` is cleared); `HAOYUAN_JOURNAL_FAILED` if nothing is decided any more.
 //
 // # Safety
 // `wish` and `grant` as long as their `struct_size`, which are set; `grant` writable.
@@ -1032,7 +1032,8 @@ int32_t haoyuan_confirm(haoyuan_t registry,
                         const struct haoyuan_settle_t *settle,
                         struct haoyuan_settled_t *settled);
 
-// Gives a hold or booking back. Otherwise as `haoyuan_hold`.
+// Gives a hold or booking back. Otherwise as `haoyuan_hold`; it takes that lock also for a booking whose policy counts cancellations or
+// keeps returned seats back.
 //
 // # Safety
 // As `haoyuan_hold`.
@@ -1082,8 +1083,9 @@ int32_t haoyuan_cancel_batch(haoyuan_t registry,
 
 // What the decision would say for a class through a channel, now: how many seats, or why none. Patient rules are not part of it.
 //
-// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that keeps a returned seat back. Returns `HAOYUAN_OK` if there is a seat, the refusal
-// if there is none, or what is wrong with the arguments (then `availability` is cleared).
+// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that somebody waits for or that
+// keeps a returned seat back (see `haoyuan_hold`). Returns `HAOYUAN_OK` if there is a seat, the refusal if there is none, or what is wrong
+// with the arguments (then `availability` is cleared).
 //
 // # Safety
 // `ask` and `availability` as long as their `struct_size`, which are set; `availability` writable.
@@ -1102,8 +1104,8 @@ int32_t haoyuan_availability_batch(haoyuan_t registry,
 
 // Slots that the decision would grant to a class, best first; at most `capacity` of them (1 to `HAOYUAN_BATCH_MAX`). `count` gets how many.
 //
-// Any thread; not from a callback; waits only for a publication that is entering its sessions. Returns `HAOYUAN_OK`, also for none, or
-// what is wrong with the arguments.
+// Any thread; not from a callback; waits for a publication that is entering its sessions, and, while any block keeps a returned seat back,
+// for the lock of the hospital's day. Returns `HAOYUAN_OK`, also for none, or what is wrong with the arguments.
 //
 // # Safety
 // `search` as long as its `struct_size`, its codes as long as their lengths; `found` points to `capacity` writable structures, all with the

@@ -53,8 +53,9 @@ fn availability(registry: &Registry, asked: &haoyuan_ask_t) -> Result<haoyuan_av
 
 /// What the decision would say for a class through a channel, now: how many seats, or why none. Patient rules are not part of it.
 ///
-/// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that keeps a returned seat back. Returns `HAOYUAN_OK` if there is a seat, the refusal
-/// if there is none, or what is wrong with the arguments (then `availability` is cleared).
+/// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that somebody waits for or that
+/// keeps a returned seat back (see `haoyuan_hold`). Returns `HAOYUAN_OK` if there is a seat, the refusal if there is none, or what is wrong
+/// with the arguments (then `availability` is cleared).
 ///
 /// # Safety
 /// `ask` and `availability` as long as their `struct_size`, which are set; `availability` writable.
@@ -154,8 +155,8 @@ pub(crate) unsafe fn place(
 
 /// Slots that the decision would grant to a class, best first; at most `capacity` of them (1 to `HAOYUAN_BATCH_MAX`). `count` gets how many.
 ///
-/// Any thread; not from a callback; waits only for a publication that is entering its sessions. Returns `HAOYUAN_OK`, also for none, or
-/// what is wrong with the arguments.
+/// Any thread; not from a callback; waits for a publication that is entering its sessions, and, while any block keeps a returned seat back,
+/// for the lock of the hospital's day. Returns `HAOYUAN_OK`, also for none, or what is wrong with the arguments.
 ///
 /// # Safety
 /// `search` as long as its `struct_size`, its codes as long as their lengths; `found` points to `capacity` writable structures, all with the

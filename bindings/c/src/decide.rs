@@ -460,10 +460,10 @@ unsafe fn many<H: Hot>(
 
 /// Holds a seat for a patient until it is confirmed or the hold runs out.
 ///
-/// Any thread, also at once with every other function; not from a callback. Lock-free in memory; with a journal it waits only while the
-/// journal's queue is full. Durable when `haoyuan_wait` says so for `grant->ack`. Returns `HAOYUAN_OK`, a refusal (then `grant` says why
-/// and whether to ask again), or what is wrong with the arguments (then `grant` is cleared); `HAOYUAN_JOURNAL_FAILED` if nothing is
-/// decided any more.
+/// Any thread, also at once with every other function; not from a callback. Lock-free, but for a block that somebody waits for or that
+/// keeps a returned seat back: there it takes the lock of the hospital's day. With a journal it also waits while the journal's queue is
+/// full. Durable when `haoyuan_wait` says so for `grant->ack`. Returns `HAOYUAN_OK`, a refusal (then `grant` says why and whether to ask
+/// again), or what is wrong with the arguments (then `grant` is cleared); `HAOYUAN_JOURNAL_FAILED` if nothing is decided any more.
 ///
 /// # Safety
 /// `wish` and `grant` as long as their `struct_size`, which are set; `grant` writable.
@@ -505,7 +505,8 @@ pub unsafe extern "C" fn haoyuan_confirm(
     unsafe { one(registry, settle, settled, Settling::Confirm) }
 }
 
-/// Gives a hold or booking back. Otherwise as `haoyuan_hold`.
+/// Gives a hold or booking back. Otherwise as `haoyuan_hold`; it takes that lock also for a booking whose policy counts cancellations or
+/// keeps returned seats back.
 ///
 /// # Safety
 /// As `haoyuan_hold`.

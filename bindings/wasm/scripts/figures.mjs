@@ -1,4 +1,4 @@
-// Prints what the issue of weight and speed turns on, each figure beside its workload: module sizes, the cost of a decision in
+// Prints what weight and speed turn on, each figure beside its workload: module sizes, the cost of a decision in
 // WebAssembly against the same commands natively in the same run, and the feed of a thousand sessions.
 //
 //   node scripts/figures.mjs

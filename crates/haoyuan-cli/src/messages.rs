@@ -62,7 +62,7 @@ catalogue! {
 
 Exit codes
   0  all is well
-  1  a check was violated (rush)
+  1  a check was violated, damage was found, or a planted bug escaped
   2  bad usage or bad input; standard error says what to do
 
 Environment
@@ -79,7 +79,7 @@ Environment
 
 退出码
   0  一切正常
-  1  有核查项被违反(rush)
+  1  有核查项被违反、发现损坏,或植入的错误未被发现
   2  用法或输入有误;标准错误输出会说明如何处理
 
 环境变量
@@ -862,5 +862,5 @@ Example
     "policy.no_source": "no source given", "未注明出处";
     "policy.good": "`{file}` is good: policy `{name}`, {count} values", "`{file}` 无误:政策 `{name}`,共 {count} 个取值";
     "roster.good": "`{file}` is good: {sessions} sessions, {seats} seats", "`{file}` 无误:{sessions} 个班次,{seats} 个号";
-    "roster.bad": "`{file}` is refused as a whole, {count} rows are wrong:", "`{file}` 整个不被采用,{count} 行有误:";
+    "roster.bad": "`{file}` is refused as a whole; rows with an error: {count}", "`{file}` 整个不被采用;有误的行数:{count}";
 }

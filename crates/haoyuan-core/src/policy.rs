@@ -31,6 +31,7 @@ use crate::plan::{Plan, Session};
 use crate::said;
 use crate::said::{Said, Speak};
 use crate::terms::Tier;
+use std::collections::BTreeMap;
 use std::fmt;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -48,7 +49,10 @@ pub use show::Shown;
 /// Why a policy file was refused.
 pub type PolicyError = FileError;
 
-/// The presets: name, and the file it comes from.
+/// Presets by name: the text of each.
+pub type Presets = BTreeMap<String, String>;
+
+/// The built-in presets: name, and the file it comes from.
 const PRESETS: [(&str, &str); 6] = [
     ("default", include_str!("../presets/default.toml")),
     ("jilin-2018", include_str!("../presets/jilin-2018.toml")),
@@ -128,13 +132,17 @@ impl Policy {
         Some(Self::parse(&preset_file(name), text).expect("a preset is a valid policy"))
     }
 
-    /// The built-in preset of this name with a calendar: see [`Policy::parse_with`]. `None` if there is no such preset.
+    /// The preset of this name with a calendar: see [`Policy::parse_as_of`]. `None` if there is no such preset.
     ///
     /// # Errors
-    /// As there, about the calendar.
-    pub fn preset_with(name: &str, calendar: Option<(&str, &str)>) -> Result<Option<Self>, PolicyError> {
-        let Some((name, text)) = PRESETS.iter().find(|(preset, _)| *preset == name) else { return Ok(None) };
-        Self::parse_with(&preset_file(name), text, calendar).map(Some)
+    /// As there.
+    pub fn preset_as_of(
+        name: &str,
+        calendar: Option<(&str, &str)>,
+        presets: &Presets,
+    ) -> Result<Option<Self>, PolicyError> {
+        let Some(text) = preset_text(presets, name) else { return Ok(None) };
+        Self::parse_as_of(&preset_file(name), text, calendar, presets).map(Some)
     }
 
     /// The text of the built-in preset of this name, to copy from.
@@ -158,6 +166,20 @@ impl Policy {
     /// # Errors
     /// As [`Policy::parse`], about either file.
     pub fn parse_with(file: &str, text: &str, calendar: Option<(&str, &str)>) -> Result<Self, PolicyError> {
+        Self::parse_as_of(file, text, calendar, &Presets::default())
+    }
+
+    /// The same, with presets as they once were: those named here go before the built-in ones. A policy that was read so is
+    /// the one that [`Policy::bases`] of it were taken from, whatever the built-in presets have become.
+    ///
+    /// # Errors
+    /// As [`Policy::parse_with`].
+    pub fn parse_as_of(
+        file: &str,
+        text: &str,
+        calendar: Option<(&str, &str)>,
+        presets: &Presets,
+    ) -> Result<Self, PolicyError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut texts = Vec::new();
         let mut trees = Vec::new();
@@ -185,8 +207,8 @@ impl Policy {
             let document: Document = file::data(&tree).map_err(|error| error.in_file(file, text))?;
             trees.push(tree);
             let Some(base) = document.extends else { break };
-            let known = PRESETS.iter().find(|(name, _)| **name == base);
-            let Some((name, preset)) = known.filter(|_| texts.len() - own <= PRESETS.len()) else {
+            let known = preset_text(presets, &base);
+            let Some(preset) = known.filter(|_| texts.len() - own <= PRESETS.len() + presets.len()) else {
                 let presets = Said::quoted(Self::presets());
                 let reason = said!(
                     "there is no preset `{base}`; the presets are {presets}",
@@ -196,7 +218,7 @@ impl Policy {
                 );
                 return Err(FileError::at_key(file, text, "extends", reason));
             };
-            texts.push((preset_file(name), preset));
+            texts.push((preset_file(&base), preset));
         }
         let own_name = table(&trees[own]).is_some_and(|own| own.contains_key("name"));
         let mut all = DeTable::new();
@@ -241,6 +263,14 @@ impl Policy {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The presets that it is made of, as they were when it was read: name and text.
+    pub fn bases(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.layers.iter().filter_map(|layer| {
+            let name = layer.file.strip_prefix(PRESET_FOLDER)?.strip_suffix(PRESET_SUFFIX)?;
+            Some((name, layer.text.as_str()))
+        })
     }
 
     /// All values, with those of the presets it extends.
@@ -294,8 +324,17 @@ impl Policy {
     }
 }
 
+const PRESET_FOLDER: &str = "presets/";
+const PRESET_SUFFIX: &str = ".toml";
+
+/// What messages call the file of a preset.
 fn preset_file(name: &str) -> String {
-    format!("presets/{name}.toml")
+    format!("{PRESET_FOLDER}{name}{PRESET_SUFFIX}")
+}
+
+/// A preset of these or, where they have none of this name, a built-in one.
+fn preset_text<'a>(presets: &'a Presets, name: &str) -> Option<&'a str> {
+    presets.get(name).map(String::as_str).or_else(|| Policy::preset_text(name))
 }
 
 fn table<'a, 'i>(node: &'a file::Node<'i>) -> Option<&'a DeTable<'i>> {

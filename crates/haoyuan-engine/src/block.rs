@@ -418,17 +418,10 @@ impl<'a> Block<'a> {
     ) -> Result<(Taken, Occupant), D> {
         let backoff = Backoff::new();
         loop {
-            let (view, live, occupant) = if let Some(decided) = first.take().filter(|decided| decided.0.known)
-            {
+            let (view, live, occupant) = if let Some(decided) = first.take() {
                 decided
             } else {
                 let view = self.view(now);
-                // Somebody has taken a seat and not yet written until when: the hold may be dead by this claim's time. The
-                // writer is given a moment; whoever stays away for longer is not waited for, and his seat counts as live.
-                if !cfg!(loom) && !view.known && !backoff.is_completed() {
-                    backoff.snooze();
-                    continue;
-                }
                 match decide(&view) {
                     Ok((live, occupant)) => (view, live, occupant),
                     // A denial that looked at the seats of one slot, or at a tree that can be replaced, counts only if

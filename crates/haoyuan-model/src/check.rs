@@ -544,6 +544,9 @@ pub struct Tally {
 /// model accepts every one of them, which agrees with real time, and in which every refusal and every availability is
 /// what some state between its question and its answer says; and that each patient's bookings keep the patient rules.
 ///
+/// A hold ends at its instant for everybody who asks after it was answered. While its own command is under way, whoever asks
+/// at an instant past its end may still find it live: until when it is held is not written yet, and nobody has been told.
+///
 /// `model` has the sessions and tickets of the history, and no bookings.
 ///
 /// # Errors
@@ -617,6 +620,8 @@ struct Replay<'a> {
     block: BlockId,
     /// `states[n]`: the bookings ever granted, as they are after the n-th transition.
     states: Vec<Vec<Booking>>,
+    /// When the command of each booking was answered.
+    answered: BTreeMap<BookingId, u64>,
 }
 
 impl<'a> Replay<'a> {
@@ -641,7 +646,7 @@ impl<'a> Replay<'a> {
                 );
             }
         }
-        let mut replay = Self { model, block, states: vec![Vec::new()] };
+        let mut replay = Self { model, block, states: vec![Vec::new()], answered: BTreeMap::new() };
         let mut latest_begun = 0;
         for fact in facts {
             let maker = makers.remove(&fact.sequence);
@@ -665,11 +670,15 @@ impl<'a> Replay<'a> {
     }
 
     /// The state after one transition, if the model accepts it.
-    fn step(&self, fact: &Traced, maker: Option<&Event>) -> Result<Vec<Booking>, String> {
+    fn step(&mut self, fact: &Traced, maker: Option<&Event>) -> Result<Vec<Booking>, String> {
         let mut next = self.last().to_vec();
         let number = fact.sequence.0;
         if let (Change::Held(_) | Change::Booked, Some(event)) = (fact.change, maker) {
-            next.push(self.granted(fact, event)?);
+            let mut views =
+                self.views(self.last(), event).into_iter().map(|view| self.granted(fact, event, &view));
+            let first = views.next().expect("the state as it is comes first");
+            next.push(first.or_else(|finding| views.find_map(Result::ok).ok_or(finding))?);
+            self.answered.insert(fact.booking, event.ended);
             return Ok(next);
         }
         let booking = next
@@ -714,8 +723,23 @@ impl<'a> Replay<'a> {
         Ok(next)
     }
 
+    /// The ways in which an event may see a state: as it is, and with holds live whose end has come and whose own commands
+    /// were not answered when the event began.
+    fn views(&self, state: &[Booking], event: &Event) -> Vec<Vec<Booking>> {
+        let mut views = vec![state.to_vec()];
+        for (i, booking) in state.iter().enumerate() {
+            if booking.is_due(event.at) && self.answered.get(&booking.id).is_some_and(|e| *e > event.began) {
+                for mut view in views.clone() {
+                    view[i].state = State::Booked;
+                    views.push(view);
+                }
+            }
+        }
+        views
+    }
+
     /// The booking that a claim made, if the model grants exactly this one.
-    fn granted(&self, fact: &Traced, event: &Event) -> Result<Booking, String> {
+    fn granted(&self, fact: &Traced, event: &Event, state: &[Booking]) -> Result<Booking, String> {
         let number = fact.sequence.0;
         let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) =
             (&event.command, &event.answer)
@@ -727,9 +751,9 @@ impl<'a> Replay<'a> {
             fact.booking == grant.booking && fact.slot == wish.slot && fact.patient == wish.patient,
             "transition {number} is traced as {fact:?} and answered as {grant:?}"
         );
-        let live: Vec<&Booking> = self.last().iter().filter(|b| b.is_live(event.at)).collect();
+        let live: Vec<&Booking> = state.iter().filter(|b| b.is_live(event.at)).collect();
         ensure!(
-            self.last().iter().all(|b| !b.is_due(event.at)),
+            state.iter().all(|b| !b.is_due(event.at)),
             "claim {number} left a dead hold behind at {}",
             event.at.ms()
         );
@@ -819,10 +843,12 @@ impl<'a> Replay<'a> {
             tally.widest = tally.widest.max(states.len());
             let mut answers = Vec::new();
             let found = states.clone().find(|n| {
-                let says = self.says(event, &self.states[*n]);
-                let fits = says.fits(&event.answer);
-                answers.push(says);
-                fits
+                self.views(&self.states[*n], event).iter().any(|view| {
+                    let says = self.says(event, view);
+                    let fits = says.fits(&event.answer);
+                    answers.push(says);
+                    fits
+                })
             });
             if let Some(state) = found {
                 tally.explained += 1;

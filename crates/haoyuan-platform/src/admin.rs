@@ -16,7 +16,7 @@ use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{InstitutionId, Interval, NodeIndex, PractitionerId};
 use haoyuan_core::instant::{Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
-use haoyuan_core::policy::{Policy, PolicyError};
+use haoyuan_core::policy::{Policy, PolicyError, Presets};
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::roster::{Duty, Roster};
 use haoyuan_core::said;
@@ -162,12 +162,13 @@ impl Admin {
         Ok(())
     }
 
-    /// Sets a policy and gives its name back.
+    /// Sets a policy, made of these presets where they are named, and gives it back.
     pub(crate) fn set_policy(
         &mut self,
         institution: Option<InstitutionId>,
         set: &command::Policy,
-    ) -> Result<String, Malformed> {
+        presets: &Presets,
+    ) -> Result<Arc<Policy>, Malformed> {
         let calendar = set.calendar.as_ref().map(|text| ("calendar", text.as_str()));
         let wrong = |error: PolicyError| {
             let field = if error.file == "calendar" { "calendar" } else { "toml" };
@@ -175,7 +176,7 @@ impl Admin {
         };
         let policy = match (&set.preset, &set.toml) {
             (Some(preset), None) => {
-                Policy::preset_with(preset, calendar).map_err(wrong)?.ok_or_else(|| {
+                Policy::preset_as_of(preset, calendar, presets).map_err(wrong)?.ok_or_else(|| {
                     let presets = Said::quoted(Policy::presets());
                     let reason = said!(
                         "there is no such preset; the presets are {presets}",
@@ -185,7 +186,7 @@ impl Admin {
                     Malformed::field("preset", reason)
                 })?
             }
-            (None, Some(toml)) => Policy::parse_with("toml", toml, calendar).map_err(wrong)?,
+            (None, Some(toml)) => Policy::parse_as_of("toml", toml, calendar, presets).map_err(wrong)?,
             _ => {
                 let reason = said!(
                     "give the policy either as `preset` or as `toml`",
@@ -194,13 +195,12 @@ impl Admin {
                 return Err(Malformed::field("preset", reason));
             }
         };
-        let name = policy.name().to_owned();
-        let policy = Some(Arc::new(policy));
+        let policy = Arc::new(policy);
         match institution {
-            None => self.common = policy,
-            Some(id) => self.own.extend(policy.map(|policy| (id, policy))),
+            None => self.common = Some(Arc::clone(&policy)),
+            Some(id) => drop(self.own.insert(id, Arc::clone(&policy))),
         }
-        Ok(name)
+        Ok(policy)
     }
 
     pub(crate) fn policy_of(&mut self, institution: InstitutionId) -> Result<Arc<Policy>, Malformed> {

@@ -101,6 +101,7 @@ pub mod feed;
 mod malformed;
 mod names;
 mod platform;
+mod recorded;
 mod text;
 
 pub use actor::{Actor, Role};
@@ -110,4 +111,5 @@ pub use feed::{Feed, FeedError};
 pub use malformed::{Malformed, Place, ROWS_MAX, Row};
 pub use names::{Names, NamesError};
 pub use platform::Platform;
+pub use recorded::Recorded;
 pub use text::{CODE_BYTES_MAX, Slot};

@@ -6,7 +6,8 @@ use crate::admin::Books;
 use crate::answer::Answer;
 use crate::command::{self, Command};
 use crate::malformed::Malformed;
-use crate::platform::{Platform, limits_of};
+use crate::platform::{Platform, Stop, limits_of};
+use crate::recorded::Recorded;
 use haoyuan_core::apportion::CarryLedger;
 use haoyuan_core::ids::SessionId;
 use haoyuan_core::instant::Instant;
@@ -98,7 +99,7 @@ impl<T: Trace> Platform<T> {
         let mut admin = self.admin();
         let is_it = |json: &String| matches!(Command::parse(json), Ok(Command::Open(known)) if known == open);
         if !admin.history.iter().any(is_it) {
-            self.administered(&mut admin, &Command::Open(open));
+            self.administered(&mut admin, Command::Open(open));
         }
     }
 
@@ -177,16 +178,22 @@ impl<T: Trace> Platform<T> {
     /// # Errors
     /// [`NamesError::Command`].
     pub fn replay_command(&self, json: &str) -> Result<(), NamesError> {
-        let command = Command::parse(json).map_err(NamesError::Command)?;
-        if let Command::Open(open) = &command {
-            // What the host allows was checked when it was opened.
-            self.open_with_limits(limits_of(open));
-            self.admin().history.push(json.to_owned());
-            return Ok(());
-        }
-        match self.decide(&command) {
-            Answer::Error(malformed) => Err(NamesError::Command(malformed)),
-            _ => Ok(()),
+        let Recorded { command, presets } = Recorded::parse(json).map_err(NamesError::Command)?;
+        match &command {
+            Command::Open(open) => {
+                // What the host allows was checked when it was opened.
+                self.open_with_limits(limits_of(open));
+                self.admin().history.push(json.to_owned());
+                Ok(())
+            }
+            Command::Policy(policy) => match self.set_policy(policy, &presets) {
+                Err(Stop::Error(malformed)) => Err(NamesError::Command(malformed)),
+                _ => Ok(()),
+            },
+            command => match self.decide(command) {
+                Answer::Error(malformed) => Err(NamesError::Command(malformed)),
+                _ => Ok(()),
+            },
         }
     }
 

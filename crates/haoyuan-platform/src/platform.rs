@@ -6,6 +6,7 @@ use crate::answer::{self, Answer, Binding, Done, Granted, Reason, Refused};
 use crate::command::{self, Command};
 use crate::day::state::Day;
 use crate::malformed::Malformed;
+use crate::recorded::Recorded;
 use crate::text::Slot;
 use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{
@@ -13,7 +14,7 @@ use haoyuan_core::ids::{
 };
 use haoyuan_core::instant::{Day as Date, Instant};
 use haoyuan_core::kpi;
-use haoyuan_core::policy::Policy;
+use haoyuan_core::policy::{Policy, Presets};
 use haoyuan_core::refusal::{Binding as Constraint, Code, Refusal};
 use haoyuan_core::request::{
     Availability, Found, Grant, Order, Query, Settle, Settled, Standing, Ticket, Wish,
@@ -154,9 +155,12 @@ impl<T: Trace> Platform<T> {
     }
 
     /// Tells the trace of a command that changed names, policies or sizes, and keeps it for the next snapshot.
-    pub(crate) fn administered(&self, admin: &mut Admin, command: &Command) {
-        // Every key is a string and every value a plain one, so that writing JSON cannot fail.
-        let json = serde_json::to_string(command).unwrap_or_default();
+    pub(crate) fn administered(&self, admin: &mut Admin, command: Command) {
+        self.recorded(admin, &Recorded { command, presets: Presets::default() });
+    }
+
+    fn recorded(&self, admin: &mut Admin, recorded: &Recorded) {
+        let (command, json) = (&recorded.command, recorded.to_json());
         match (self.engine.get(), &*self.trace.lock()) {
             (Some(engine), _) => engine.trace().administered(command.word(), &json, command.at()),
             (None, Some(trace)) => trace.administered(command.word(), &json, command.at()),
@@ -193,7 +197,7 @@ impl<T: Trace> Platform<T> {
         let decided = match command {
             Command::Open(open) => self.open_with(open),
             Command::Directory(file) => self.extend_directory(file),
-            Command::Policy(policy) => self.set_policy(policy),
+            Command::Policy(policy) => self.set_policy(policy, &Presets::default()),
             Command::Publish(publish) => self.publish(publish),
             Command::Roster(roster) => self.publish_roster(roster),
             Command::Ticket(ticket) => self.issue_ticket(ticket),
@@ -300,7 +304,7 @@ impl<T: Trace> Platform<T> {
             );
             return Err(Malformed::field("command", reason).into());
         }
-        self.administered(&mut self.admin.lock(), &Command::Open(open.clone()));
+        self.administered(&mut self.admin.lock(), Command::Open(open.clone()));
         Ok(Answer::Done(Done::Open {
             limits: answer::Sizes {
                 blocks: limits.blocks,
@@ -339,17 +343,22 @@ impl<T: Trace> Platform<T> {
             practitioners: directory.practitioners().len(),
         };
         *self.directory.write() = Arc::new(directory);
-        self.administered(&mut admin, &Command::Directory(file.clone()));
+        self.administered(&mut admin, Command::Directory(file.clone()));
         Ok(Answer::Done(done))
     }
 
-    fn set_policy(&self, set: &command::Policy) -> Decided {
+    /// Sets a policy, made of these presets where they are named, and of the built-in ones.
+    pub(crate) fn set_policy(&self, set: &command::Policy, presets: &Presets) -> Decided {
         let institution =
             set.institution.as_deref().map(|code| self.directory().need_institution(code)).transpose()?;
         let mut admin = self.admin.lock();
-        let policy = admin.set_policy(institution, set)?;
-        self.administered(&mut admin, &Command::Policy(set.clone()));
-        Ok(Answer::Done(Done::Policy { institution: set.institution.clone(), policy }))
+        let policy = admin.set_policy(institution, set, presets)?;
+        let presets = policy.bases().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        self.recorded(&mut admin, &Recorded { command: Command::Policy(set.clone()), presets });
+        Ok(Answer::Done(Done::Policy {
+            institution: set.institution.clone(),
+            policy: policy.name().to_owned(),
+        }))
     }
 
     fn publish(&self, publish: &command::Publish) -> Decided {

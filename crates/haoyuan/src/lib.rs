@@ -33,8 +33,8 @@ pub use haoyuan_engine::{
 };
 pub use haoyuan_journal as journal;
 pub use haoyuan_platform::{
-    Actor, Answer, CODE_BYTES_MAX, Command, Malformed, Place, Platform, ROWS_MAX, Role, Row, Slot, actor,
-    answer, command,
+    Actor, Answer, CODE_BYTES_MAX, Command, Malformed, Place, Platform, ROWS_MAX, Recorded, Role, Row, Slot,
+    actor, answer, command,
 };
 pub use rebuild::{Rebuilt, Watch, rebuild, rebuild_watched};
 pub use recorder::{Recorder, Refusals};

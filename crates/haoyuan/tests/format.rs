@@ -1,7 +1,8 @@
 //! The joined format does not drift: a journal that is checked in reads as it did, and this program still writes it.
 //!
-//! After a change that is meant to change the format, raise the layout, keep the old journal readable, and write down a new
-//! one: `HAOYUAN_BLESS=1 cargo test -p haoyuan --test format`.
+//! After a change that is meant to change what is written, keep the old journal: `git mv` its folder to `before-` and a word
+//! for what changed, and write down a new one: `HAOYUAN_BLESS=1 cargo test -p haoyuan --test format`. What earlier versions
+//! wrote is never written down anew.
 
 mod common;
 
@@ -10,8 +11,9 @@ use haoyuan::ids::{IdempotencyKey, PatientKey, TicketId};
 use haoyuan::instant::{DAY, HOUR, MINUTE};
 use haoyuan::journal::sim::SimDisk;
 use haoyuan::journal::{Access, Disk, From, Recovery, verify};
+use haoyuan::policy::Policy;
 use haoyuan::record::{Record, kind};
-use haoyuan::request::{Settle, Wish};
+use haoyuan::request::{Settle, Standing, Wish};
 use haoyuan::terms::Class;
 use haoyuan::{Refusals, Registry, Trace, rebuild};
 use std::path::PathBuf;
@@ -169,6 +171,79 @@ fn the_golden_journal_of_a_retirement_is_written_and_read_as_it_was() {
     let rebuilt = is_still("retired", &disk, &hash);
     assert_eq!(rebuilt.kinds[usize::from(kind::RETIRED) - 1], 1);
     assert!(rebuilt.platform().engine().find("session-0").is_none());
+}
+
+#[test]
+fn journals_of_earlier_versions_open_with_the_state_they_had_and_go_on() {
+    let folders = std::fs::read_dir(golden("")).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = Vec::new();
+    for folder in folders.filter(|path| path.is_dir()) {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("before-") {
+            continue;
+        }
+        let disk = SimDisk::new(4);
+        disk.place(SEGMENT, &std::fs::read(folder.join(SEGMENT)).unwrap());
+        let disk: Arc<dyn Disk> = Arc::new(disk);
+        let registry = Registry::open_on(Arc::clone(&disk), synced())
+            .unwrap_or_else(|error| panic!("the journal `{name}` no longer opens: {error}"));
+        let was = std::fs::read_to_string(folder.join("state_hash.txt")).unwrap();
+        assert_eq!(hex(&registry.state_hash()), was.trim(), "`{name}` opens to another state");
+        assert!(
+            registry
+                .execute(r#"{"command":"audit","at":"2026-05-01T09:00:00+08:00"}"#)
+                .contains(r#""sound":true"#)
+        );
+        // By the policy that was set then: a session of today.
+        let answer = registry.execute(&publish_line("AFTER", "D-WANG", 24, 5));
+        assert!(answer.contains(r#""outcome":"done""#), "`{name}`: {answer}");
+        let session = registry.engine().find("AFTER").unwrap();
+        registry.book(&wish(90, slot(session, 0)), at(52 * DAY)).unwrap().durable().unwrap().unwrap();
+        let hash = registry.state_hash();
+        registry.close().unwrap();
+        let rebuilt = rebuild(&disk, From::Start, Access::Read, None, &Refusals::All).unwrap();
+        assert_eq!(rebuilt.platform().state_hash(), hash, "`{name}` does not go on");
+        found.push(name);
+    }
+    assert!(found.len() >= 4, "earlier journals are missing: there are {found:?}");
+}
+
+#[test]
+fn a_policy_that_was_set_stays_as_it_was_when_a_later_version_changes_its_preset() {
+    let disk = SimDisk::new(5);
+    let mut options = synced();
+    options.journal.threads = false;
+    let registry = Registry::open_on(Arc::new(disk.clone()), options.clone()).unwrap();
+    assert!(registry.execute(NAMES[0]).contains("done"));
+    // As an earlier version recorded it, whose preset held a seat for 7 minutes, and had a base that is there no more.
+    let set = r#"{"command":"policy","at":"2026-02-01T09:00:00+08:00","institution":"SY1","preset":"jilin-2018","presets":
+        {"jilin-2018":"name = \"jilin-2018\"\nextends = \"gone\"\n[hold]\nall = \"7min\"\n","gone":DEFAULT}}"#;
+    let default = serde_json::to_string(Policy::preset_text("default").unwrap()).unwrap();
+    registry.platform().replay_command(&set.replace("DEFAULT", &default)).unwrap();
+    assert!(registry.execute(&publish_line("W1", "D-WANG", 10, 5)).contains("done"));
+    assert_eq!(held_minutes(&registry, "W1", 1), 7);
+    registry.close().unwrap();
+    // From the journal, and from a snapshot.
+    for (code, day) in [("W2", 11), ("W3", 12)] {
+        let mut registry = Registry::open_on(Arc::new(disk.clone()), options.clone()).unwrap();
+        assert!(registry.execute(&publish_line(code, "D-WANG", day, 5)).contains("done"));
+        assert_eq!(held_minutes(&registry, code, u64::from(day)), 7);
+        registry.snapshot().unwrap();
+        registry.close().unwrap();
+    }
+    // Nobody sets presets from outside.
+    let registry = Registry::open_on(Arc::new(disk), options).unwrap();
+    assert!(registry.execute(&set.replace("DEFAULT", &default)).contains(r#""outcome":"error""#));
+    registry.close().unwrap();
+}
+
+/// For how long a seat of this session is held, minutes.
+fn held_minutes(registry: &Registry, code: &str, number: u64) -> i64 {
+    let session = registry.engine().find(code).unwrap();
+    let grant =
+        registry.hold(&wish(number, slot(session, 0)), at(37 * DAY)).unwrap().durable().unwrap().unwrap();
+    let Standing::HeldUntil(expires) = grant.standing else { panic!("it is booked at once: {grant:?}") };
+    (expires.ms() - at(37 * DAY).ms()) / MINUTE
 }
 
 #[test]

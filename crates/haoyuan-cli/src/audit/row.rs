@@ -17,7 +17,7 @@ use haoyuan::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan::said;
 use haoyuan::said::{Said, Speak};
 use haoyuan::state::Published;
-use haoyuan::{Change, Command, Platform, Role};
+use haoyuan::{Change, Command, Platform, Recorded, Role};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -267,7 +267,7 @@ impl Reader {
                 let act = Administered::from_bytes(&bytes).map_err(|error| error.said())?;
                 row.instant(act.at);
                 row.by(&act.actor);
-                let command = Command::parse(&act.command).map_err(|error| error.said())?;
+                let Recorded { command, .. } = Recorded::parse(&act.command).map_err(|error| error.said())?;
                 row.set("what", command.word());
                 if matches!(command, Command::Directory(_)) {
                     // The names are needed; engine and policies are not.

@@ -370,7 +370,9 @@ fn a_calendar_is_a_file_of_its_own_and_goes_before_the_policy() {
     .unwrap();
     assert_eq!(policy.document().holidays.weekends, Some(false));
     assert_eq!(policy.shown().iter().find(|shown| shown.key == "holidays.weekends").unwrap().file, "c");
-    assert!(Policy::preset_with("jilin-2018", Some(("year.toml", year))).unwrap().is_some());
+    assert!(
+        Policy::preset_as_of("jilin-2018", Some(("year.toml", year)), &Presets::default()).unwrap().is_some()
+    );
     // What is no calendar is told by file, line and key.
     for (calendar, key, words) in [
         ("[cancel]\nuntil = \"1h\"", "cancel", "[holidays]"),
