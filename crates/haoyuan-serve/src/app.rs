@@ -171,7 +171,8 @@ impl App {
 }
 
 /// Whether a command may take longer than a thread of the runtime should be kept: it takes the lock of the hospital's day or
-/// of administration, or looks at many sessions.
+/// of administration whatever it is about, or looks at many sessions. (Claims and cancellations take the day's lock only where
+/// somebody waits or a returned seat is, or would be, kept back.)
 const fn is_long(command: &Command) -> bool {
     !matches!(
         command,

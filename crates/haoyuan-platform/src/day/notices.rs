@@ -57,7 +57,8 @@ impl<T: Trace> Desk<'_, T> {
     }
 
     /// Tells what is due of holds and bookings, each thing once: that they are there, that a hold is about to expire, that a
-    /// visit is near. Looks at every slot to come of sessions whose rules have it told; nothing of it is in the way of a claim.
+    /// visit is near. Looks at every slot to come of sessions whose rules have it told, under the day's lock: in the way of what takes
+    /// that lock, and of no other claim.
     pub(crate) fn remind(&mut self) {
         if !self.day.telling {
             return;
