@@ -97,6 +97,23 @@ fn the_readmes_show_the_example_hospital_as_it_is() {
 }
 
 #[test]
+fn the_page_of_files_names_every_key_of_a_policy() {
+    let page = read("docs/files.md");
+    let words: Vec<&str> = page.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).collect();
+    let mut keys = 0;
+    for line in read("crates/haoyuan-core/src/policy/schema.rs").lines() {
+        let field = line.strip_prefix("    pub ").and_then(|field| field.split_once(": "));
+        // A span is written as one of `days` and `period`.
+        let Some((key, _)) = field.filter(|(_, value)| *value != "Span,") else { continue };
+        if key.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+            assert!(words.contains(&key), "docs/files.md says nothing of `{key}`");
+            keys += 1;
+        }
+    }
+    assert!(keys > 100, "only {keys} keys were found in the schema");
+}
+
+#[test]
 fn the_readmes_map_every_crate_and_link_to_files_that_exist() {
     for (name, page) in READMES.iter().zip(READMES.map(read)) {
         for entry in std::fs::read_dir(root("crates")).expect("the crates") {
