@@ -303,7 +303,8 @@ SIGTERM 与 SIGINT 使其结束:进行中的请求得到答复,全部内容落�
     "help.haoyuan.token.patient:channel": "Through which channel; by default web", "通过哪个渠道;默认 web";
     "help.haoyuan.token.patient:minutes": "For how long, 1–720; by default 15", "有效分钟数,1–720;默认 15";
     "more.haoyuan.token": "The file is TOML with entries [[token]] and [[patient_key]]; only its owner may
-read it (chmod 600). Of a token it has the hash alone.
+read it (chmod 600). Of a token it has the hash alone; a [[patient_key]] is a
+secret, and whoever reads it can sign for any patient.
 
 Examples
   umask 077
@@ -314,7 +315,7 @@ Examples
     --patient 5f0c6f0f6c1d4b7e9a3d2e1f00112233
 ",
         "文件为 TOML,含 [[token]] 与 [[patient_key]] 条目;仅限所有者可读(chmod 600)。
-其中只保存令牌的哈希。
+令牌只存哈希;[[patient_key]] 则是密钥,读到它的人可为任何患者签发令牌。
 
 示例
   umask 077
