@@ -8,6 +8,7 @@ use clap::builder::{StyledStr, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use haoyuan::journal::HashKind;
 use haoyuan::kpi::Month;
 use haoyuan_model::sim::Lane;
 use std::ffi::OsString;
@@ -66,6 +67,17 @@ pub(crate) enum Command {
     },
 }
 
+/// The journal that a command keeps.
+#[derive(Debug, Args)]
+pub(crate) struct Kept {
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[arg(long, requires = "journal")]
+    pub(crate) sync: bool,
+    #[arg(long, requires = "journal", value_name = "blake3|sm3", value_parser = ValueParser::new(hash))]
+    pub(crate) hash: Option<HashKind>,
+}
+
 /// `haoyuan rush`.
 #[derive(Debug, Args)]
 pub(crate) struct Rush {
@@ -87,10 +99,8 @@ pub(crate) struct Rush {
     pub(crate) json: bool,
     #[arg(long)]
     pub(crate) print_scenario: bool,
-    #[arg(long, value_name = "DIR")]
-    pub(crate) journal: Option<PathBuf>,
-    #[arg(long, requires = "journal")]
-    pub(crate) sync: bool,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
 }
 
 /// `haoyuan bench`.
@@ -197,10 +207,8 @@ pub(crate) struct Day {
 pub(crate) struct Serve {
     #[arg(short, long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) address: SocketAddr,
-    #[arg(long, value_name = "DIR")]
-    pub(crate) journal: Option<PathBuf>,
-    #[arg(long, requires = "journal")]
-    pub(crate) sync: bool,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     pub(crate) tokens: Option<PathBuf>,
     #[arg(long, value_name = "N", value_parser = ValueParser::new(seats))]
@@ -317,10 +325,8 @@ pub(crate) struct Run {
     pub(crate) file: PathBuf,
     #[arg(long)]
     pub(crate) strict: bool,
-    #[arg(long, value_name = "DIR")]
-    pub(crate) journal: Option<PathBuf>,
-    #[arg(long, requires = "journal")]
-    pub(crate) sync: bool,
+    #[command(flatten)]
+    pub(crate) kept: Kept,
 }
 
 /// `haoyuan policy`.
@@ -397,6 +403,14 @@ fn rate(text: &str) -> Result<u32, String> {
 
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("0–{}", u64::MAX))
+}
+
+fn hash(text: &str) -> Result<HashKind, String> {
+    match text {
+        "blake3" => Ok(HashKind::Blake3),
+        "sm3" => Ok(HashKind::Sm3),
+        _ => Err("blake3|sm3".to_owned()),
+    }
 }
 
 fn month(text: &str) -> Result<Month, String> {

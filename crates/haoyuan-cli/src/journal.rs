@@ -9,7 +9,7 @@ use crate::text::{grouped, parse_instant};
 use haoyuan::journal::{
     Disk, Error as JournalError, Folder, Options as JournalOptions, Report, TornTail, salvage,
 };
-use haoyuan::{Durability, Error, Options, Registry};
+use haoyuan::{Durability, Error, Limits, Options, Registry};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +22,13 @@ pub(crate) const fn durability(sync: bool) -> Durability {
     } else {
         Durability::Async { window: Duration::from_millis(50), records: 1 << 16 }
     }
+}
+
+/// The same for a command that says what it keeps.
+pub(crate) fn kept(kept: &args::Kept, limits: Option<Limits>) -> Options {
+    let hash = kept.hash.unwrap_or_default();
+    let journal = JournalOptions { hash, ..JournalOptions::default() };
+    Options { durability: durability(kept.sync), limits, journal, ..Options::default() }
 }
 
 /// Opens a folder for writing; it is created if it is not there.

@@ -19,12 +19,11 @@ const LONGEST: usize = 64 << 20;
 
 /// Runs a file or standard input.
 pub(crate) fn run(options: &args::Run, lang: Lang) -> Result<(), Failure> {
-    let Some(folder) = &options.journal else {
+    let Some(folder) = &options.kept.journal else {
         let platform = Platform::new();
         return run_with(options, |line| platform.answer(line), lang);
     };
-    let durability = journal::durability(options.sync);
-    let registry = journal::open(folder, haoyuan::Options { durability, ..Default::default() }, lang)?;
+    let registry = journal::open(folder, journal::kept(&options.kept, None), lang)?;
     let ran = run_with(options, |line| registry.answer(line), lang);
     // Whatever ended the run, what was answered goes to disk.
     let closed = registry.close().map_err(|error| journal::failure(folder, &error, lang));

@@ -453,7 +453,7 @@ fn a_wrong_roster_is_explained_in_chinese() {
         "zh-1.csv",
         "JL-S1-INTM-O00",
         "NOBODY",
-        &["整个不被采用,1 行有误", "第 4 行,`医生` 列:`NOBODY` 不是已登记医生的编码"],
+        &["整个不被采用;有误的行数:1", "第 4 行,`医生` 列:`NOBODY` 不是已登记医生的编码"],
     );
     check("zh-2.csv", "专家号", "神仙号", &["第 2 行,`号别` 列:`神仙号` 不是以下之一:`普通号`、`专家号`"]);
     // 40 minutes at a tertiary hospital: a rule of the policy.
@@ -523,7 +523,7 @@ fn a_roster_is_checked_against_directory_and_policy() {
         ROSTER.replace("JL-S1-INTM-O00", "NOBODY").replace("08:00,12:00,专家号", "8,12:00,专家号"),
     );
     let bad = bad.to_str().unwrap();
-    check(&["roster", "check", bad, "-d", directory], 2, "", "2 rows");
+    check(&["roster", "check", bad, "-d", directory], 2, "", "rows with an error: 2");
     let output = run(&["roster", "check", bad, "-d", directory, "--json"]);
     assert_eq!(output.status.code(), Some(2));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();

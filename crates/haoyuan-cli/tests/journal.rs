@@ -84,6 +84,19 @@ fn a_run_with_a_journal_can_be_audited_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn the_chain_is_of_the_hash_that_was_asked_for() {
+    let place = Place::new();
+    let script = script().display().to_string();
+    for (hash, code) in [("blake3", 1), ("sm3", 2)] {
+        let folder = place.path(hash);
+        ok(&["run", &script, "--journal", &folder, "--hash", hash]);
+        let segment = std::fs::read(format!("{folder}/00000001.hyj")).unwrap();
+        assert_eq!(segment[12], code, "the header of a segment says its hash");
+        assert_eq!(told(&["audit", &folder, "--json"])["verified"], true);
+    }
+}
+
+#[test]
 fn a_seat_is_followed_from_publishing_on_and_every_filter_narrows() {
     let place = Place::new();
     let folder = morning(&place, false);

@@ -223,7 +223,7 @@ fn bare_disk(folder: &std::path::Path, bytes: u64, groups: u64) -> std::io::Resu
 /// The morning with a journal, in a folder that has none yet.
 fn journaled(
     folder: &std::path::Path,
-    sync: bool,
+    kept: &args::Kept,
     sizes: Limits,
     steps: &Steps<'_>,
 ) -> Result<(Played, Journaled), Failure> {
@@ -231,10 +231,8 @@ fn journaled(
     if journal::existing(folder, lang).is_ok() {
         return Err(Failure::input(say!(lang, "rush.journal_used", folder = folder.display())));
     }
-    let durability = journal::durability(sync);
-    let options = haoyuan::Options { durability, limits: Some(sizes), ..Default::default() };
-    let registry = journal::open(folder, options, lang)?;
-    let desk = sync.then_some(drive::Synced(&registry));
+    let registry = journal::open(folder, journal::kept(kept, Some(sizes)), lang)?;
+    let desk = kept.sync.then_some(drive::Synced(&registry));
     let played = steps.take(registry.engine(), desk.as_ref())?;
     let ended = std::time::Instant::now();
     let wrong = |error: haoyuan::Error| journal::failure(folder, &error, lang);
@@ -250,7 +248,7 @@ fn journaled(
     registry.close().map_err(wrong)?;
     let haoyuan::journal::Stats { records, groups, syncs, bytes, .. } = stats;
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let durable = if sync {
+    let durable = if kept.sync {
         let bare = bare_disk(folder, bytes, groups).map_err(|error| {
             Failure::input(say!(
                 lang,
@@ -271,7 +269,7 @@ fn journaled(
     } else {
         None
     };
-    Ok((played, Journaled { synced: sync, records, groups, syncs, bytes, lag_ms, durable, state_hash }))
+    Ok((played, Journaled { synced: kept.sync, records, groups, syncs, bytes, lag_ms, durable, state_hash }))
 }
 
 impl Morning {
@@ -306,10 +304,10 @@ impl Morning {
         let trace = trace::draw(&source, requests, seed);
         let sizes = limits(&world, &trace);
         let steps = Steps { world: &world, trace: &trace, threads, stage, lang };
-        let (played, journaled) = match &options.journal {
+        let (played, journaled) = match &options.kept.journal {
             None => (steps.take(&Engine::new(sizes), None)?, None),
             Some(folder) => {
-                let (played, journaled) = journaled(folder, options.sync, sizes, &steps)?;
+                let (played, journaled) = journaled(folder, &options.kept, sizes, &steps)?;
                 (played, Some(journaled))
             }
         };
@@ -448,8 +446,7 @@ mod tests {
             svg: None,
             json: true,
             print_scenario: false,
-            journal: None,
-            sync: false,
+            kept: args::Kept { journal: None, sync: false, hash: None },
         };
         Morning::play(&options, &Stage(None), Lang::En).unwrap()
     }

@@ -70,12 +70,11 @@ fn tokens(path: &Path, lang: Lang) -> Result<Credentials, Failure> {
 
 fn open(options: &args::Serve, lang: Lang) -> Result<Registry, Failure> {
     let limits = options.seats.or(options.demo.then_some(demo::SEATS)).map(Limits::for_seats);
-    let Some(folder) = &options.journal else {
+    let Some(folder) = &options.kept.journal else {
         let durability = haoyuan::Durability::Memory;
         return Ok(Registry::in_memory(&haoyuan::Options { durability, limits, ..Default::default() }));
     };
-    let durability = journal::durability(options.sync);
-    journal::open(folder, haoyuan::Options { durability, limits, ..Default::default() }, lang)
+    journal::open(folder, journal::kept(&options.kept, limits), lang)
 }
 
 fn chosen(options: &args::Serve) -> Options {
@@ -111,7 +110,7 @@ fn tell_start(
     if options.json {
         return print(&format!("{}\n", json!({"url": url, "token": admin})));
     }
-    let state = match (&options.journal, options.sync) {
+    let state = match (&options.kept.journal, options.kept.sync) {
         (None, _) => say!(lang, "serve.in_memory"),
         (Some(folder), false) => say!(lang, "serve.async", folder = folder.display()),
         (Some(folder), true) => say!(lang, "serve.synced", folder = folder.display()),
@@ -170,7 +169,7 @@ fn reload(server: &Handle, file: Option<&Path>, lang: Lang) {
 }
 
 fn failed(options: &args::Serve, error: &Error, lang: Lang) -> Failure {
-    match (error, &options.journal) {
+    match (error, &options.kept.journal) {
         (Error::Registry(error), Some(folder)) => journal::failure(folder, error, lang),
         _ => Failure::told(error, lang),
     }
