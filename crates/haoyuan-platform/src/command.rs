@@ -604,6 +604,55 @@ pub struct Describe {
 }
 
 impl Command {
+    /// Whether it changes nothing, so that nothing of it is recorded.
+    #[must_use]
+    pub const fn is_question(&self) -> bool {
+        match self {
+            Self::Availability(_)
+            | Self::Search(_)
+            | Self::Load(_)
+            | Self::Schedule(_)
+            | Self::Feed(_)
+            | Self::Bookings(_)
+            | Self::Waitlist(_)
+            | Self::Notices(_)
+            | Self::Session(_)
+            | Self::Audit(_)
+            | Self::StateHash(_) => true,
+            Self::Open(_)
+            | Self::Directory(_)
+            | Self::Policy(_)
+            | Self::Publish(_)
+            | Self::Roster(_)
+            | Self::Ticket(_)
+            | Self::Hold(_)
+            | Self::Book(_)
+            | Self::Confirm(_)
+            | Self::Cancel(_)
+            | Self::WaitlistJoin(_)
+            | Self::WaitlistLeave(_)
+            | Self::WaitlistDecline(_)
+            | Self::Stop(_)
+            | Self::Resume(_)
+            | Self::Rebook(_)
+            | Self::Move(_)
+            | Self::Substitute(_)
+            | Self::AddSeats(_)
+            | Self::ReduceSeats(_)
+            | Self::ExtraSeat(_)
+            | Self::CheckIn(_)
+            | Self::CallNext(_)
+            | Self::Pass(_)
+            | Self::Enter(_)
+            | Self::Finish(_)
+            | Self::NoShow(_)
+            | Self::Correct(_)
+            | Self::MergeIdentities(_)
+            | Self::Retire(_)
+            | Self::Tick(_) => false,
+        }
+    }
+
     /// Reads a command from one line of JSON. Never panics.
     ///
     /// # Errors

@@ -116,7 +116,7 @@ impl App {
 
     /// Carries commands out, in order, and waits for their acknowledgement. Questions are answered whatever the journal does.
     pub(crate) async fn carry_out(self: &Arc<Self>, orders: Vec<Order>) -> Result<Vec<Answer>, Problem> {
-        if !orders.iter().all(|order| is_question(&order.command)) {
+        if !orders.iter().all(|order| order.command.is_question()) {
             self.check()?;
         }
         let app = Arc::clone(self);
@@ -171,8 +171,8 @@ impl App {
 }
 
 /// Whether a command may take longer than a thread of the runtime should be kept: it takes the lock of the hospital's day or
-/// of administration whatever it is about, or looks at many sessions. (Claims and cancellations take the day's lock only where
-/// somebody waits or a returned seat is, or would be, kept back.)
+/// of administration whatever it is about, or looks at many sessions. (A claim takes the day's lock only where somebody waits or
+/// a returned seat is kept back; a cancellation under every policy that keeps returned seats back, which is each preset.)
 const fn is_long(command: &Command) -> bool {
     !matches!(
         command,
@@ -180,28 +180,9 @@ const fn is_long(command: &Command) -> bool {
             | Command::Hold(_)
             | Command::Book(_)
             | Command::Confirm(_)
-            | Command::Cancel(_)
             | Command::Bookings(_)
             | Command::Session(_)
             | Command::Ticket(_)
-    )
-}
-
-/// Whether a command changes nothing.
-const fn is_question(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Availability(_)
-            | Command::Search(_)
-            | Command::Load(_)
-            | Command::Schedule(_)
-            | Command::Feed(_)
-            | Command::Bookings(_)
-            | Command::Waitlist(_)
-            | Command::Notices(_)
-            | Command::Session(_)
-            | Command::Audit(_)
-            | Command::StateHash(_)
     )
 }
 

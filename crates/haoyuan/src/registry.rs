@@ -348,51 +348,7 @@ impl Registry {
 
     /// Carries out a command and does not wait.
     pub fn submit_command(&self, command: &Command) -> Decided<Answer> {
-        let changes = match command {
-            Command::Availability(_)
-            | Command::Search(_)
-            | Command::Load(_)
-            | Command::Schedule(_)
-            | Command::Feed(_)
-            | Command::Bookings(_)
-            | Command::Waitlist(_)
-            | Command::Notices(_)
-            | Command::Session(_)
-            | Command::Audit(_)
-            | Command::StateHash(_) => false,
-            Command::Open(_)
-            | Command::Directory(_)
-            | Command::Policy(_)
-            | Command::Publish(_)
-            | Command::Roster(_)
-            | Command::Ticket(_)
-            | Command::Hold(_)
-            | Command::Book(_)
-            | Command::Confirm(_)
-            | Command::Cancel(_)
-            | Command::WaitlistJoin(_)
-            | Command::WaitlistLeave(_)
-            | Command::WaitlistDecline(_)
-            | Command::Stop(_)
-            | Command::Resume(_)
-            | Command::Rebook(_)
-            | Command::Move(_)
-            | Command::Substitute(_)
-            | Command::AddSeats(_)
-            | Command::ReduceSeats(_)
-            | Command::ExtraSeat(_)
-            | Command::CheckIn(_)
-            | Command::CallNext(_)
-            | Command::Pass(_)
-            | Command::Enter(_)
-            | Command::Finish(_)
-            | Command::NoShow(_)
-            | Command::Correct(_)
-            | Command::MergeIdentities(_)
-            | Command::Retire(_)
-            | Command::Tick(_) => true,
-        };
-        if !changes {
+        if command.is_question() {
             return Decided { answer: self.platform.decide(command), ack: Ack::NOTHING };
         }
         if let Err(error) = self.check() {
