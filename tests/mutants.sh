@@ -2,12 +2,14 @@
 # Changes the decision code in every way that cargo-mutants knows, one change at a time, and asks the tests to notice.
 #
 #   tests/mutants.sh                 all mutants (hours)
-#   tests/mutants.sh --shard 0/8     every eighth, which is a sample; other numbers give the others
-#   tests/mutants.sh --score         only print the score of what was run
+#   tests/mutants.sh 0/24            every 24th, which is a sample; 1/24 to 23/24 are the others
+#   tests/mutants.sh --score         only print the score of what was run so far
 #
 # A mutant is tried against the tests of its own package first, then, if it survives, against the model. What survives both is
 # listed, unless `tests/mutants-explained.txt` says why no test can or should see it. Exits non-zero if fewer than
 # 95 % of the viable mutants are killed. Needs cargo-mutants (cargo install --locked cargo-mutants).
+#
+# It works on a copy of what is committed, which it keeps with all that was compiled: a mutant costs one crate and its tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,15 +22,15 @@ export CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_D
 export PROPTEST_CASES=${PROPTEST_CASES:-64} CARGO_TERM_COLOR=never
 unset CARGO_TARGET_DIR
 
-# hunt NAME PACKAGE FILES FILTERS-OF-ITS-OWN-TESTS TESTS-OF-THE-MODEL ARGUMENTS...
+# hunt PACKAGE FILES FILTERS-OF-ITS-OWN-TESTS TESTS-OF-THE-MODEL SHARD
 hunt() {
-    local name=$1 package=$2 files=() file filters tests=() test
-    for file in $3; do files+=(--file "crates/$package/src/$file.rs"); done
-    read -ra filters <<<"$4"
-    for test in $5; do tests+=(--test "$test"); done
-    shift 5
-    mkdir -p "$OUT/$name"
-    local common=(--package "$package" "${files[@]}" --output "$OUT/$name" --baseline skip --no-times --sharding round-robin "$@")
+    local package=$1 files=() file filters tests=() test shard=$5
+    for file in $2; do files+=(--file "crates/$package/src/$file.rs"); done
+    read -ra filters <<<"$3"
+    for test in $4; do tests+=(--test "$test"); done
+    local common=(--dir "$OUT/tree" --in-place --package "$package" "${files[@]}" --baseline skip --no-times
+        --sharding round-robin --output "$OUT/$package-${shard/\//-of-}" --shard "$shard")
+    mkdir -p "$OUT/$package-${shard/\//-of-}"
     # It exits with 2 for a mutant that was missed and 3 for a time-out; both are counted below.
     cargo mutants "${common[@]}" --timeout 60 --test-package "$package" -- --lib --tests -- \
         "${filters[@]}" || (($? == 2 || $? == 3))
@@ -36,12 +38,9 @@ hunt() {
         (($? == 2 || $? == 3))
 }
 
-# Everything that was ever said of a mutant, over the runs of both stages; the last word counts.
+# What was said of mutants over all runs of both stages.
 lines() {
-    local name file
-    for name in core engine; do
-        for file in "$OUT/$name"/mutants.out*/"$1.txt"; do [[ -f $file ]] && cat "$file"; done
-    done | sort -u
+    find "$OUT" -path "*/mutants.out*/$1.txt" -exec cat {} + | sort -u
 }
 
 score() {
@@ -65,7 +64,12 @@ score() {
 }
 
 if [[ ${1-} != --score ]]; then
-    hunt core haoyuan-core "$CORE" "$CORE" "fold apportion engine_matches_model scenarios" "$@"
-    hunt engine haoyuan-engine "$ENGINE" "" "engine_matches_model scenarios concurrent" "$@"
+    # Files keep their times where nothing changed, so that cargo builds nothing again.
+    mkdir -p "$OUT/tree" "$OUT/new"
+    git archive HEAD | tar -x -C "$OUT/new"
+    cp -r --update "$OUT/new/." "$OUT/tree/"
+    rm -r "$OUT/new"
+    hunt haoyuan-core "$CORE" "$CORE" "fold apportion engine_matches_model scenarios" "${1:-0/1}"
+    hunt haoyuan-engine "$ENGINE" "" "engine_matches_model scenarios concurrent" "${1:-0/1}"
 fi
 score
