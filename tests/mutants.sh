@@ -5,11 +5,12 @@
 #   tests/mutants.sh 0/24            every 24th, which is a sample; 1/24 to 23/24 are the others
 #   tests/mutants.sh --score         only print the score of what was run so far
 #
-# A mutant is tried against the tests of its own package first, then, if it survives, against the model. What survives both is
-# listed, unless `tests/mutants-explained.txt` says why no test can or should see it. Exits non-zero if fewer than
-# 95 % of the viable mutants are killed. Needs cargo-mutants (cargo install --locked cargo-mutants).
+# What survives is listed, unless `tests/mutants-explained.txt` says why no test can or should see it. Exits non-zero if fewer
+# than 95 % of the viable mutants are killed. Needs cargo-mutants (cargo install --locked cargo-mutants).
 #
-# It works on a copy of what is committed, which it keeps with all that was compiled: a mutant costs one crate and its tests.
+# It works on a copy of what is committed, which it keeps with all that was compiled. A mutant is tried against the tests of its
+# own package and the suites of the model; these are compiled there as a package of their own, with the model but without its
+# simulator, so that a mutant costs core, engine and tests, and not the journal, the platform and all that is above.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,31 +23,50 @@ export CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_D
 export PROPTEST_CASES=${PROPTEST_CASES:-64} CARGO_TERM_COLOR=never
 unset CARGO_TARGET_DIR
 
-# hunt PACKAGE FILES FILTERS-OF-ITS-OWN-TESTS TESTS-OF-THE-MODEL SHARD
-hunt() {
-    local package=$1 files=() file filters tests=() test shard=$5
-    for file in $2; do files+=(--file "crates/$package/src/$file.rs"); done
-    read -ra filters <<<"$3"
-    for test in $4; do tests+=(--test "$test"); done
-    local common=(--dir "$OUT/tree" --in-place --package "$package" "${files[@]}" --baseline skip --no-times
-        --sharding round-robin --output "$OUT/$package-${shard/\//-of-}" --shard "$shard")
-    mkdir -p "$OUT/$package-${shard/\//-of-}"
-    # It exits with 2 for a mutant that was missed and 3 for a time-out; both are counted below.
-    cargo mutants "${common[@]}" --timeout 60 --test-package "$package" -- --lib --tests -- \
-        "${filters[@]}" || (($? == 2 || $? == 3))
-    cargo mutants "${common[@]}" --iterate --timeout 180 --test-package haoyuan-tests -- "${tests[@]}" ||
-        (($? == 2 || $? == 3))
+# The copy, with the package of the suites in it.
+copy() {
+    # Files keep their times where nothing changed, so that cargo builds nothing again.
+    mkdir -p "$OUT/tree" "$OUT/new"
+    git archive HEAD | tar -x -C "$OUT/new"
+    cp -r --update "$OUT/new/." "$OUT/tree/"
+    rm -r "$OUT/new"
+    local suites=$OUT/tree/tests/suites
+    mkdir -p "$suites"
+    {
+        printf '%s\n' '[package]' 'name = "haoyuan-suites"' 'version = "0.0.0"' 'edition = "2024"' 'publish = false' 'autotests = false' \
+            '[lib]' 'name = "haoyuan_tests"' 'path = "lib.rs"' '[dependencies]' \
+            'haoyuan-core.workspace = true' 'haoyuan-engine.workspace = true' 'proptest.workspace = true'
+        local suite
+        for suite in fold apportion engine_matches_model scenarios concurrent; do
+            printf '%s\n' '[[test]]' "name = \"$suite\"" "path = \"../tests/$suite.rs\""
+        done
+    } >"$suites/Cargo.toml"
+    local module
+    for module in check drive fold generate model; do
+        printf '#[path = "../../crates/haoyuan-model/src/%s.rs"]\npub mod %s;\n' "$module" "$module"
+    done >"$suites/lib.rs"
+    sed -i 's|"tests"\]|"tests", "tests/suites"]|' "$OUT/tree/Cargo.toml"
 }
 
-# What was said of mutants over all runs of both stages.
+# hunt PACKAGE FILES SHARD
+hunt() {
+    local package=$1 files=() file into=$OUT/$1-${3/\//-of-}
+    for file in $2; do files+=(--file "crates/$package/src/$file.rs"); done
+    mkdir -p "$into"
+    # It exits with 2 for a mutant that was missed and 3 for a time-out; both are counted below.
+    cargo mutants --dir "$OUT/tree" --in-place --package "$package" "${files[@]}" --baseline skip --no-times \
+        --sharding round-robin --shard "$3" --output "$into" --timeout 120 \
+        --test-package "$package" --test-package haoyuan-suites -- --lib --tests || (($? == 2 || $? == 3))
+}
+
+# What was said of mutants over all runs.
 lines() {
     find "$OUT" -path "*/mutants.out*/$1.txt" -exec cat {} + | sort -u
 }
 
 score() {
     local killed missed explained
-    killed=$({ lines caught; lines timeout; lines previously_caught; } | sort -u)
-    killed=$(comm -23 <(printf '%s\n' "$killed") <(lines unviable))
+    killed=$({ lines caught; lines timeout; } | sort -u)
     missed=$(comm -23 <(lines missed) <(printf '%s\n' "$killed"))
     explained=$(grep -vE '^(#|$)' tests/mutants-explained.txt | cut -d'|' -f1 | sed 's/ *$//' | sort -u)
     # Lines move; a mutant is known by its file and by what it changes.
@@ -64,12 +84,8 @@ score() {
 }
 
 if [[ ${1-} != --score ]]; then
-    # Files keep their times where nothing changed, so that cargo builds nothing again.
-    mkdir -p "$OUT/tree" "$OUT/new"
-    git archive HEAD | tar -x -C "$OUT/new"
-    cp -r --update "$OUT/new/." "$OUT/tree/"
-    rm -r "$OUT/new"
-    hunt haoyuan-core "$CORE" "$CORE" "fold apportion engine_matches_model scenarios" "${1:-0/1}"
-    hunt haoyuan-engine "$ENGINE" "" "engine_matches_model scenarios concurrent" "${1:-0/1}"
+    copy
+    hunt haoyuan-core "$CORE" "${1:-0/1}"
+    hunt haoyuan-engine "$ENGINE" "${1:-0/1}"
 fi
 score

@@ -7,7 +7,7 @@ use haoyuan_core::ids::{
 use haoyuan_core::instant::{HOUR, Instant};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
-use haoyuan_core::refusal::Refusal;
+use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
@@ -271,12 +271,15 @@ fn a_snapshot_and_what_came_after_it_give_the_same_state() {
     }
 }
 
+/// The seats of a block as a snapshot has them: records, with the patients of those that are live.
+type Seats = Vec<(u128, Option<u128>)>;
+
 #[test]
 fn a_block_of_a_snapshot_that_cannot_be_is_refused_and_changes_nothing() {
     let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
     morning(&engine);
     let mut sessions: Vec<Part> = Vec::new();
-    let mut blocks: Vec<(u32, u128, Vec<(u128, Option<u128>)>)> = Vec::new();
+    let mut blocks: Vec<(u32, u128, Seats)> = Vec::new();
     engine.snapshot(|part| match part {
         Part::Session { .. } => sessions.push(part),
         Part::Block { block, word, seats } => blocks.push((block, word, seats)),
@@ -290,7 +293,7 @@ fn a_block_of_a_snapshot_that_cannot_be_is_refused_and_changes_nothing() {
         restored.restore(part).unwrap();
     }
     let before = canonical(&restored);
-    let with = |change: &dyn Fn(&mut u128, &mut Vec<(u128, Option<u128>)>)| {
+    let with = |change: &dyn Fn(&mut u128, &mut Seats)| {
         let (mut word, mut seats) = (word, seats.clone());
         change(&mut word, &mut seats);
         Part::Block { block: number, word, seats }
@@ -333,4 +336,57 @@ fn a_gap_and_a_fact_that_does_not_fit_are_told_and_change_nothing() {
     wrong.change = haoyuan_engine::Change::Confirmed;
     assert!(matches!(again.replay(&wrong), Err(ReplayError::Conflict { .. })));
     assert_eq!(canonical(&again), before);
+}
+
+#[test]
+fn a_block_at_the_end_of_its_history_takes_no_claim_and_still_settles_what_is_live() {
+    // The last 256 places of a block's history are kept for confirming and giving back what is live.
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let session = engine.publish(&plan(1), at(-HOUR)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+    let wish = |who: u128| Wish {
+        patient: PatientKey::new(who).unwrap(),
+        slot,
+        class: Class::Public,
+        channel: Channel::Window,
+        ticket: None,
+        key: None,
+    };
+    let first = engine.hold(&wish(1), at(-HOUR)).unwrap();
+    let near_the_end = |sequence: u32| {
+        let restored = Engine::new(Limits::for_seats(1_000));
+        engine.snapshot(|part| {
+            restored
+                .restore(match part {
+                    // The sequence is in the top 10 bits of the word's low half and the top 22 of its high half.
+                    Part::Block { block, word, seats } => {
+                        let places = (u128::from(sequence) & 0x3ff) << 54 | u128::from(sequence >> 10) << 106;
+                        let kept = word & !(0x3ff << 54) & !(0x3f_ffff << 106);
+                        Part::Block { block, word: kept | places, seats }
+                    }
+                    other => other,
+                })
+                .unwrap();
+        });
+        assert_eq!(restored.sequence(slot).unwrap().0, sequence);
+        restored
+    };
+    let exhausted = Refusal::plain(Code::SequenceExhausted);
+    let settle = Settle { patient: PatientKey::new(1).unwrap(), booking: first.booking, key: None };
+
+    let last = near_the_end(u32::MAX - 257);
+    let second = last.hold(&wish(2), at(0)).unwrap();
+    assert!(last.confirm(&settle, at(-HOUR)).unwrap().changed);
+    let patient = PatientKey::new(2).unwrap();
+    assert!(last.cancel(&Settle { patient, booking: second.booking, key: None }, at(0)).unwrap().changed);
+    // What was given back is not sold again.
+    assert_eq!(last.hold(&wish(3), at(0)), Err(exhausted));
+    assert_eq!(last.book(&wish(3), at(0)), Err(exhausted));
+    last.audit().unwrap();
+
+    let over = near_the_end(u32::MAX);
+    let before = canonical(&over);
+    assert_eq!(over.confirm(&settle, at(-HOUR)), Err(exhausted));
+    assert_eq!(over.cancel(&settle, at(-HOUR)), Err(exhausted));
+    assert_eq!(canonical(&over), before);
 }
