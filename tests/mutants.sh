@@ -32,15 +32,15 @@ copy() {
     rm -r "$OUT/new"
     local suites=$OUT/tree/tests/suites
     mkdir -p "$suites"
-    {
-        printf '%s\n' '[package]' 'name = "haoyuan-suites"' 'version = "0.0.0"' 'edition = "2024"' 'publish = false' 'autotests = false' \
-            '[lib]' 'name = "haoyuan_tests"' 'path = "lib.rs"' '[dependencies]' \
-            'haoyuan-core.workspace = true' 'haoyuan-engine.workspace = true' 'proptest.workspace = true'
-        local suite
-        for suite in fold apportion engine_matches_model scenarios concurrent; do
-            printf '%s\n' '[[test]]' "name = \"$suite\"" "path = \"../tests/$suite.rs\""
-        done
-    } >"$suites/Cargo.toml"
+    printf '%s\n' '[package]' 'name = "haoyuan-suites"' 'version = "0.0.0"' 'edition = "2024"' 'publish = false' \
+        'autotests = false' '[lib]' 'name = "haoyuan_tests"' 'path = "lib.rs"' 'test = false' \
+        '[[test]]' 'name = "suites"' 'path = "suites.rs"' \
+        '[dependencies]' 'haoyuan-core.workspace = true' 'haoyuan-engine.workspace = true' \
+        'proptest.workspace = true' >"$suites/Cargo.toml"
+    local suite
+    for suite in fold apportion engine_matches_model scenarios concurrent; do
+        printf '#[path = "../tests/%s.rs"]\nmod %s;\n' "$suite" "$suite"
+    done >"$suites/suites.rs"
     local module
     for module in check drive fold generate model; do
         printf '#[path = "../../crates/haoyuan-model/src/%s.rs"]\npub mod %s;\n' "$module" "$module"
