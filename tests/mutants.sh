@@ -2,12 +2,15 @@
 # Changes the decision code in every way that cargo-mutants knows, one change at a time, and asks the tests to notice.
 #
 #   tests/mutants.sh                 all mutants (hours)
-#   tests/mutants.sh --shard 0/8     every eighth, which is a sample; other numbers give the others
-#   tests/mutants.sh --score         only print the score of what was run
+#   tests/mutants.sh 0/24            every 24th, which is a sample; 1/24 to 23/24 are the others
+#   tests/mutants.sh --score         only print the score of what was run so far
 #
-# A mutant is tried against the tests of its own package first, then, if it survives, against the model. What survives both is
-# listed, unless `tests/mutants-explained.txt` says why no test can or should see it. Exits non-zero if fewer than
-# 95 % of the viable mutants are killed. Needs cargo-mutants (cargo install --locked cargo-mutants).
+# What survives is listed, unless `tests/mutants-explained.txt` says why no test can or should see it. Exits non-zero if fewer
+# than 95 % of the viable mutants are killed. Needs cargo-mutants (cargo install --locked cargo-mutants).
+#
+# It works on a copy of what is committed, which it keeps with all that was compiled. A mutant is tried against the tests of its
+# own package and the suites of the model; these are compiled there as a package of their own, with the model but without its
+# simulator, so that a mutant costs core, engine and tests, and not the journal, the platform and all that is above.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,34 +23,50 @@ export CARGO_PROFILE_TEST_OPT_LEVEL=0 CARGO_PROFILE_TEST_DEBUG=0 CARGO_PROFILE_D
 export PROPTEST_CASES=${PROPTEST_CASES:-64} CARGO_TERM_COLOR=never
 unset CARGO_TARGET_DIR
 
-# hunt NAME PACKAGE FILES FILTERS-OF-ITS-OWN-TESTS TESTS-OF-THE-MODEL ARGUMENTS...
-hunt() {
-    local name=$1 package=$2 files=() file filters tests=() test
-    for file in $3; do files+=(--file "crates/$package/src/$file.rs"); done
-    read -ra filters <<<"$4"
-    for test in $5; do tests+=(--test "$test"); done
-    shift 5
-    mkdir -p "$OUT/$name"
-    local common=(--package "$package" "${files[@]}" --output "$OUT/$name" --baseline skip --no-times --sharding round-robin "$@")
-    # It exits with 2 for a mutant that was missed and 3 for a time-out; both are counted below.
-    cargo mutants "${common[@]}" --timeout 60 --test-package "$package" -- --lib --tests -- \
-        "${filters[@]}" || (($? == 2 || $? == 3))
-    cargo mutants "${common[@]}" --iterate --timeout 180 --test-package haoyuan-tests -- "${tests[@]}" ||
-        (($? == 2 || $? == 3))
+# The copy, with the package of the suites in it.
+copy() {
+    # Files keep their times where nothing changed, so that cargo builds nothing again.
+    mkdir -p "$OUT/tree" "$OUT/new"
+    git archive HEAD | tar -x -C "$OUT/new"
+    cp -r --update "$OUT/new/." "$OUT/tree/"
+    rm -r "$OUT/new"
+    local suites=$OUT/tree/tests/suites
+    mkdir -p "$suites"
+    printf '%s\n' '[package]' 'name = "haoyuan-suites"' 'version = "0.0.0"' 'edition = "2024"' 'publish = false' \
+        'autotests = false' '[lib]' 'name = "haoyuan_tests"' 'path = "lib.rs"' 'test = false' \
+        '[[test]]' 'name = "suites"' 'path = "suites.rs"' \
+        '[dependencies]' 'haoyuan-core.workspace = true' 'haoyuan-engine.workspace = true' \
+        'proptest.workspace = true' >"$suites/Cargo.toml"
+    local suite
+    for suite in fold apportion engine_matches_model scenarios concurrent; do
+        printf '#[path = "../tests/%s.rs"]\nmod %s;\n' "$suite" "$suite"
+    done >"$suites/suites.rs"
+    local module
+    for module in check drive fold generate model; do
+        printf '#[path = "../../crates/haoyuan-model/src/%s.rs"]\npub mod %s;\n' "$module" "$module"
+    done >"$suites/lib.rs"
+    sed -i 's|"tests"\]|"tests", "tests/suites"]|' "$OUT/tree/Cargo.toml"
 }
 
-# Everything that was ever said of a mutant, over the runs of both stages; the last word counts.
+# hunt PACKAGE FILES SHARD
+hunt() {
+    local package=$1 files=() file into=$OUT/$1-${3/\//-of-}
+    for file in $2; do files+=(--file "crates/$package/src/$file.rs"); done
+    mkdir -p "$into"
+    # It exits with 2 for a mutant that was missed and 3 for a time-out; both are counted below.
+    cargo mutants --dir "$OUT/tree" --in-place --package "$package" "${files[@]}" --baseline skip --no-times \
+        --sharding round-robin --shard "$3" --output "$into" --timeout 120 \
+        --test-package "$package" --test-package haoyuan-suites -- --lib --tests || (($? == 2 || $? == 3))
+}
+
+# What was said of mutants over all runs.
 lines() {
-    local name file
-    for name in core engine; do
-        for file in "$OUT/$name"/mutants.out*/"$1.txt"; do [[ -f $file ]] && cat "$file"; done
-    done | sort -u
+    find "$OUT" -path "*/mutants.out*/$1.txt" -exec cat {} + | sort -u
 }
 
 score() {
     local killed missed explained
-    killed=$({ lines caught; lines timeout; lines previously_caught; } | sort -u)
-    killed=$(comm -23 <(printf '%s\n' "$killed") <(lines unviable))
+    killed=$({ lines caught; lines timeout; } | sort -u)
     missed=$(comm -23 <(lines missed) <(printf '%s\n' "$killed"))
     explained=$(grep -vE '^(#|$)' tests/mutants-explained.txt | cut -d'|' -f1 | sed 's/ *$//' | sort -u)
     # Lines move; a mutant is known by its file and by what it changes.
@@ -65,7 +84,8 @@ score() {
 }
 
 if [[ ${1-} != --score ]]; then
-    hunt core haoyuan-core "$CORE" "$CORE" "fold apportion engine_matches_model scenarios" "$@"
-    hunt engine haoyuan-engine "$ENGINE" "" "engine_matches_model scenarios concurrent" "$@"
+    copy
+    hunt haoyuan-core "$CORE" "${1:-0/1}"
+    hunt haoyuan-engine "$ENGINE" "${1:-0/1}"
 fi
 score

@@ -65,3 +65,22 @@ proptest! {
         prop_assert_eq!(i13_prefixes(&totals, &capacity, &spread_all(&totals, &capacity)), Ok(()));
     }
 }
+
+#[test]
+fn a_quota_that_is_off_by_one_is_found() {
+    // 40 % of 5 and 5 seats is 2 and 2.
+    assert_eq!(i12_ledger(4_000, &[(5, 2), (5, 2)]), Ok(()));
+    for wrong in [[(5, 1), (5, 2)], [(5, 2), (5, 1)], [(5, 2), (5, 3)], [(5, 3), (5, 1)]] {
+        assert!(i12_ledger(4_000, &wrong).is_err_and(|found| found.starts_with("I12")), "{wrong:?}");
+    }
+    assert_eq!(i12_spread(3, &[2, 2, 2], &[1, 1, 1]), Ok(()));
+    for wrong in [[1, 1, 0], [2, 1, 0], [1, 1, 2]] {
+        assert!(i12_spread(3, &[2, 2, 2], &wrong).is_err_and(|found| found.starts_with("I12")), "{wrong:?}");
+    }
+    // Two pools of two seats over two slots of two: one each in each slot.
+    assert_eq!(i13_prefixes(&[2, 2], &[2, 2], &[vec![1, 1], vec![1, 1]]), Ok(()));
+    let late = i13_prefixes(&[2, 2], &[2, 2], &[vec![2, 0], vec![0, 2]]);
+    assert!(late.as_ref().is_err_and(|found| found.starts_with("I13")), "{late:?}");
+    let short = i13_prefixes(&[2, 2], &[2, 2], &[vec![1, 1], vec![1, 0]]);
+    assert!(short.as_ref().is_err_and(|found| found.starts_with("I12")), "{short:?}");
+}

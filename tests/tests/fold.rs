@@ -7,8 +7,8 @@ use haoyuan_core::pool::{Fence, Node, PoolTree, Protection, Route, Routes, TreeE
 use haoyuan_core::refusal::Code;
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_tests::check::{
-    Finding, Fold, i3_outsiders, i4_redeemable, i5_order_free, i7_privilege, i8_capacity, i9_release,
-    i11_window, i23_binding,
+    Finding, Fold, i3_outsiders, i4_redeemable, i5_order_free, i6_undone, i7_privilege, i8_capacity,
+    i9_release, i10_never_rises, i10_no_event, i11_window, i23_binding,
 };
 use haoyuan_tests::fold::Core;
 use haoyuan_tests::generate::{any_tree, config, edges};
@@ -518,4 +518,23 @@ fn fences_take_effect_at_their_instant() {
     ] {
         assert_eq!(core.claim(&vec![0, 0, taken], 2, t).map(|_| ()), expected, "{taken} taken at {t}");
     }
+}
+
+#[test]
+fn outsiders_within_a_minimum_and_a_minimum_that_rises_are_found() {
+    let mut nodes = vec![Node::plain("ROOT", NodeIndex::ROOT), Node::plain("KEPT", NodeIndex::ROOT)];
+    nodes[1].guarantee = 2;
+    nodes[1].fences = vec![Fence { from: 100, seats: 1 }];
+    nodes.push(Node::plain("PUBLIC", NodeIndex::ROOT));
+    let mut pools = Pools { capacity: 5, nodes, routes: Routes::default() };
+    // Three of five seats are for outsiders; from the fence on four are.
+    assert_eq!(i3_outsiders(&pools, &vec![0, 0, 3], 99), Ok(()));
+    assert!(i3_outsiders(&pools, &vec![0, 0, 4], 99).is_err_and(|found| found.starts_with("I3")));
+    assert_eq!(i3_outsiders(&pools, &vec![0, 0, 4], 100), Ok(()));
+    assert!(i3_outsiders(&pools, &vec![0, 0, 5], 100).is_err());
+    assert_eq!(i10_never_rises(&pools, &[99, 100, 101]), Ok(()));
+    pools.nodes[1].fences[0].seats = 3;
+    assert!(i10_never_rises(&pools, &[99, 100, 101]).is_err_and(|found| found.starts_with("I10")));
+    assert!(i10_no_event(&[1], &[2]).is_err_and(|found| found.starts_with("I10")));
+    assert!(i6_undone(&[1], &[2]).is_err_and(|found| found.starts_with("I6")));
 }

@@ -30,7 +30,7 @@ const SECONDS: u64 = 60;
 /// Patients: few, so that they come again.
 const PATIENTS: u64 = 4_096;
 /// What memory may grow by, beside a twentieth: the queue and the buffers of the journal, which reach their size when the disk
-/// is slow for the first time.
+/// or a thread is slow for the first time. How much is held back at once is bounded by the journal, and told.
 const SLACK: u64 = 64 << 20;
 /// Bookings that a thread keeps in mind.
 const MIND: usize = 64;
@@ -70,6 +70,8 @@ struct Told {
     audits: u64,
     broken: u64,
     records: u64,
+    /// The most records that ever waited for another.
+    held_back: u64,
     /// Resident memory at the start, after a third, in the middle and at the end, in bytes; `None` where the system does not
     /// say it.
     memory: [Option<u64>; 4],
@@ -99,7 +101,8 @@ impl Told {
             "decisions_per_second": self.decisions / self.seconds.max(1), "records": self.records,
             "audits": self.audits, "violations": self.broken, "same_state_after_recovery": self.same_state,
             "memory_bytes": { "start": start, "third": third, "middle": middle, "end": end },
-            "memory_is_flat": self.grew().map(|_| self.is_flat()),
+            "grew_bytes_per_hour": self.grew().map(|grew| grew * 3_600 / (self.seconds * 2 / 3).max(1)),
+            "memory_is_flat": self.grew().map(|_| self.is_flat()), "held_back_most": self.held_back,
         });
         format!("{value}\n")
     }
@@ -145,7 +148,7 @@ fn soak(folder: &Path, is_passing: bool, seconds: u64, lang: Lang) -> Result<Tol
     let (began, whole) = (Clock::now(), Duration::from_secs(seconds));
     let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(seconds));
     let mut memory = [resident(), None, None, None];
-    let mut records = 0;
+    let (mut records, mut held_back) = (0, 0);
     let mut round = 0u64;
     while began.elapsed() < whole {
         let until = (began.elapsed() + ROUND.min(whole / 6)).min(whole);
@@ -180,7 +183,10 @@ fn soak(folder: &Path, is_passing: bool, seconds: u64, lang: Lang) -> Result<Tol
                 memory[place] = resident();
             }
         }
-        records = registry.journal().map_or(0, |journal| journal.stats().records);
+        (records, held_back) = registry.journal().map_or((0, 0), |journal| {
+            let stats = journal.stats();
+            (stats.records, stats.held_back_max)
+        });
         round += 1;
     }
     if let Some(bar) = &bar {
@@ -201,6 +207,7 @@ fn soak(folder: &Path, is_passing: bool, seconds: u64, lang: Lang) -> Result<Tol
         audits: count(&counted.audits),
         broken: count(&counted.broken),
         records,
+        held_back,
         memory,
         same_state,
     })

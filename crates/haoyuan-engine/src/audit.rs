@@ -114,3 +114,82 @@ impl<T: Trace> Engine<T> {
         if broken.is_empty() { Ok(audit) } else { Err(broken) }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Limits;
+    use haoyuan_core::ids::{
+        DepartmentId, InstitutionId, Interval, PatientKey, PractitionerId, SlotIndex, SlotRef,
+    };
+    use haoyuan_core::instant::{HOUR, Instant};
+    use haoyuan_core::plan::{Blocks, Plan, Session};
+    use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
+    use haoyuan_core::request::Wish;
+    use haoyuan_core::rules::Rules;
+    use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+    use haoyuan_core::word::Word;
+    use std::sync::atomic::Ordering;
+
+    /// One block of three seats, two of them booked; the pool has a cap of two.
+    fn booked_twice() -> Engine {
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(NodeIndex::new(1).unwrap()));
+        let public = Node { cap: Some(2), ..Node::plain("PUBLIC", NodeIndex::ROOT) };
+        let tree = PoolTree::new(3, vec![Node::plain("ROOT", NodeIndex::ROOT), public], routes).unwrap();
+        let from = Instant::new(1_772_409_600_000).unwrap();
+        let session = Session {
+            code: "session".into(),
+            institution: InstitutionId::new(1).unwrap(),
+            department: DepartmentId::new(1).unwrap(),
+            practitioner: PractitionerId::new(1).unwrap(),
+            grade: Grade::Expert,
+            kind: Kind::Clinic,
+            time: Interval { from, to: from.plus(HOUR) },
+            slot_ms: 3_600_000,
+            capacity: vec![3],
+        };
+        let engine = Engine::new(Limits::for_seats(100));
+        let plan = Plan { session, blocks: Blocks::PerSlot(vec![tree]), rules: Rules::default() };
+        let session = engine.publish(&plan, from).unwrap();
+        let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+        for who in 1..=2 {
+            let patient = PatientKey::new(who).unwrap();
+            let (class, channel) = (Class::Public, Channel::Window);
+            engine.book(&Wish { patient, slot, class, channel, ticket: None, key: None }, from).unwrap();
+        }
+        let seen = Audit { blocks: 1, seats: 3, held: 0, booked: 2, transitions: 2 };
+        assert_eq!(engine.audit(), Ok(seen));
+        engine
+    }
+
+    #[track_caller]
+    fn finds(engine: &Engine, law: &str) {
+        let broken = engine.audit().expect_err("damage is found");
+        assert!(broken.iter().any(|said| said.to_string() == law), "{broken:?}");
+    }
+
+    #[test]
+    fn every_law_that_is_broken_is_found() {
+        let of_seat = |damage: fn(u128) -> u128| {
+            let engine = booked_twice();
+            let record = engine.seats[0].load(Ordering::Relaxed);
+            engine.seats[0].store(damage(record), Ordering::Relaxed);
+            engine
+        };
+        finds(&of_seat(|record| record | 0xffff_ffff), "seat 0 of block 0 is ahead of its block");
+        finds(&of_seat(|record| record | 0xffff_ffff << 32), "seat 0 of block 0 is live and has no patient");
+        finds(&of_seat(|record| record | 15 << 108), "seat 0 of block 0 is counted at another node");
+        // A seat that is taken back behind the word's back: the counter knows of it.
+        finds(&of_seat(|record| record & 0xffff_ffff), "counter 0 of block 0 says 2, its seats say 1");
+        let of_counter = |more: u128| {
+            let engine = booked_twice();
+            let (_, _, block, _) = engine.place(BlockId::new(0).unwrap()).unwrap();
+            block.damage(Word::from_bits(block.word().bits() + more));
+            engine
+        };
+        finds(&of_counter(1), "counter 0 of block 0 says 3, its seats say 2");
+        finds(&of_counter(1), "node 1 of block 0 is above its cap");
+        finds(&of_counter(2), "block 0 is oversold");
+    }
+}

@@ -654,6 +654,13 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Overwrites the word, so that there is something for an audit to find.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn damage(&self, word: Word) {
+        // Release: as every word is published.
+        self.core.word.store(word.bits(), Ordering::Release);
+    }
+
     /// All records, and the word that they belong to.
     pub(crate) fn records(&self) -> (Word, Vec<Seat>) {
         loop {

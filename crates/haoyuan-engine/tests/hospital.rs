@@ -2,13 +2,13 @@
 
 use haoyuan_core::ids::{
     DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SessionId,
-    SlotIndex, SlotRef,
+    SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{Day, HOUR, Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
-use haoyuan_core::request::{Grant, Order, Query, Settle, Standing, Wish};
+use haoyuan_core::request::{Grant, Order, Query, Settle, Standing, Ticket, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
 use haoyuan_engine::{Change, Engine, Fact, Limits, Resized, Suspension, Trace};
@@ -406,4 +406,30 @@ fn claims_among_changes_of_the_usable_seats_never_exceed_them() {
         }
     }
     println!("{met} claims were told to ask again");
+}
+
+#[test]
+fn void_tickets_make_room_and_good_ones_are_64_at_most() {
+    let engine = Engine::new(Limits::for_seats(100));
+    let ticket = |number: u128, expires: Instant| Ticket {
+        id: TicketId::new(number).unwrap(),
+        patient: person(1),
+        class: Class::Revisit,
+        institution: InstitutionId::new(1).unwrap(),
+        department: None,
+        expires,
+    };
+    let full = Err(Refusal::plain(Code::EngineFull));
+    // One is void after a minute, 63 are good.
+    engine.issue_ticket(&ticket(1, at(MINUTE)), at(0)).unwrap();
+    for number in 2..=64 {
+        engine.issue_ticket(&ticket(number, at(HOUR)), at(0)).unwrap();
+    }
+    assert_eq!(engine.issue_ticket(&ticket(65, at(HOUR)), at(0)), full);
+    assert_eq!(engine.issue_ticket(&ticket(65, at(HOUR)), at(MINUTE - 1)), full);
+    // Known tickets are issued again, full or not.
+    engine.issue_ticket(&ticket(64, at(2 * HOUR)), at(0)).unwrap();
+    // At its end the first one is void, and makes room for one.
+    engine.issue_ticket(&ticket(65, at(HOUR)), at(MINUTE)).unwrap();
+    assert_eq!(engine.issue_ticket(&ticket(66, at(HOUR)), at(MINUTE)), full);
 }

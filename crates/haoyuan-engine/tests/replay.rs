@@ -1,18 +1,20 @@
 //! Replaying facts, and snapshots, give the state that the decisions gave.
 
 use haoyuan_core::ids::{
-    BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId,
-    SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
+    PractitionerId, SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{HOUR, Instant};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
-use haoyuan_core::refusal::Refusal;
+use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
-use haoyuan_engine::{Command, Engine, Fact, Limits, Part, Publication, ReplayError, Resized, Trace};
-use std::sync::Mutex;
+use haoyuan_engine::{
+    Command, Engine, Fact, Limits, Part, Publication, PublishError, ReplayError, Resized, Trace,
+};
+use std::sync::{Arc, Mutex};
 
 #[derive(Clone, Debug)]
 enum Line {
@@ -62,7 +64,7 @@ impl Trace for Log {
 }
 
 /// What the hospital does now and then: withdraws, offers, stops for a moment, blocks seats.
-fn hospital(engine: &Engine<Log>, deed: i64, slot: SlotRef, latest: Option<BookingId>, now: Instant) {
+fn hospital<T: Trace>(engine: &Engine<T>, deed: i64, slot: SlotRef, latest: Option<BookingId>, now: Instant) {
     match deed {
         0 => drop(latest.map(|booking| engine.withdraw(booking, now))),
         1 => {
@@ -120,7 +122,7 @@ fn canonical<T: Trace>(engine: &Engine<T>) -> Vec<u8> {
 }
 
 /// A seeded morning: holds, bookings, confirmations, cancellations, expiries, tickets and repeated commands.
-fn morning(engine: &Engine<Log>) {
+fn morning<T: Trace>(engine: &Engine<T>) {
     let mut state = 7_u64;
     let mut draw = |below: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -271,12 +273,15 @@ fn a_snapshot_and_what_came_after_it_give_the_same_state() {
     }
 }
 
+/// The seats of a block as a snapshot has them: records, with the patients of those that are live.
+type Seats = Vec<(u128, Option<u128>)>;
+
 #[test]
 fn a_block_of_a_snapshot_that_cannot_be_is_refused_and_changes_nothing() {
     let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
     morning(&engine);
     let mut sessions: Vec<Part> = Vec::new();
-    let mut blocks: Vec<(u32, u128, Vec<(u128, Option<u128>)>)> = Vec::new();
+    let mut blocks: Vec<(u32, u128, Seats)> = Vec::new();
     engine.snapshot(|part| match part {
         Part::Session { .. } => sessions.push(part),
         Part::Block { block, word, seats } => blocks.push((block, word, seats)),
@@ -290,7 +295,7 @@ fn a_block_of_a_snapshot_that_cannot_be_is_refused_and_changes_nothing() {
         restored.restore(part).unwrap();
     }
     let before = canonical(&restored);
-    let with = |change: &dyn Fn(&mut u128, &mut Vec<(u128, Option<u128>)>)| {
+    let with = |change: &dyn Fn(&mut u128, &mut Seats)| {
         let (mut word, mut seats) = (word, seats.clone());
         change(&mut word, &mut seats);
         Part::Block { block: number, word, seats }
@@ -333,4 +338,158 @@ fn a_gap_and_a_fact_that_does_not_fit_are_told_and_change_nothing() {
     wrong.change = haoyuan_engine::Change::Confirmed;
     assert!(matches!(again.replay(&wrong), Err(ReplayError::Conflict { .. })));
     assert_eq!(canonical(&again), before);
+}
+
+#[test]
+fn a_block_at_the_end_of_its_history_takes_no_claim_and_still_settles_what_is_live() {
+    // The last 256 places of a block's history are kept for confirming and giving back what is live.
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let session = engine.publish(&plan(1), at(-HOUR)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+    let wish = |who: u128| Wish {
+        patient: PatientKey::new(who).unwrap(),
+        slot,
+        class: Class::Public,
+        channel: Channel::Window,
+        ticket: None,
+        key: None,
+    };
+    let first = engine.hold(&wish(1), at(-HOUR)).unwrap();
+    let near_the_end = |sequence: u32| {
+        let restored = Engine::new(Limits::for_seats(1_000));
+        engine.snapshot(|part| {
+            restored
+                .restore(match part {
+                    // The sequence is in the top 10 bits of the word's low half and the top 22 of its high half.
+                    Part::Block { block, word, seats } => {
+                        let places = (u128::from(sequence) & 0x3ff) << 54 | u128::from(sequence >> 10) << 106;
+                        let kept = word & !(0x3ff << 54) & !(0x3f_ffff << 106);
+                        Part::Block { block, word: kept | places, seats }
+                    }
+                    other => other,
+                })
+                .unwrap();
+        });
+        assert_eq!(restored.sequence(slot).unwrap().0, sequence);
+        restored
+    };
+    let exhausted = Refusal::plain(Code::SequenceExhausted);
+    let settle = Settle { patient: PatientKey::new(1).unwrap(), booking: first.booking, key: None };
+
+    let last = near_the_end(u32::MAX - 257);
+    let second = last.hold(&wish(2), at(0)).unwrap();
+    assert!(last.confirm(&settle, at(-HOUR)).unwrap().changed);
+    let patient = PatientKey::new(2).unwrap();
+    assert!(last.cancel(&Settle { patient, booking: second.booking, key: None }, at(0)).unwrap().changed);
+    // What was given back is not sold again.
+    assert_eq!(last.hold(&wish(3), at(0)), Err(exhausted));
+    assert_eq!(last.book(&wish(3), at(0)), Err(exhausted));
+    last.audit().unwrap();
+
+    let over = near_the_end(u32::MAX);
+    let before = canonical(&over);
+    assert_eq!(over.confirm(&settle, at(-HOUR)), Err(exhausted));
+    assert_eq!(over.cancel(&settle, at(-HOUR)), Err(exhausted));
+    assert_eq!(canonical(&over), before);
+}
+
+/// Keeps the names of what is told beside decisions.
+#[derive(Default)]
+struct Beside(Mutex<Vec<&'static str>>);
+impl Trace for Beside {
+    fn record(&self, _: &Fact) {}
+
+    fn ticket_refused(&self, _: &Ticket, _: Code, _: Instant) {
+        self.0.lock().unwrap().push("ticket refused");
+    }
+
+    fn retired(&self, _: &[SessionId], _: Instant) {
+        self.0.lock().unwrap().push("retired");
+    }
+
+    fn administered(&self, _: &str, _: &str, _: Instant) {
+        self.0.lock().unwrap().push("administered");
+    }
+
+    fn day(&self, _: u32, _: &str, _: Option<PatientKey>, _: Instant) {
+        self.0.lock().unwrap().push("day");
+    }
+}
+/// What an engine tells beside decisions.
+fn tell<T: Trace>(trace: &T) {
+    let ticket = Ticket {
+        id: TicketId::new(1).unwrap(),
+        patient: PatientKey::new(1).unwrap(),
+        class: Class::Revisit,
+        institution: InstitutionId::new(1).unwrap(),
+        department: None,
+        expires: at(0),
+    };
+    trace.ticket_refused(&ticket, Code::TicketExpired, at(0));
+    trace.retired(&[], at(0));
+    trace.administered("policy", "{}", at(0));
+    trace.day(1, "{}", None, at(0));
+}
+
+#[test]
+fn a_trace_behind_a_reference_or_shared_is_told_the_same() {
+    // A method that is not passed on would do nothing, and nobody would miss it before a recovery does.
+    let told = |log: &Log| format!("{:?}", log.0.lock().unwrap());
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    morning(&engine);
+    let (behind, shared) = (Log::default(), Arc::new(Log::default()));
+    morning(&Engine::with_trace(Limits::for_seats(1_000), &behind));
+    morning(&Engine::with_trace(Limits::for_seats(1_000), Arc::clone(&shared)));
+    let expected = told(engine.trace());
+    for kind in ["Fact(", "Refused(", "Repeated(", "Ticket(", "Published(", "Resized("] {
+        assert!(expected.contains(kind), "no {kind} in the morning");
+    }
+    assert_eq!(told(&behind), expected);
+    assert_eq!(told(&shared), expected);
+
+    let (behind, shared) = (Beside::default(), Arc::new(Beside::default()));
+    tell(&&behind);
+    tell(&shared);
+    for trace in [&behind, &*shared] {
+        assert_eq!(*trace.0.lock().unwrap(), ["ticket refused", "retired", "administered", "day"]);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_record_or_a_plan_is_said() {
+    let block = BlockId::new(7).unwrap();
+    let booking = BookingId::pack(block, SeatIndex::new(3).unwrap(), Sequence(5));
+    let (sequence, found) = (Sequence(5), Sequence(9));
+    for (error, words) in [
+        (ReplayError::UnknownBlock(block), "block 7 belongs to no published session".to_owned()),
+        (
+            ReplayError::Gap { block, expected: sequence, found },
+            "block 7 continues at 9 although 5 is missing".to_owned(),
+        ),
+        (
+            ReplayError::Conflict { booking, sequence },
+            format!("fact 5 of booking {booking} does not fit its seat"),
+        ),
+        (ReplayError::Resized { block, sequence }, "the pools of fact 5 do not fit block 7".to_owned()),
+        (ReplayError::Misfit(block), "the seats of the snapshot do not fit block 7".to_owned()),
+        (
+            ReplayError::Full("seats"),
+            "no room left: open the engine with a larger `Limits::seats`".to_owned(),
+        ),
+        (
+            ReplayError::Session(PublishError::Duplicate("S1".to_owned())),
+            "a session with code `S1` is already published".to_owned(),
+        ),
+    ] {
+        assert_eq!(error.to_string(), words);
+    }
+    let engine = Engine::new(Limits::for_seats(1_000));
+    engine.publish(&plan(1), at(0)).unwrap();
+    let again = engine.publish(&plan(1), at(0)).unwrap_err();
+    assert_eq!(again.to_string(), "a session with code `session-1` is already published");
+    let rules = Rules { holds_per_patient: 0, ..Rules::default() };
+    assert!(matches!(engine.publish(&Plan { rules, ..plan(2) }, at(0)), Err(PublishError::Rules(_))));
+    let small = Engine::new(Limits { seats: 5, ..Limits::for_seats(1_000) });
+    let full = small.publish(&plan(1), at(0)).unwrap_err();
+    assert_eq!(full.to_string(), "no room left: open the engine with a larger `Limits::seats`");
 }

@@ -19,7 +19,7 @@ use crate::format::{
 use crate::frontier::Frontier;
 use crate::hash::{HashKind, Hasher, Head};
 use crate::heads::SegmentHead;
-use crate::order::{Item, Order};
+use crate::order::{Item, Order, ROOM};
 use crate::prepare::{self, Prepared};
 use crate::reader::Position;
 use crate::recovery::{Access, Finished, From, Recovery};
@@ -262,6 +262,9 @@ impl Keeper {
         while !self.is_full() {
             let Some(item) = self.ready.pop_front() else { break };
             put(&mut self.group, &item);
+        }
+        if self.ready.is_empty() && self.ready.capacity() > 2 * ROOM {
+            self.ready.shrink_to(ROOM);
         }
         while !self.is_full() && self.group.bytes.len() < enough {
             let Some(item) = shared.queue.pop() else { break };

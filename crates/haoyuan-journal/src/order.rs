@@ -57,6 +57,10 @@ impl Item {
     }
 }
 
+/// So many items the maps keep room for when nothing waits. A burst, of a thread that stood still between deciding and
+/// appending, gives what it took beyond that back.
+pub(crate) const ROOM: usize = 1 << 10;
+
 /// What is held back, and how far each block has gone.
 pub(crate) struct Order {
     frontier: Frontier,
@@ -132,6 +136,7 @@ impl Order {
             release(item);
             if let Some(next) = place.and_then(|place| self.successor(place)) {
                 self.let_go(next, release);
+                self.give_back();
             }
             return Ok(());
         }
@@ -183,6 +188,15 @@ impl Order {
                 candidates.push(next);
             }
             release(item);
+        }
+    }
+
+    /// Gives back what a burst took, when it is over.
+    fn give_back(&mut self) {
+        if self.held.is_empty() && self.held.capacity() > 2 * ROOM {
+            self.held.shrink_to(ROOM);
+            self.by_place.shrink_to(ROOM);
+            self.by_patient.shrink_to(ROOM);
         }
     }
 
@@ -268,6 +282,25 @@ mod tests {
             }
             assert!(matches!(outcome, Err(Error::Repeated { block: 0, .. })), "{places:?}");
         }
+    }
+
+    #[test]
+    fn what_a_burst_took_is_given_back() {
+        let mut order = Order::new(Frontier::default());
+        let mut out = 0;
+        let mut admit = |order: &mut Order, sequence| {
+            let payload = Payload::new(&[]).unwrap();
+            let place = Some(Place { block: 0, sequence });
+            let patient = Some(u128::from(sequence));
+            let item = Item::new(Entry { place, patient, kind: 0, payload }, u64::from(sequence));
+            order.admit(item, &mut |_| out += 1).unwrap();
+        };
+        (2..=20_000).for_each(|sequence| admit(&mut order, sequence));
+        assert!(order.held() == 19_999 && order.held.capacity() >= 19_999);
+        admit(&mut order, 1);
+        let rooms = [order.held.capacity(), order.by_place.capacity(), order.by_patient.capacity()];
+        assert!(rooms.iter().all(|room| *room <= 2 * ROOM), "{rooms:?}");
+        assert_eq!((order.held(), out), (0, 20_000));
     }
 
     #[test]

@@ -199,6 +199,38 @@ pub fn i9_release(fold: &impl Fold, lowered: &impl Fold, v: usize, b: &Counts, t
     Ok(())
 }
 
+/// I6: what everybody was told before a seat was taken, and after it was given back.
+///
+/// # Errors
+/// Both, where they differ.
+pub fn i6_undone<T: PartialEq + std::fmt::Debug>(before: &T, after: &T) -> Finding {
+    ensure!(before == after, "I6: taken and given back, a seat leaves {after:?} of {before:?}");
+    Ok(())
+}
+
+/// I10: over these times, in order, no minimum rises.
+///
+/// # Errors
+/// The node whose minimum does.
+pub fn i10_never_rises(pools: &Pools, times: &[i64]) -> Finding {
+    for (v, node) in pools.nodes.iter().enumerate() {
+        for pair in times.windows(2) {
+            let (before, after) = (pools.guarantee(v, pair[0]), pools.guarantee(v, pair[1]));
+            ensure!(after <= before, "I10: the minimum of `{}` rises to {after} at {}", node.name, pair[1]);
+        }
+    }
+    Ok(())
+}
+
+/// I10: what everybody would be told later, asked before something ran and after.
+///
+/// # Errors
+/// Both, where they differ.
+pub fn i10_no_event<T: PartialEq + std::fmt::Debug>(before: &T, after: &T) -> Finding {
+    ensure!(before == after, "I10: a sweep makes {after:?} of {before:?}");
+    Ok(())
+}
+
 /// I11: nothing is accepted before a node opens (inclusive) or after it closes (exclusive), nor outside the windows of
 /// the nodes above it.
 ///
@@ -408,7 +440,7 @@ pub fn i19_patient(live: &[Visit<'_>]) -> Finding {
     Ok(())
 }
 
-/// I1, I2, I3, I19 of everything that is live in a model at an instant.
+/// I1, I2, I19 of everything that is live in a model at an instant.
 ///
 /// # Errors
 /// The first that does not hold.
@@ -758,7 +790,7 @@ impl<'a> Replay<'a> {
             event.at.ms()
         );
         let pools = self.model.pools(wish.slot);
-        let b = counts(&pools, &live);
+        let b = counts(pools, &live);
         let free = self.free_seats(wish.slot, &live);
         let seat = free.first().ok_or_else(|| format!("claim {number} oversells the slot"))?;
         ensure!(
@@ -784,7 +816,7 @@ impl<'a> Replay<'a> {
             grant.node,
             grant.spill
         );
-        i3_outsiders_of(&pools, &b, accepted.node, t)?;
+        i3_outsiders_of(pools, &b, accepted.node, t)?;
         let state = match grant.standing {
             Standing::HeldUntil(until) => State::Held(until),
             Standing::Booked => State::Booked,
@@ -870,7 +902,7 @@ impl<'a> Replay<'a> {
         let live: Vec<&Booking> = state.iter().filter(|b| b.is_live(at)).collect();
         let decide = |slot: SlotRef, class, channel| {
             let pools = self.model.pools(slot);
-            let b = counts(&pools, &live);
+            let b = counts(pools, &live);
             let origin = self.model.plans().nth(slot.session.index()).expect("published").session.origin();
             let t = at.ms() - origin.ms();
             let free = self.free_seats(slot, &live);

@@ -29,11 +29,25 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 /// The value that a strategy yields for a seed: the same on every machine.
 #[must_use]
 pub fn drawn<S: Strategy>(strategy: &S, seed: u64) -> S::Value {
+    next(strategy, &mut runner(seed))
+}
+
+/// The workload of a seed, up to `most` steps: as [`any_workload`] has them, drawn one by one, because nobody shrinks it.
+#[must_use]
+pub fn drawn_workload(most: usize, seed: u64) -> Vec<Step> {
+    let mut runner = runner(seed);
+    let (step, steps) = (any_step(), next(&(most / 3..=most), &mut runner));
+    (0..steps).map(|_| next(&step, &mut runner)).collect()
+}
+
+fn runner(seed: u64) -> TestRunner {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    strategy.new_tree(&mut runner).expect("no strategy here rejects everything").current()
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+fn next<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Value {
+    strategy.new_tree(runner).expect("no strategy here rejects everything").current()
 }
 
 /// How proptest runs here: so many cases unless `PROPTEST_CASES` says otherwise; a failure prints its case, and what it
@@ -584,7 +598,11 @@ fn any_action() -> impl Strategy<Value = Action> {
 
 /// Any workload of a third of `most` to `most` steps.
 pub fn any_workload(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec((any_clock(), any_action()).prop_map(|(clock, action)| Step { clock, action }), most / 3..=most)
+    vec(any_step(), most / 3..=most)
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    (any_clock(), any_action()).prop_map(|(clock, action)| Step { clock, action })
 }
 
 /// The patient with this small number.
@@ -603,15 +621,10 @@ pub fn time_of(clock: Clock, now: Instant, model: &Model) -> Instant {
         Clock::Later(ms) => now.plus(ms),
         Clock::Earlier(ms) => now.plus(-ms),
         Clock::Edge(near) => {
-            let changes = model.plans().flat_map(|plan| {
-                let trees: Vec<Pools> = match &plan.blocks {
-                    Blocks::PerSlot(trees) => trees.iter().map(Pools::from).collect(),
-                    Blocks::WholeSession(tree) => vec![Pools::from(tree)],
-                };
+            let changes = model.plans_with_pools().flat_map(|(plan, pools)| {
                 let origin = plan.session.origin();
                 let cancel = origin.plus(plan.rules.cancel_until.min(DAY));
-                let offsets: Vec<i64> = trees.iter().flat_map(edges).collect();
-                offsets.into_iter().map(move |edge| origin.plus(edge)).chain([cancel])
+                pools.iter().flat_map(edges).map(move |edge| origin.plus(edge)).chain([cancel])
             });
             let ends = model.bookings().iter().filter_map(|b| match b.state {
                 crate::model::State::Held(until) => Some(until),

@@ -101,7 +101,8 @@ impl Pools {
     /// `u` and every node above it, up to the root.
     #[must_use]
     pub fn upwards(&self, u: usize) -> Vec<usize> {
-        if u == 0 { vec![0] } else { [vec![u], self.upwards(self.nodes[u].parent.index())].concat() }
+        let above = |v: &usize| (*v > 0).then(|| self.nodes[*v].parent.index());
+        std::iter::successors(Some(u), above).collect()
     }
 
     /// Whether `u` is `v` or lies within it.
@@ -446,6 +447,8 @@ struct Published {
     plan: Plan,
     /// The first of its blocks; the others follow.
     first_block: u32,
+    /// The trees of its blocks, as data: read with every question, so kept.
+    pools: Vec<Pools>,
 }
 
 /// What the hospital has said about one block.
@@ -503,13 +506,13 @@ impl Model {
             return Err(Unpublished::Duplicate);
         }
         let first_block = u32::try_from(self.transitions.len()).expect("few blocks");
-        let blocks = match &plan.blocks {
-            Blocks::PerSlot(trees) => trees.len(),
-            Blocks::WholeSession(_) => 1,
+        let pools: Vec<Pools> = match &plan.blocks {
+            Blocks::PerSlot(trees) => trees.iter().map(Pools::from).collect(),
+            Blocks::WholeSession(tree) => vec![Pools::from(tree)],
         };
-        self.transitions.extend(vec![0; blocks]);
-        self.said.extend(vec![Said::default(); blocks]);
-        self.sessions.push(Published { plan: plan.clone(), first_block });
+        self.transitions.extend(vec![0; pools.len()]);
+        self.said.extend(vec![Said::default(); pools.len()]);
+        self.sessions.push(Published { plan: plan.clone(), first_block, pools });
         Ok(u32::try_from(self.sessions.len() - 1).ok().and_then(SessionId::new).expect("few sessions"))
     }
 
@@ -585,10 +588,12 @@ impl Model {
         }
         let block = self.block(slot);
         self.sweep(at, |model, b| model.block(b.slot) == block);
-        match &mut self.sessions[slot.session.index()].plan.blocks {
+        let published = &mut self.sessions[slot.session.index()];
+        match &mut published.plan.blocks {
             Blocks::PerSlot(trees) => trees[slot.slot.index()] = tree.clone(),
             Blocks::WholeSession(whole) => *whole = tree.clone(),
         }
+        published.pools[block.index() - published.first_block as usize] = pools;
         self.transitions[block.index()] += 1;
         Ok(Sequence(self.transitions[block.index()]))
     }
@@ -720,8 +725,14 @@ impl Model {
 
     /// The pool tree that decides about a slot. The slot must exist.
     #[must_use]
-    pub fn pools(&self, slot: SlotRef) -> Pools {
-        Pools::from(self.tree(slot))
+    pub fn pools(&self, slot: SlotRef) -> &Pools {
+        let published = &self.sessions[slot.session.index()];
+        &published.pools[self.block(slot).index() - published.first_block as usize]
+    }
+
+    /// The sessions in order of publishing, each with the pools of its blocks.
+    pub fn plans_with_pools(&self) -> impl Iterator<Item = (&Plan, &[Pools])> {
+        self.sessions.iter().map(|s| (&s.plan, s.pools.as_slice()))
     }
 
     /// The live bookings of the block of a slot.
@@ -1113,17 +1124,16 @@ impl Model {
     fn take(&mut self, wish: &Wish, at: Instant, how: How, past: bool) -> Result<Grant, Why> {
         let (accepted, ticket) = self.may_claim(wish, at, how, past)?;
         let held = how != How::Book;
-        let published = self.plan(wish.slot)?.clone();
-        let rules = &published.plan.rules;
+        let rules = &self.plan(wish.slot)?.plan.rules;
         let block = self.block(wish.slot);
         let seat = self.free_seats(wish.slot, at)[0];
         let sequence = Sequence(self.transitions[block.index()] + 1);
         let id = BookingId::pack(block, SeatIndex::new(seat).expect("a seat of the block"), sequence);
-        self.next(id, if held { Change::Held } else { Change::Booked });
         let until = match how {
             How::Offer(expires) => expires,
             _ => at.plus(i64::from(rules.hold_ms[wish.channel as usize])),
         };
+        self.next(id, if held { Change::Held } else { Change::Booked });
         self.bookings.push(Booking {
             id,
             patient: wish.patient,
@@ -1136,7 +1146,7 @@ impl Model {
             offered: matches!(how, How::Offer(_)),
             state: if held { State::Held(until) } else { State::Booked },
         });
-        let session = &published.plan.session;
+        let session = &self.plan(wish.slot)?.plan.session;
         let before: u16 = session.capacity[..wish.slot.slot.index()].iter().map(|c| u16::from(*c)).sum();
         Ok(Grant {
             booking: id,

@@ -22,6 +22,8 @@ pub enum Bug {
     DoubleClaim,
     /// A fence falls a millisecond early.
     FenceOffByOne,
+    /// A fence that has passed releases nothing until the next sweep.
+    ReleaseNeedsTick,
     /// A pool opens a millisecond early.
     OpensEarly,
     /// A minimum that is kept for others is given away.
@@ -68,10 +70,11 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::LostRelease,
         Self::DoubleClaim,
         Self::FenceOffByOne,
+        Self::ReleaseNeedsTick,
         Self::OpensEarly,
         Self::GuaranteeIgnored,
         Self::ExpiredHoldConfirmed,
@@ -102,6 +105,7 @@ impl Bug {
             Self::LostRelease => "lost_release",
             Self::DoubleClaim => "double_claim",
             Self::FenceOffByOne => "fence_off_by_one",
+            Self::ReleaseNeedsTick => "release_needs_tick",
             Self::OpensEarly => "opens_early",
             Self::GuaranteeIgnored => "guarantee_ignored",
             Self::ExpiredHoldConfirmed => "expired_hold_confirmed",
@@ -172,11 +176,12 @@ pub(super) struct Planted {
     engine: Engine<Recorder>,
     bug: Bug,
     facts: Cell<u64>,
+    swept: Cell<Option<Instant>>,
 }
 
 impl Planted {
     pub(super) fn new(engine: Engine<Recorder>, bug: Bug) -> Self {
-        Self { engine, bug, facts: Cell::new(0) }
+        Self { engine, bug, facts: Cell::new(0), swept: Cell::new(None) }
     }
 
     /// A claim, and what the bug makes of its refusal.
@@ -191,6 +196,14 @@ impl Planted {
         let keyless = Wish { key: None, ..*wish };
         if self.bug == Bug::KeyForgotten {
             return decide(engine, &keyless, at);
+        }
+        let swept = self.swept.get().filter(|swept| self.bug == Bug::ReleaseNeedsTick && *swept < at);
+        if let Some(Ok(then)) =
+            swept.map(|swept| engine.availability(wish.slot, wish.class, wish.channel, swept))
+        {
+            if let Some(refusal) = then.refusal.filter(|refusal| refusal.code == Code::Protected) {
+                return Err(refusal);
+            }
         }
         let refusal = match decide(engine, wish, at) {
             Ok(grant) => return Ok(grant),
@@ -342,6 +355,7 @@ impl System for Planted {
     }
 
     fn tick(&self, at: Instant) -> u64 {
+        self.swept.set(Some(at));
         if self.bug == Bug::HoldNeverExpires { 0 } else { self.engine.tick(at) }
     }
 }

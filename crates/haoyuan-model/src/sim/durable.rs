@@ -8,7 +8,7 @@ use super::live::{Post, world};
 use super::{Delivery, Keep, Random, Swarm, Tape};
 use crate::check::Finding;
 use crate::drive::{Pair, ROOMY, System, alike};
-use crate::generate::{Action, Deed, PATIENTS, Step, any_workload, drawn, patient, resolve, time_of};
+use crate::generate::{Action, Deed, PATIENTS, Step, drawn_workload, patient, resolve, time_of};
 use crate::model::{Model, slots};
 use crate::recorded;
 use haoyuan::journal::disk::{File, Lock};
@@ -49,7 +49,7 @@ pub(super) enum Event {
 pub(super) fn steps(seed: u64) -> Vec<Event> {
     let mut random = Random::new(seed, 4);
     let swarm = Swarm::of(&mut random);
-    let mut workload = drawn(&any_workload(MOST), random.any());
+    let mut workload = drawn_workload(MOST, random.any());
     // Who waits and who substitutes for whom is the day's to keep.
     let is_days =
         |step: &Step| matches!(step.action, Action::Hospital(Deed::Substitute(..) | Deed::Waiting(..)));
