@@ -404,6 +404,8 @@ pub enum Done {
         notices: usize,
         /// How many visits.
         visits: usize,
+        /// How many sessions.
+        sessions: usize,
     },
     /// The recount.
     Audit {

@@ -66,7 +66,7 @@
 //! | `correct` | `visit`, `outcome`, `actor` | until when online booking is suspended now |
 //! | `merge_identities` | `patient`, `into`, `actor` | whether the two broke a rule together |
 //! | `notices` | (`after`, `most`) | what the host has to tell patients |
-//! | `retire` | `actor` (`notices`, `before`) | how many notices and visits are forgotten |
+//! | `retire` | `actor` (`notices`, `before`, `sessions`) | how many notices, visits and sessions are forgotten |
 //! | `audit` | | whether a recount of every seat agrees |
 //! | `state_hash` | | BLAKE3 over the canonical state: equal live, after replay and after a snapshot |
 //!

@@ -4,6 +4,10 @@
 //! request at a time on each (a closed loop): single commands, and arrays of them. The same commands are given to the bare
 //! registry first, for comparison. What was answered is counted again by the server's own audit before a figure is printed.
 //!
+//! Then requests come when they come (an open loop): at fixed shares of what 64 connections got in the closed loop, spread as a
+//! Poisson process. A request's latency counts from the instant at which it was due, whether or not a connection was free, so
+//! that a server that stalls is charged for everybody who came meanwhile. What is not asked in twice the time is unserved.
+//!
 //! ```sh
 //! cargo run --release -p haoyuan-serve --example load -- [--seconds N] [--json]
 //! ```
@@ -37,13 +41,24 @@ struct Question {
     synced: bool,
     connections: usize,
     commands: u64,
+    /// Requests a second that come, over all connections; `None`: each connection asks as soon as it was answered.
+    arrivals: Option<f64>,
 }
+
+/// Connections of the open loop.
+const OPEN: usize = 64;
+/// How long they may take to connect.
+const CONNECTED: Duration = Duration::from_millis(100);
+/// The shares of what the closed loop got at which requests come.
+const SHARES: [f64; 7] = [0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.1];
 
 /// What came of it.
 struct Answered {
     requests: Histogram<u64>,
     granted: u64,
     refused: u64,
+    /// Requests that came and were not asked in twice the time.
+    unserved: u64,
     seconds: f64,
 }
 
@@ -52,7 +67,7 @@ fn main() -> Result<(), Failed> {
     let is_json = args.iter().any(|arg| arg == "--json");
     let seconds = args.iter().skip_while(|arg| *arg != "--seconds").nth(1);
     let time = Duration::from_secs(seconds.map_or(Ok(3), |text| text.parse())?);
-    let question = |synced, connections, commands| Question { synced, connections, commands };
+    let question = |synced, connections, commands| Question { synced, connections, commands, arrivals: None };
     let questions = [
         question(false, 1, 1),
         question(false, 8, 1),
@@ -76,12 +91,15 @@ fn main() -> Result<(), Failed> {
             "durability  connections  commands   decisions/s      p50       p99     p99.9  granted  refused"
         );
     }
-    let mut rows = Vec::new();
+    let (mut rows, mut most) = (Vec::new(), [0.0; 2]);
     for question in questions {
         let answered = ask(question, time)?;
         let rate = per_second(answered.granted + answered.refused, answered.seconds);
         let at = |quantile| answered.requests.value_at_quantile(quantile);
-        let durability = if question.synced { "synced" } else { "memory" };
+        let durability = durability(question.synced);
+        if (question.connections, question.commands) == (OPEN, 1) {
+            most[usize::from(question.synced)] = rate;
+        }
         if is_json {
             rows.push(json!({"durability": durability, "connections": question.connections, "commands": question.commands,
                 "decisions_per_second": rate, "p50_us": at(0.5), "p99_us": at(0.99), "p999_us": at(0.999),
@@ -99,10 +117,57 @@ fn main() -> Result<(), Failed> {
             );
         }
     }
+    if !is_json {
+        println!(
+            "\nrequests that come at a fixed rate, over {OPEN} connections; latency from the instant at which they were due"
+        );
+        println!("durability     offered/s   decided/s      p50       p99     p99.9       max  unserved");
+    }
+    let mut points = Vec::new();
+    for (synced, most) in [false, true].into_iter().zip(most) {
+        for share in SHARES {
+            let offered = most * share;
+            let question = Question { synced, connections: OPEN, commands: 1, arrivals: Some(offered) };
+            let answered = ask(question, time)?;
+            let rate = per_second(answered.granted + answered.refused, answered.seconds);
+            let at = |quantile| answered.requests.value_at_quantile(quantile);
+            let (durability, longest, unserved) =
+                (durability(synced), answered.requests.max(), answered.unserved);
+            if is_json {
+                points.push(json!({"durability": durability, "offered_per_second": offered, "decisions_per_second": rate,
+                    "p50_us": at(0.5), "p99_us": at(0.99), "p999_us": at(0.999), "max_us": longest, "unserved": unserved}));
+            } else {
+                println!(
+                    "{durability:10}  {offered:12.0}{rate:12.0}  {:6} µs {:6} µs {:6} µs {longest:6} µs {unserved:8}",
+                    at(0.5),
+                    at(0.99),
+                    at(0.999)
+                );
+            }
+        }
+    }
     if is_json {
-        println!("{}", json!({"bare_decisions_per_second": bare, "rows": rows}));
+        println!("{}", json!({"bare_decisions_per_second": bare, "rows": rows, "open_loop": points}));
     }
     Ok(())
+}
+
+const fn durability(synced: bool) -> &'static str {
+    if synced { "synced" } else { "memory" }
+}
+
+/// Gaps between arrivals with mean 1: a Poisson process, the same for the same seed.
+fn gaps(seed: u64) -> impl Iterator<Item = f64> {
+    let mut state = seed;
+    std::iter::from_fn(move || {
+        // SplitMix64 (Steele, Lea, Flood 2014).
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let bits = u32::try_from((bits ^ (bits >> 31)) >> 32).unwrap_or_default();
+        // Never 0, whose logarithm there is not.
+        Some(-((f64::from(bits) + 1.0) / 4_294_967_296.0).ln())
+    })
 }
 
 /// A hold by a patient whom nobody has seen before.
@@ -192,23 +257,34 @@ fn ask(question: Question, time: Duration) -> Result<Answered, Failed> {
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let serving = runtime.spawn(server.run(listener, async { ended.await.unwrap_or(()) }));
     let next = AtomicU64::new(0);
-    let began = Moment::now();
+    // The first request of an open loop is due when every connection is there.
+    let began = Moment::now() + if question.arrivals.is_some() { CONNECTED } else { Duration::ZERO };
     let until = began + time;
+    #[expect(clippy::cast_precision_loss, reason = "a few connections")]
+    let mean = question.arrivals.map(|rate| question.connections as f64 / rate);
     let parts: Vec<Result<Answered, Failed>> = std::thread::scope(|scope| {
-        let client = || run(address, token.reveal(), &next, question.commands, until);
-        let clients: Vec<_> = (0..question.connections).map(|_| scope.spawn(client)).collect();
+        let (next, token) = (&next, token.reveal());
+        let client = |number: u64| {
+            move || match mean {
+                None => run(address, token, next, question.commands, until),
+                Some(mean) => come(address, token, next, (number, mean), (began, time)),
+            }
+        };
+        let clients: Vec<_> =
+            (0..).take(question.connections).map(|number| scope.spawn(client(number))).collect();
         clients
             .into_iter()
             .map(|client| client.join().unwrap_or_else(|_| Err("a client panicked".into())))
             .collect()
     });
     let seconds = began.elapsed().as_secs_f64();
-    let mut all = Answered { requests: Histogram::new(3)?, granted: 0, refused: 0, seconds };
+    let mut all = Answered { seconds, ..Answered::nothing()? };
     for part in parts {
         let part = part?;
         all.requests.add(&part.requests)?;
         all.granted += part.granted;
         all.refused += part.refused;
+        all.unserved += part.unserved;
     }
     let audit = Client::new(address, token.reveal())?.ask(r#"{"command":"audit"}"#)?;
     let audit: Value = serde_json::from_str(&audit)?;
@@ -229,7 +305,7 @@ fn run(
     until: Moment,
 ) -> Result<Answered, Failed> {
     let mut client = Client::new(address, token)?;
-    let mut part = Answered { requests: Histogram::new(3)?, granted: 0, refused: 0, seconds: 0.0 };
+    let mut part = Answered::nothing()?;
     while Moment::now() < until {
         let first = next.fetch_add(commands, Ordering::Relaxed);
         let body = if commands == 1 {
@@ -239,15 +315,54 @@ fn run(
         };
         let began = Moment::now();
         let answer = client.ask(&body)?;
-        part.requests.record(u64::try_from(began.elapsed().as_micros())?)?;
+        part.add(&answer, began)?;
+    }
+    Ok(part)
+}
+
+/// One connection whose requests come when they come, `mean` seconds apart.
+fn come(
+    address: SocketAddr,
+    token: &str,
+    next: &AtomicU64,
+    (seed, mean): (u64, f64),
+    (began, time): (Moment, Duration),
+) -> Result<Answered, Failed> {
+    let mut client = Client::new(address, token)?;
+    let mut part = Answered::nothing()?;
+    let mut due = Duration::ZERO;
+    for gap in gaps(seed) {
+        due += Duration::from_secs_f64(gap * mean);
+        if due >= time {
+            break;
+        }
+        if began.elapsed() > time * 2 {
+            part.unserved += 1;
+            continue;
+        }
+        std::thread::sleep((began + due).saturating_duration_since(Moment::now()));
+        let answer = client.ask(&hold(next.fetch_add(1, Ordering::Relaxed)))?;
+        part.add(&answer, began + due)?;
+    }
+    Ok(part)
+}
+
+impl Answered {
+    fn nothing() -> Result<Self, Failed> {
+        Ok(Self { requests: Histogram::new(3)?, granted: 0, refused: 0, unserved: 0, seconds: 0.0 })
+    }
+
+    /// Counts an answer, and the time since an instant.
+    fn add(&mut self, answer: &str, since: Moment) -> Result<(), Failed> {
+        self.requests.record(u64::try_from(since.elapsed().as_micros())?)?;
         let granted = answer.matches(r#""outcome":"granted""#).count() as u64;
-        part.granted += granted;
-        part.refused += answer.matches(r#""outcome":"refused""#).count() as u64;
+        self.granted += granted;
+        self.refused += answer.matches(r#""outcome":"refused""#).count() as u64;
         if granted == 0 && !answer.contains(r#""outcome":"refused""#) {
             return Err(answer.into());
         }
+        Ok(())
     }
-    Ok(part)
 }
 
 struct Client {

@@ -289,7 +289,7 @@ impl Registry {
 
     /// Retires the sessions that are over and count for nothing any more: see [`Engine::retire`]. The next
     /// [`Registry::snapshot`] is smaller by them, and so is what is opened from it; the segments keep them, and so do audits and
-    /// reports. How many.
+    /// reports. How many. The command `retire` does it with `sessions`.
     ///
     /// # Errors
     /// As [`Registry::hold`].

@@ -245,8 +245,11 @@ fn a_session_that_is_over_leaves_the_state_and_the_snapshots_and_never_the_archi
         0,
         "two days have not gone by"
     );
-    let retired = registry.by(&doctor()).retire(at(3 * DAY)).unwrap().durable().unwrap();
-    assert_eq!(retired, 2);
+    // As a host tells it that speaks JSON, over C or HTTP.
+    let retire = r#"{"command":"retire","at":"2026-03-05T08:00:00+08:00","sessions":true,
+        "actor":{"role":"doctor","id":"0000000000000d0c"}}"#;
+    let answer = registry.execute(retire);
+    assert!(answer.contains(r#""sessions":2"#), "{answer}");
     assert_eq!(registry.retire(at(3 * DAY)).unwrap().durable().unwrap(), 0, "once");
     assert!(registry.engine().find("session-0").is_none() && registry.engine().find("session-2").is_some());
     let settle = |patient, booking| Settle { patient, booking, key: None };

@@ -287,6 +287,10 @@ pub struct Retire {
     /// ago.
     #[serde(default, with = "text::optional", skip_serializing_if = "Option::is_none")]
     pub before: Option<Day>,
+    /// Whether sessions that are over and count for no limit any more are needed no longer: from then on they are unknown. See
+    /// [`haoyuan_engine::Engine::retire`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sessions: bool,
 }
 
 impl Retire {

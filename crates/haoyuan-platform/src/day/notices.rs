@@ -147,9 +147,12 @@ impl<T: Trace> Desk<'_, T> {
             let bookings = self.day.granted.keys().copied().filter(is_old).collect();
             self.tell(&Event::Retired { before, sessions, bookings, at: self.at });
         }
+        // Last: what goes by the day asks for the sessions of that day.
+        let sessions = if retire.sessions { self.engine.retire(self.at).len() } else { 0 };
         Ok(Answer::Done(Done::Retire {
             notices: notices - self.day.notices.len(),
             visits: visits - self.day.visits.len(),
+            sessions,
         }))
     }
 }
