@@ -24,6 +24,7 @@ use std::sync::Arc;
 /// Everything of the day that is not the engine's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself, and none of them is kept")]
 pub(crate) struct Day {
     /// The number of the last event; the first is 1.
     pub(crate) number: u32,
