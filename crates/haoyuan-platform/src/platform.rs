@@ -228,7 +228,7 @@ impl<T: Trace> Platform<T> {
             | Command::Correct(_)
             | Command::MergeIdentities(_)
             | Command::Notices(_)
-            | Command::Retire(_) => self.desk(command.at()).decide(command),
+            | Command::Retire(_) => self.desk_to_decide(command.at()).decide(command),
             Command::Search(search) => self.list(search),
             Command::Load(load) => self.load(load),
             Command::Schedule(ask) => {
@@ -425,7 +425,7 @@ impl<T: Trace> Platform<T> {
     /// As there; never `WAITLISTED`.
     pub fn hold(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
         match self.engine().hold(wish, at) {
-            Err(refusal) if refusal.code == Code::Waitlisted => self.desk(at).claim(wish, false),
+            Err(refusal) if refusal.code == Code::Waitlisted => self.desk_to_decide(at).claim(wish, false),
             decided => decided,
         }
     }
@@ -436,7 +436,7 @@ impl<T: Trace> Platform<T> {
     /// As [`Engine::book`]; never `WAITLISTED`.
     pub fn book(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
         match self.engine().book(wish, at) {
-            Err(refusal) if refusal.code == Code::Waitlisted => self.desk(at).claim(wish, true),
+            Err(refusal) if refusal.code == Code::Waitlisted => self.desk_to_decide(at).claim(wish, true),
             decided => decided,
         }
     }
@@ -511,7 +511,7 @@ impl<T: Trace> Platform<T> {
             None
         };
         let settled = match watched {
-            Some((slot, occupied)) => self.desk(at).give_up(settle, slot, &occupied)?,
+            Some((slot, occupied)) => self.desk_to_decide(at).give_up(settle, slot, &occupied)?,
             None => engine.cancel(settle, at)?,
         };
         self.follow(&settled, at);
@@ -550,14 +550,14 @@ impl<T: Trace> Platform<T> {
             return;
         }
         if let Some(slot) = engine.slot_of(settled.booking).filter(|slot| engine.is_waiting(*slot)) {
-            self.desk(at).follow(slot);
+            self.desk_to_decide(at).follow(slot);
         }
     }
 
     /// Sweeps the holds that are due, and does what is due for those who wait; how many holds were swept.
     pub fn tick(&self, at: Instant) -> u64 {
         let swept = self.engine().tick(at);
-        let mut desk = self.desk(at);
+        let mut desk = self.desk_to_decide(at);
         desk.tick();
         desk.complete_stops();
         desk.remind();

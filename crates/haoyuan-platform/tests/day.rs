@@ -825,3 +825,39 @@ fn a_substitute_takes_the_extra_seats_over_as_well() {
     assert_eq!(done(&platform, stop)["displaced"], 1);
     sound(&platform);
 }
+
+/// There is no pool for the displaced alone: their ticket books as a revisit, so a hospital that keeps seats for revisits lets them
+/// book before the public.
+#[test]
+fn the_ticket_of_the_displaced_books_before_the_public_where_seats_are_kept_for_revisits() {
+    let platform = house();
+    for (kept, expected) in [(true, "granted"), (false, "refused")] {
+        let reserve = if kept { "[pools.RETURN.reserve]\ntertiary = { percent = 20 }\n" } else { "" };
+        let policy = format!("name = \"own-{kept}\"\nextends = \"jilin-2018\"\n{reserve}");
+        done(&platform, json!({"command": "policy", "at": EARLY, "toml": policy}));
+        let (code, practitioner) = if kept { ("KEPT", "D2") } else { ("FREE", "D3") };
+        publish(&platform, session(code, practitioner, "expert", "2026-03-20", 5));
+        let patient = if kept { 200 } else { 201 };
+        let slot = if kept { 2 } else { 3 };
+        let booked = book_at(&platform, patient, slot, "public", "2026-03-04T09:00:00+08:00");
+        assert_eq!(booked["outcome"], "granted", "{booked}");
+        let stop = json!({"command": "stop", "at": on("06:00:00"), "scope": {"session": "AM", "slot": slot}, "actor": staff()});
+        let stopped = done(&platform, stop);
+        let rebook = json!({"command": "rebook", "at": on("06:10:00"), "stop": stopped["stop"], "into": [], "tickets": true,
+            "actor": staff()});
+        let ticket = done(&platform, rebook)["placed"][0]["ticket"].clone();
+        // The public's seats of the 20th open on the 13th.
+        let claim = |patient: u32, class: &str, ticket: &Value| {
+            let mut wish = json!({"command": "book", "at": on("06:20:00"), "patient": key(patient), "session": code, "slot": 0,
+                "class": class, "channel": "app"});
+            if !ticket.is_null() {
+                wish["ticket"] = ticket.clone();
+            }
+            tell(&platform, wish)
+        };
+        assert_eq!(claim(patient, "public", &Value::Null)["code"], "NOT_OPEN");
+        let booked = claim(patient, "revisit", &ticket);
+        assert_eq!(booked["outcome"], expected, "{kept}: {booked}");
+    }
+    sound(&platform);
+}

@@ -613,3 +613,111 @@ fn under_threads_nobody_of_any_class_gets_a_seat_past_somebody_who_waits() {
         "every class is granted something: {granted:?}, {refused} refused"
     );
 }
+
+/// I20 and I14 under threads: patients claim, pay and give back, staff add extra seats, while a slot or the whole session is stopped.
+/// Whoever was granted a seat there and did not give it back is displaced exactly once, told so exactly once, and ends in exactly
+/// one of moved, offered or ticket; nobody is left in what is stopped, and nobody who gave a seat back is displaced for it.
+#[test]
+fn under_threads_a_stop_loses_and_doubles_nobody() {
+    let mut stopped_bookings = 0;
+    for round in 0..24u64 {
+        let platform = house(&[("W", "D1", 2, 8), ("X", "D2", 2, 3)]);
+        let whole = round % 2 == 0;
+        let work = |thread: u32| -> (Vec<(String, bool)>, Vec<String>) {
+            let (mut granted, mut returned) = (Vec::new(), Vec::new());
+            for turn in 0..12u32 {
+                let patient = 1 + thread * 100 + turn;
+                let slot = u64::from(turn % 2);
+                let answer = if thread == 3 {
+                    tell(
+                        &platform,
+                        &json!({"command": "extra_seat", "at": at(1), "patient": key(patient), "session": "W",
+                        "slot": slot, "class": "public", "channel": "window", "actor": staff()}),
+                    )
+                } else {
+                    let word = if turn % 3 == 0 { "hold" } else { "book" };
+                    tell(
+                        &platform,
+                        &json!({"command": word, "at": at(1), "patient": key(patient), "session": "W", "slot": slot,
+                        "class": CLASSES[turn as usize % 3], "channel": "app"}),
+                    )
+                };
+                let Some(booking) = answer["booking"].as_str().filter(|_| answer["outcome"] == "granted")
+                else {
+                    continue;
+                };
+                let settle = |word: &str| {
+                    let command =
+                        json!({"command": word, "at": at(1), "patient": key(patient), "booking": booking});
+                    tell(&platform, &command)["outcome"] == "done"
+                };
+                let booked = answer["standing"] == "booked" || settle("confirm");
+                if turn % 4 == 1 && settle("cancel") {
+                    returned.push(booking.to_owned());
+                } else if booked {
+                    granted.push((booking.to_owned(), whole || slot == 0));
+                }
+            }
+            (granted, returned)
+        };
+        let scope = if whole { json!({"session": "W"}) } else { json!({"session": "W", "slot": 0}) };
+        let stop = json!({"command": "stop", "at": at(1), "scope": scope, "actor": staff()});
+        let (mut granted, mut returned) = (Vec::new(), Vec::new());
+        std::thread::scope(|scope| {
+            let work = &work;
+            let workers: Vec<_> = (0..4).map(|thread| scope.spawn(move || work(thread))).collect();
+            scope.spawn(|| {
+                // Somewhere in the middle: after some of them have come.
+                while tell(&platform, &json!({"command": "load", "at": at(1), "day": "2026-03-10"}))["slots"]
+                    [0]["live"]
+                    .as_u64()
+                    .is_none_or(|live| live < 3)
+                {
+                    std::thread::yield_now();
+                }
+                for _ in 0..3 {
+                    tell(&platform, &stop);
+                }
+            });
+            for worker in workers {
+                let (more, back) = worker.join().unwrap();
+                granted.extend(more);
+                returned.extend(back);
+            }
+        });
+        // Complete, if an extra seat or a confirmation came in between.
+        tell(&platform, &json!({"command": "tick", "at": at(2)}));
+        let stopped = tell(&platform, &stop);
+        assert_eq!(stopped["changed"], false, "round {round}: {stopped}");
+        let told = tell(&platform, &json!({"command": "notices", "at": at(2), "most": 10_000}));
+        let of = |news: &str| -> Vec<String> {
+            let told = told["notices"].as_array().unwrap().iter().filter(|notice| notice["news"] == news);
+            told.map(|notice| notice["booking"].as_str().unwrap().to_owned()).collect()
+        };
+        let (lost, void) = (of("stopped"), of("hold_void"));
+        let once: BTreeSet<&String> = lost.iter().chain(&void).collect();
+        assert_eq!(once.len(), lost.len() + void.len(), "I20, round {round}: somebody was told twice");
+        assert_eq!(stopped["displaced"], lost.len(), "I20, round {round}");
+        for (booking, within) in &granted {
+            assert_eq!(lost.contains(booking), *within, "I20, round {round}: {booking}");
+        }
+        assert!(returned.iter().all(|booking| !once.contains(booking)), "I14, round {round}");
+        stopped_bookings += lost.len();
+
+        let rebook = json!({"command": "rebook", "at": at(3), "stop": stopped["stop"], "into": ["X"], "tickets": true,
+            "actor": staff()});
+        let placed = tell(&platform, &rebook);
+        let fates: BTreeSet<&str> =
+            placed["placed"].as_array().unwrap().iter().map(|one| one["from"].as_str().unwrap()).collect();
+        assert_eq!(fates.len(), lost.len(), "I20, round {round}: {placed}");
+        let count = |fate: &str| placed[fate].as_u64().unwrap();
+        assert_eq!(count("moved") + count("offered") + count("tickets"), lost.len() as u64, "I20: {placed}");
+        assert_eq!(count("unplaced"), 0);
+        assert_eq!(
+            tell(&platform, &json!({"command": "audit", "at": at(3)}))["sound"],
+            true,
+            "round {round}"
+        );
+    }
+    assert!(stopped_bookings > 100, "only {stopped_bookings} were displaced: nothing was tried");
+}

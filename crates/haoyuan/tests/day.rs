@@ -293,3 +293,249 @@ fn pull(registry: &Registry, after: u64, mut send: impl FnMut(u64, &serde_json::
         }
     }
 }
+
+// ---- cut between any two records of a command ------------------------------------------------------------------------
+
+/// Everything of the day that somebody could be told: what patients were told and have, who waits, what came of visits, what is free.
+fn picture(registry: &Registry, lines: &[String], at: &str) -> Vec<String> {
+    let ask = |command: serde_json::Value| -> serde_json::Value {
+        serde_json::from_str(&registry.execute(&command.to_string())).unwrap()
+    };
+    let notices = ask(serde_json::json!({"command": "notices", "at": at, "most": 10_000}));
+    let mut picture: Vec<String> = (notices["notices"].as_array().unwrap().iter())
+        .map(|notice| format!("{} {} {}", notice["news"], notice["patient"], seat(&notice["booking"])))
+        .collect();
+    picture.sort();
+    let of = |key: &str| -> Vec<String> {
+        let mut found: Vec<String> = (lines.iter().filter_map(|line| serde_json::from_str(line).ok()))
+            .filter_map(|line: serde_json::Value| Some(line[key].as_str()?.to_owned()))
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    for patient in of("patient") {
+        let answer = ask(serde_json::json!({"command": "bookings", "at": at, "patient": patient}));
+        for live in answer["bookings"].as_array().into_iter().flatten() {
+            picture.push(format!("{patient} {} {}", seat(&live["booking"]), live["standing"]));
+        }
+    }
+    for session in of("session") {
+        let answer = ask(serde_json::json!({"command": "waitlist", "at": at, "session": session}));
+        for entry in answer["entries"].as_array().into_iter().flatten() {
+            let offer = seat(&entry["offer"]["booking"]);
+            picture.push(format!("{} {offer} {} {}", entry["patient"], entry["passes"], entry["skipped"]));
+        }
+        for (slot, class) in (0..8).flat_map(|slot| [(slot, "public"), (slot, "revisit")]) {
+            let ask = ask(
+                serde_json::json!({"command": "availability", "at": at, "session": session, "slot": slot,
+                "class": class, "channel": "app"}),
+            );
+            picture.push(format!("{session} {slot} {class}: {} {}", ask["free"], ask["refusal"]["code"]));
+        }
+    }
+    let days = |day| haoyuan::instant::Day(day);
+    let mut visits: Vec<String> = (registry.platform().visits(None, days(0), days(40_000)).iter())
+        .map(|row| {
+            let words: Vec<&str> = row.history.iter().map(|one| one.outcome.text()).collect();
+            let was = (row.checked_in_at.is_some(), row.called_at.is_some(), row.entered_at.is_some());
+            let booking = row.booking.map(|booking| (booking.block(), booking.seat()));
+            format!("{booking:?} {:?} {words:?} {was:?} {:?} {:?}", row.patient, row.extra, row.practitioner)
+        })
+        .collect();
+    visits.sort();
+    picture.extend(visits);
+    picture
+}
+
+/// A booking as 16 digits, without the sequence of its block: what is given again has another.
+fn seat(booking: &serde_json::Value) -> &str {
+    booking.as_str().map_or("", |booking| &booking[..8])
+}
+
+/// A command again a second later, as a host gives it that has heard no answer.
+fn later(line: &str) -> String {
+    let mut command: serde_json::Value = serde_json::from_str(line).unwrap();
+    let at = command["at"].as_str().unwrap().replace(":00+08:00", ":01+08:00");
+    command["at"] = at.into();
+    command.to_string()
+}
+
+/// The entries of a journal, as they stand.
+fn entries(disk: &Arc<dyn Disk>) -> Vec<haoyuan::journal::Entry> {
+    let mut recovery = Recovery::begin(Arc::clone(disk), From::Start, Access::Read).unwrap();
+    let mut entries = Vec::new();
+    while let Some(recovered) = recovery.next().unwrap() {
+        entries.push(recovered.entry.to_owned());
+    }
+    entries
+}
+
+/// A registry of which only the first records have reached the disk.
+fn cut(entries: &[haoyuan::journal::Entry]) -> Registry {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(21));
+    let journal = haoyuan::journal::Journal::open(Arc::clone(&disk), synced().journal).unwrap();
+    for entry in entries {
+        let _ = journal.append(entry.clone());
+    }
+    journal.close().unwrap();
+    drop(journal);
+    Registry::open_on(disk, synced()).unwrap()
+}
+
+/// Whatever record of a command was the last to reach the disk: after the same command again and a tick, everybody is told the same,
+/// once, and has the same, as if nothing had happened.
+fn survives_every_cut(name: &str, lines: &[String]) -> (usize, Vec<String>) {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(20));
+    let whole = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    let mut ends = Vec::new();
+    for line in lines {
+        drop(whole.execute(line));
+        ends.push(usize::try_from(whole.journal().unwrap().last_ticket()).unwrap());
+    }
+    whole.close().unwrap();
+    let entries = entries(&disk);
+    assert_eq!(ends.last(), Some(&entries.len()), "{name}: every entry has a ticket");
+    let (mut cuts, mut wrong) = (0, Vec::new());
+    for (place, line) in lines.iter().enumerate().skip(1) {
+        let (begin, end) = (ends[place - 1], ends[place]);
+        let word = serde_json::from_str::<serde_json::Value>(line).unwrap()["command"].clone();
+        let administers =
+            ["directory", "policy", "publish", "roster"].map(serde_json::Value::from).contains(&word);
+        if administers || end < begin + 2 {
+            continue;
+        }
+        let again = later(line);
+        let at =
+            serde_json::from_str::<serde_json::Value>(&again).unwrap()["at"].as_str().unwrap().to_owned();
+        let tick = serde_json::json!({"command": "tick", "at": at}).to_string();
+        let after = |registry: &Registry| {
+            drop(registry.execute(&tick));
+            picture(registry, lines, &at)
+        };
+        let expected = after(&cut(&entries[..end]));
+        for cut_at in begin + 1..end {
+            cuts += 1;
+            let registry = cut(&entries[..cut_at]);
+            let answer = registry.execute(&again);
+            let got = after(&registry);
+            if got != expected {
+                let differs = |a: &[String], b: &[String]| -> Vec<String> {
+                    a.iter().filter(|one| !b.contains(one)).cloned().collect()
+                };
+                wrong.push(format!(
+                    "{name}, {line}, cut after {} of {}: {answer:.120}: missing {:?}, too much {:?}",
+                    cut_at - begin,
+                    end - begin,
+                    differs(&expected, &got),
+                    differs(&got, &expected)
+                ));
+            }
+        }
+    }
+    (cuts, wrong)
+}
+
+/// What the example scripts have none of: deeds that suspend, holds and extra seats that a stop of a slot takes, a move, offers that
+/// are declined, proposals.
+fn ladders() -> Vec<String> {
+    let (early, morning) = ("2026-02-01T09:00:00+08:00", "2026-03-10T06:00:00+08:00");
+    let staff = serde_json::json!({"role": "operator", "id": "00000000000000aa", "reason": 7});
+    let key = |patient: u32| format!("{patient:032x}");
+    let publish = |code: &str, practitioner: &str, grade: &str, day: u32| {
+        serde_json::json!({"command": "publish", "at": early, "session": {"code": code, "institution": "T1",
+            "department": "CARD", "practitioner": practitioner, "grade": grade, "slot_minutes": 60, "seats": 2,
+            "from": format!("2026-03-{day}T08:00:00+08:00"), "to": format!("2026-03-{day}T11:00:00+08:00")}})
+    };
+    let claim = |word: &str, patient: u32, session: &str, slot: u32, at: &str| {
+        serde_json::json!({"command": word, "at": at, "patient": key(patient), "session": session, "slot": slot,
+            "class": "public", "channel": "app"})
+    };
+    let extra = |patient: u32, slot: u32| {
+        serde_json::json!({"command": "extra_seat", "at": morning, "patient": key(patient), "session": "AM", "slot": slot,
+            "class": "public", "channel": "window", "actor": staff})
+    };
+    let join = |patient: u32| {
+        serde_json::json!({"command": "waitlist_join", "at": "2026-03-05T09:00:00+08:00", "patient": key(patient),
+            "class": "public", "channel": "app", "wanted": [{"session": "AM", "slot": 0}]})
+    };
+    let booked = "2026-03-04T09:00:00+08:00";
+    let mut lines = vec![
+        serde_json::json!({"command": "directory", "at": early, "entries": {
+            "institution": [{"code": "T1", "name": "甲", "tier": "tertiary"}],
+            "department": [{"institution": "T1", "code": "CARD", "name": "心内科"}],
+            "practitioner": [{"code": "D1", "name": "丙", "sites": ["T1"]}, {"code": "D2", "name": "丁", "sites": ["T1"]},
+                {"code": "D3", "name": "戊", "sites": ["T1"]}]}}),
+        serde_json::json!({"command": "policy", "at": early, "toml":
+            "name = \"own\"\nextends = \"default\"\n[cancel]\nlate = \"count\"\n\
+             [no_show]\nladder = [{ count = 1, days = 30, suspend = \"10d\" }]\n"}),
+        publish("AM", "D1", "expert", 10),
+        publish("LOW", "D2", "ordinary", 10),
+        publish("TO", "D3", "expert", 10),
+        publish("LATER", "D1", "expert", 11),
+    ];
+    // Six seats of AM, the last of them a hold; two wait for the first slot.
+    lines.extend((0..5).map(|n| claim("book", 10 + n, "AM", n / 2, booked)));
+    lines.extend([join(30), join(31)]);
+    let cancel = |patient: u32, booking: u64, at: &str| serde_json::json!({"command": "cancel", "at": at, "patient": key(patient), "booking": format!("{booking:016x}")});
+    let decline = |patient: u32, entry: u32| {
+        serde_json::json!({"command": "waitlist_decline", "at": "2026-03-05T10:00:00+08:00", "patient": key(patient),
+            "entry": entry})
+    };
+    // The first of block 0 goes back late: it counts, and is offered to those who wait.
+    lines.extend([cancel(10, 1, "2026-03-05T09:30:00+08:00"), decline(30, 1), decline(31, 2)]);
+    lines.push(cancel(11, 0x1_0000_0002, "2026-03-09T23:30:00+08:00"));
+    lines.push(claim("hold", 15, "AM", 2, "2026-03-10T05:59:00+08:00"));
+    lines.extend([extra(20, 2), extra(21, 1)]);
+    let act = |command: &str, more: serde_json::Value, at: &str| {
+        let mut act = serde_json::json!({"command": command, "at": at, "actor": staff});
+        act.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        act
+    };
+    let at = "2026-03-10T06:05:00+08:00";
+    lines.push(act("stop", serde_json::json!({"scope": {"session": "AM", "slot": 2}}), at));
+    lines.push(act("rebook", serde_json::json!({"stop": 1, "into": ["LOW"], "tickets": true}), at));
+    lines.push(act(
+        "move",
+        serde_json::json!({"scope": {"session": "AM", "slot": 1}, "into": "TO"}),
+        "2026-03-10T06:20:00+08:00",
+    ));
+    lines.push(claim("book", 40, "LATER", 0, booked));
+    lines.push(claim("book", 41, "LATER", 1, booked));
+    lines.push(act(
+        "substitute",
+        serde_json::json!({"session": "LATER", "practitioner": "D2"}),
+        "2026-03-10T06:30:00+08:00",
+    ));
+    lines.push(act("no_show", serde_json::json!({"session": "LATER"}), "2026-03-11T11:00:00+08:00"));
+    lines.push(act(
+        "correct",
+        serde_json::json!({"visit": 7, "outcome": "excused"}),
+        "2026-03-11T12:00:00+08:00",
+    ));
+    lines.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_command_cut_between_any_two_of_its_records_is_completed_by_giving_it_again() {
+    let (mut cuts, mut wrong) = (0, Vec::new());
+    // The script says what it is there for.
+    let whole = Registry::open_on(Arc::new(SimDisk::new(22)), synced()).unwrap();
+    for line in ladders() {
+        let answer = whole.execute(&line);
+        let is_done = ["done", "granted"].map(|word| format!(r#""outcome":"{word}""#));
+        assert!(is_done.iter().any(|word| answer.contains(word)), "{line}: {answer}");
+    }
+    for news in ["offer", "suspended", "extra", "hold_void", "stopped", "proposed", "moved", "substituted"] {
+        let told = told(&whole);
+        assert!(told.iter().any(|told| told.starts_with(&format!("{news:?} "))), "{news}: {told:?}");
+    }
+    let scripts = SCRIPTS.iter().map(|name| (*name, script(name)));
+    for (name, lines) in scripts.chain([("ladders", ladders())]) {
+        let (tried, broken) = survives_every_cut(name, &lines);
+        cuts += tried;
+        wrong.extend(broken);
+    }
+    assert!(wrong.is_empty(), "{} of {cuts}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cuts > 300, "only {cuts}: nothing was tried");
+}

@@ -1,6 +1,6 @@
 //! What happened in the hospital's day, as facts: written down once, applied without any rule.
 
-use crate::day::state::{Cause, Charge, Departure, Notice, Scope, Wanted};
+use crate::day::state::{Cause, Charge, Departure, Leaving, Notice, Scope, Wanted};
 use crate::text::{self, Text};
 use haoyuan_core::ids::{BookingId, PatientKey, PractitionerId, SessionId, SlotRef, TicketId, VisitId};
 use haoyuan_core::instant::{Day, Instant};
@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Event {
+    /// All of these, at one instant, about one patient: no crash comes between.
+    Together(Vec<Event>),
     /// Somebody waits.
     Joined {
         entry: u32,
@@ -118,6 +120,17 @@ pub(crate) enum Event {
         #[serde(with = "text::required")]
         booking: BookingId,
         slot: SlotRef,
+        at: Instant,
+    },
+    /// A seat is about to go back, by its patient or by a stop, and more follows from it: told before, so that it follows
+    /// whatever comes between.
+    Leaving(Leaving),
+    /// It has gone back and what follows is told with this, or it has not.
+    Left {
+        #[serde(with = "text::required")]
+        patient: PatientKey,
+        #[serde(with = "text::required")]
+        booking: BookingId,
         at: Instant,
     },
     /// A member of the public gave a seat back, and it is kept back for a while: told after the seat is free, while every
@@ -281,8 +294,9 @@ pub(crate) enum Event {
 
 impl Event {
     /// When it happened.
-    pub(crate) const fn at(&self) -> Instant {
+    pub(crate) fn at(&self) -> Instant {
         match self {
+            Self::Together(events) => events.first().map_or(Instant::MIN, Self::at),
             Self::Joined { at, .. }
             | Self::Offered { at, .. }
             | Self::Passed { at, .. }
@@ -295,6 +309,8 @@ impl Event {
             | Self::Displaced { at, .. }
             | Self::Undisplaced { at, .. }
             | Self::Voided { at, .. }
+            | Self::Leaving(Leaving { at, .. })
+            | Self::Left { at, .. }
             | Self::Returned { at, .. }
             | Self::Retaken { at, .. }
             | Self::Moved { at, .. }
@@ -322,8 +338,9 @@ impl Event {
     }
 
     /// The patient whom it concerns: it follows in the journal what this patient did before.
-    pub(crate) const fn patient(&self) -> Option<PatientKey> {
+    pub(crate) fn patient(&self) -> Option<PatientKey> {
         match self {
+            Self::Together(events) => events.iter().find_map(Self::patient),
             Self::Joined { patient, .. }
             | Self::Offered { patient, .. }
             | Self::Passed { patient, .. }
@@ -333,6 +350,8 @@ impl Event {
             | Self::Displaced { patient, .. }
             | Self::Undisplaced { patient, .. }
             | Self::Voided { patient, .. }
+            | Self::Leaving(Leaving { patient, .. })
+            | Self::Left { patient, .. }
             | Self::Returned { patient, .. }
             | Self::Moved { patient, .. }
             | Self::Proposed { patient, .. }

@@ -85,13 +85,16 @@ impl<T: Trace> Desk<'_, T> {
         let grant = Grant { standing: Standing::Booked, ..grant };
 
         // From here it must succeed: the seat is the patient's.
-        if !green && used.other >= opened {
-            self.tell(&Event::Opened { session: view.id, seats: opened + 1, cause, at: self.at });
-        }
         let (patient, booking, slot, class) = (ask.patient, grant.booking, grant.slot, ask.class);
-        self.tell(&Event::Extra { session: view.id, patient, booking, slot, class, cause, at: self.at });
-        let notice = self.notice(News::Extra, patient, slot);
-        self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+        let (session, at) = (view.id, self.at);
+        self.together(|desk| {
+            if !green && used.other >= opened {
+                desk.tell(&Event::Opened { session, seats: opened + 1, cause, at });
+            }
+            desk.tell(&Event::Extra { session, patient, booking, slot, class, cause, at });
+            let notice = desk.notice(News::Extra, patient, slot);
+            desk.tell_notice(super::Notice { booking: Some(booking), ..notice });
+        });
         Ok(Answer::Granted(self.platform.granted(
             "extra_seat",
             self.platform.session_code(extras.extra),

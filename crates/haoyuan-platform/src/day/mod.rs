@@ -7,8 +7,10 @@
 //! The lock is taken before the one of administration and before any patient's gate. A claim takes it only where somebody
 //! waits or a returned seat is kept back.
 //!
-//! After a crash between an event and what should follow it, repeating the command completes it: every command
-//! here looks at what is there before it acts. A stop is completed by the next `tick` as well.
+//! INVARIANT (nothing by halves): what belongs together about one patient is one record. A seat that the day gave away and
+//! did not write down is taken back after a restart, before anything else is decided; nobody was told of it. So after a crash
+//! between two records of a command, giving it again completes it: every command here looks at what is there before it acts. A
+//! stop is completed by the next `tick` as well.
 
 mod event;
 pub(crate) mod extra;
@@ -40,12 +42,24 @@ pub(crate) struct Desk<'a, T: Trace> {
     pub(crate) engine: &'a Engine<T>,
     pub(crate) day: MutexGuard<'a, Day>,
     pub(crate) at: Instant,
+    /// What happened and is to be written down as one record.
+    gathered: Option<Vec<Event>>,
 }
 
 impl<T: Trace> Platform<T> {
     /// Locks the day, for a command of this instant.
     pub(crate) fn desk(&self, at: Instant) -> Desk<'_, T> {
-        Desk { platform: self, engine: self.engine(), day: self.day(), at }
+        Desk { platform: self, engine: self.engine(), day: self.day(), at, gathered: None }
+    }
+
+    /// The same for a command that decides: the first one after a restart takes back what was not written down.
+    pub(crate) fn desk_to_decide(&self, at: Instant) -> Desk<'_, T> {
+        let mut desk = self.desk(at);
+        if std::mem::take(&mut desk.day.woken) {
+            desk.complete_leaving();
+            desk.take_back_unwritten();
+        }
+        desk
     }
 }
 
@@ -87,8 +101,30 @@ impl<T: Trace> Desk<'_, T> {
         decided
     }
 
+    /// Takes back the seats that the day gave away and did not write down: a crash came between. Nobody was told of them.
+    fn take_back_unwritten(&mut self) {
+        let (today, last) = (self.at.day(), haoyuan_core::instant::Day(i32::MAX));
+        for session in self.engine.sessions_between(today, last) {
+            // What was published without a command is its host's to look after.
+            if !self.day.rules.contains_key(&session) && !self.day.extra_of.contains_key(&session) {
+                continue;
+            }
+            let Some(view) = self.engine.session(session) else { continue };
+            for slot in Self::slots(&view) {
+                let occupants = self.engine.occupants(slot, self.at).unwrap_or_default();
+                for occupied in occupants.iter().filter(|occupied| occupied.granted_at.is_none()) {
+                    if !self.day.has_written(occupied.booking) {
+                        // It may have been given back in this moment.
+                        let _ = self.engine.withdraw(occupied.booking, self.at);
+                    }
+                }
+            }
+        }
+    }
+
     /// Shows the engine what the day says.
     pub(crate) fn wake(&mut self) {
+        self.day.woken = true;
         let blocks: Vec<SlotRef> =
             self.day.by_block.keys().chain(self.day.returned.keys()).copied().collect();
         let extras: Vec<SessionId> = self.day.extra_of.keys().copied().collect();
@@ -124,10 +160,40 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Writes down what happened.
     fn tell(&mut self, event: &Event) {
-        self.day.apply(event);
+        if let Some(gathered) = &mut self.gathered {
+            self.day.change(event);
+            gathered.push(event.clone());
+        } else {
+            self.day.apply(event);
+            self.write(event);
+        }
         if matches!(event, Event::Returned { .. } | Event::Retaken { .. }) {
             self.platform.note(&self.day);
         }
+    }
+
+    /// Writes down as one record what happens to one patient in `act`, which takes and gives back no seat.
+    fn together<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
+        if self.gathered.is_some() {
+            return act(self);
+        }
+        self.gathered = Some(Vec::new());
+        let acted = act(self);
+        let mut events = self.gathered.take().unwrap_or_default();
+        if let Some(last) = events.pop() {
+            let event = if events.is_empty() {
+                last
+            } else {
+                events.push(last);
+                Event::Together(events)
+            };
+            self.day.number += 1;
+            self.write(&event);
+        }
+        acted
+    }
+
+    fn write(&self, event: &Event) {
         if T::WANTED {
             // Every key is a string and every value a plain one, so that writing JSON cannot fail.
             let json = serde_json::to_string(event).unwrap_or_default();

@@ -10,15 +10,15 @@
 //! As long as a block keeps something back it carries the waiting flag, so every claim of it comes to the day's lock; all other
 //! blocks pay nothing. Only bookings count as returned; a hold that is let go or runs out was never sold.
 
-use super::Desk;
 use super::event::Event;
-use super::state::Returned;
+use super::state::{Leaving, News, Returned};
+use super::{Cause, Desk};
 use crate::actor::{self, Role};
 use crate::text::Text;
 use haoyuan_core::ids::{BookingId, NodeIndex, PatientKey, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Binding, Code, Refusal};
-use haoyuan_core::request::{Availability, Found, Query, Settle, Settled};
+use haoyuan_core::request::{Availability, Found, Query, Settle, Settled, Standing};
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::{Occupied, SessionView, Trace};
 use std::collections::BTreeMap;
@@ -58,35 +58,99 @@ impl<T: Trace> Desk<'_, T> {
         occupied: &Occupied,
     ) -> Result<Settled, Refusal> {
         let rules = self.rules(slot.session);
-        let keeps = rules.returns.as_ref().filter(|_| occupied.class == Class::Public);
+        let keeps = rules.returns.is_some() && occupied.class == Class::Public;
         let block = self.block_of(slot);
-        if keeps.is_some() {
+        if keeps {
             // From here on every claim of the block comes to the day, so nobody takes the seat before it is kept back.
             let _ = self.engine.set_waiting(block, true);
         }
+        let leaving = self.leaving(slot, occupied, None);
+        if keeps || self.day.counting {
+            self.tell(&Event::Leaving(leaving));
+        }
         let settled = self.engine.cancel(settle, self.at);
-        let returned = settled.as_ref().is_ok_and(|settled| settled.changed);
-        if let Some((rules, view)) = keeps.filter(|_| returned).zip(self.engine.session(slot.session)) {
-            let starts = Self::time(&view, slot.slot).from;
-            let reappears = rules.reappears(self.at, starts, noise(rules.seed, settle.booking));
-            let at_window = !occupied.channel.is_online()
-                || matches!(actor::current().role, Role::Clerk | Role::Doctor | Role::Operator);
-            self.tell(&Event::Returned {
-                patient: occupied.patient,
-                booking: settle.booking,
-                block,
-                slot,
-                reappears,
-                offline: at_window && !rules.window_online,
-                at: self.at,
-            });
+        if settled.as_ref().is_ok_and(|settled| settled.changed) {
+            self.left(&leaving);
+        } else {
+            self.stays();
         }
         self.show_waiting(block);
-        let settled = settled?;
-        if returned && self.day.counting {
-            self.cancelled(slot, occupied);
+        settled
+    }
+
+    /// A seat that is about to go back.
+    pub(crate) fn leaving(&self, slot: SlotRef, occupied: &Occupied, stop: Option<u32>) -> Leaving {
+        let Occupied { booking, patient, class, channel, .. } = *occupied;
+        let (booked_at, cause) = (self.booked_at(occupied), Cause(actor::current()));
+        Leaving { booking, patient, slot, class, channel, booked_at, stop, cause, at: self.at }
+    }
+
+    /// Tells what follows from a seat that has gone back.
+    pub(crate) fn left(&mut self, leaving: &Leaving) {
+        let Leaving { booking, patient, slot, stop, at, .. } = *leaving;
+        let occupied = Occupied {
+            booking,
+            patient,
+            class: leaving.class,
+            channel: leaving.channel,
+            node: NodeIndex::ROOT,
+            standing: Standing::Booked,
+            granted_at: Some(leaving.booked_at),
+        };
+        self.together(|desk| {
+            if let Some(stop) = stop {
+                desk.tell(&Event::Voided { stop, patient, booking, slot, at });
+                let notice = desk.notice(News::HoldVoid, patient, slot);
+                desk.tell_notice(super::Notice { booking: Some(booking), ..notice });
+            } else {
+                desk.returned(&occupied, leaving);
+                if desk.day.counting {
+                    desk.cancelled(slot, &occupied);
+                }
+            }
+            desk.stays();
+        });
+    }
+
+    /// No seat is about to go back any more.
+    pub(crate) fn stays(&mut self) {
+        if let Some(Leaving { booking, patient, .. }) = self.day.leaving {
+            self.tell(&Event::Left { patient, booking, at: self.at });
         }
-        Ok(settled)
+    }
+
+    /// Tells what follows from the seat that was about to go back when a crash came between, if it has.
+    pub(crate) fn complete_leaving(&mut self) {
+        let Some(leaving) = self.day.leaving else { return };
+        if self.standing(leaving.slot, leaving.booking).is_some() {
+            self.stays();
+            return;
+        }
+        let now = std::mem::replace(&mut self.at, leaving.at);
+        actor::by(&leaving.cause.0, || self.left(&leaving));
+        self.at = now;
+        self.show_waiting(self.block_of(leaving.slot));
+    }
+
+    /// A member of the public has given a seat back: it is kept back, if the rules say so.
+    fn returned(&mut self, occupied: &Occupied, leaving: &Leaving) {
+        let slot = leaving.slot;
+        let rules = self.rules(slot.session);
+        let keeps = rules.returns.as_ref().filter(|_| occupied.class == Class::Public);
+        let Some((rules, view)) = keeps.zip(self.engine.session(slot.session)) else { return };
+        let starts = Self::time(&view, slot.slot).from;
+        let reappears = rules.reappears(self.at, starts, noise(rules.seed, occupied.booking));
+        let at_window = !occupied.channel.is_online()
+            || matches!(leaving.cause.0.role, Role::Clerk | Role::Doctor | Role::Operator);
+        self.tell(&Event::Returned {
+            patient: occupied.patient,
+            booking: occupied.booking,
+            block: self.block_of(slot),
+            slot,
+            reappears,
+            offline: at_window && !rules.window_online,
+            at: self.at,
+        });
     }
 
     /// Why a claim that the block would accept has no seat of it now.

@@ -24,6 +24,7 @@ use std::sync::Arc;
 /// Everything of the day that is not the engine's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself, and none of them is kept")]
 pub(crate) struct Day {
     /// The number of the last event; the first is 1.
     pub(crate) number: u32,
@@ -38,6 +39,9 @@ pub(crate) struct Day {
     /// Seats that were returned and are kept from somebody, by block, in the order in which they came back.
     #[serde(with = "by_block", skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) returned: BTreeMap<SlotRef, Vec<Returned>>,
+    /// The seat that is about to go back: none, but after a crash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) leaving: Option<Leaving>,
     /// What became of the entries of each session.
     pub(crate) waits: BTreeMap<SessionId, Waits>,
     /// The number of the last stop.
@@ -70,9 +74,12 @@ pub(crate) struct Day {
     /// The number of the last notice that was told and forgotten.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) told: u32,
-    /// What was told of live holds and bookings of sessions whose rules have it told.
+    /// What was told of live holds and bookings of sessions whose rules have it told, or of a session that is being taken over.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) known: BTreeSet<(Text<BookingId>, News)>,
+    /// Whether this state was read back and nothing was decided since.
+    #[serde(skip)]
+    pub(crate) woken: bool,
     /// Whether the rules of any session have patients told of their own bookings: derived.
     #[serde(skip)]
     pub(crate) telling: bool,
@@ -170,6 +177,24 @@ pub(crate) struct Returned {
     pub(crate) reappears: Instant,
     /// Whether it is kept from the public's online channels for good.
     pub(crate) offline: bool,
+}
+
+/// A seat that is about to go back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Leaving {
+    #[serde(with = "text::required")]
+    pub(crate) booking: BookingId,
+    #[serde(with = "text::required")]
+    pub(crate) patient: PatientKey,
+    pub(crate) slot: SlotRef,
+    pub(crate) class: Class,
+    pub(crate) channel: Channel,
+    pub(crate) booked_at: Instant,
+    /// The stop that voids the hold; `None` if the patient gives a booking back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop: Option<u32>,
+    pub(crate) cause: Cause,
+    pub(crate) at: Instant,
 }
 
 /// As a list in JSON, whose keys are strings.
@@ -387,10 +412,22 @@ pub(crate) struct Notice {
 
 impl Day {
     /// Applies the next event.
-    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     pub(crate) fn apply(&mut self, event: &Event) {
         self.number += 1;
+        self.change(event);
+    }
+
+    /// Whether it is written down why somebody has a seat that the day gave away.
+    pub(crate) fn has_written(&self, booking: BookingId) -> bool {
+        let is_offered = |entry: &Entry| entry.offer.is_some_and(|offer| offer.booking == booking);
+        self.granted.contains_key(&Text(booking)) || self.entries.values().any(is_offered)
+    }
+
+    /// What an event, or one of several that are one record, changes.
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
+    pub(crate) fn change(&mut self, event: &Event) {
         match event {
+            Event::Together(events) => events.iter().for_each(|event| self.change(event)),
             Event::Joined { entry, patient, class, channel, ticket, wanted, blocks, at } => {
                 self.last_entry = *entry;
                 for session in sessions_of(wanted) {
@@ -517,6 +554,8 @@ impl Day {
                     stop.voided += 1;
                 }
             }
+            Event::Leaving(leaving) => self.leaving = Some(*leaving),
+            Event::Left { .. } => self.leaving = None,
             Event::Returned { patient, booking, block, slot, reappears, offline, at } => {
                 let returned = Returned {
                     block: *block,
@@ -621,6 +660,7 @@ impl Day {
             }
             Event::Substituted { session, after, .. } => {
                 self.substitutes.insert(*session, *after);
+                self.known.retain(|(_, news)| *news != News::Substituted);
             }
             Event::Resized { .. } | Event::Refused { .. } => {}
         }
@@ -645,7 +685,8 @@ impl Day {
                     lost.told = true;
                 }
             }
-            News::Held | News::Booked | News::Expiring | News::Reminder => {
+            // Of a substitute until it is written down, so that nobody is told twice.
+            News::Held | News::Booked | News::Expiring | News::Reminder | News::Substituted => {
                 self.known.insert((booking, notice.news));
             }
             _ => {}

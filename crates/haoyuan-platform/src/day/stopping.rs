@@ -132,11 +132,13 @@ impl<T: Trace> Desk<'_, T> {
                 standing: Standing::Booked,
                 granted_at: Some(lost.booked_at),
             };
-            if !self.is_over(booking) {
-                self.visit_stopped(lost.slot, &occupied);
-            }
-            let notice = self.notice(News::Stopped, lost.patient, lost.slot);
-            self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+            self.together(|desk| {
+                if !desk.is_over(booking) {
+                    desk.visit_stopped(lost.slot, &occupied);
+                }
+                let notice = desk.notice(News::Stopped, lost.patient, lost.slot);
+                desk.tell_notice(super::Notice { booking: Some(booking), ..notice });
+            });
         }
     }
 
@@ -168,34 +170,37 @@ impl<T: Trace> Desk<'_, T> {
                     self.tell(&Event::Undisplaced { stop, patient, booking, at });
                     return;
                 }
-                self.visit_stopped(slot, occupied);
-                let notice = self.notice(News::Stopped, patient, slot);
-                self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+                self.together(|desk| {
+                    desk.visit_stopped(slot, occupied);
+                    let notice = desk.notice(News::Stopped, patient, slot);
+                    desk.tell_notice(super::Notice { booking: Some(booking), ..notice });
+                });
             }
-            Standing::HeldUntil(_) => match self.engine.withdraw(booking, at) {
-                Ok(withdrawn) if withdrawn.standing == Standing::Booked => {
-                    // It was confirmed meanwhile. It cannot be lost: the same thread writes it down.
-                    self.tell(&Event::Displaced {
-                        stop,
-                        patient,
-                        booking,
-                        slot,
-                        class,
-                        channel,
-                        booked_at,
-                        at,
-                    });
-                    self.visit_stopped(slot, occupied);
-                    let notice = self.notice(News::Stopped, patient, slot);
-                    self.tell_notice(super::Notice { booking: Some(booking), ..notice });
+            Standing::HeldUntil(_) => {
+                let leaving = self.leaving(slot, occupied, Some(stop));
+                self.tell(&Event::Leaving(leaving));
+                match self.engine.withdraw(booking, at) {
+                    // It was confirmed meanwhile.
+                    Ok(withdrawn) if withdrawn.standing == Standing::Booked => self.together(|desk| {
+                        desk.tell(&Event::Displaced {
+                            stop,
+                            patient,
+                            booking,
+                            slot,
+                            class,
+                            channel,
+                            booked_at,
+                            at,
+                        });
+                        desk.visit_stopped(slot, occupied);
+                        let notice = desk.notice(News::Stopped, patient, slot);
+                        desk.tell_notice(super::Notice { booking: Some(booking), ..notice });
+                        desk.stays();
+                    }),
+                    Ok(_) => self.left(&leaving),
+                    Err(_) => self.stays(),
                 }
-                Ok(_) => {
-                    self.tell(&Event::Voided { stop, patient, booking, slot, at });
-                    let notice = self.notice(News::HoldVoid, patient, slot);
-                    self.tell_notice(super::Notice { booking: Some(booking), ..notice });
-                }
-                Err(_) => {}
-            },
+            }
         }
     }
 
@@ -374,15 +379,19 @@ impl<T: Trace> Desk<'_, T> {
         if nearness.is_consented() {
             let settle = Settle { patient, booking: to, key: None };
             if self.confirm(&settle).is_ok() {
-                self.tell(&Event::Moved { patient, from, to, slot, at });
-                let notice = self.notice(News::Moved, patient, slot);
-                self.tell_notice(super::Notice { booking: Some(to), ..notice });
+                self.together(|desk| {
+                    desk.tell(&Event::Moved { patient, from, to, slot, at });
+                    let notice = desk.notice(News::Moved, patient, slot);
+                    desk.tell_notice(super::Notice { booking: Some(to), ..notice });
+                });
                 return true;
             }
         }
-        self.tell(&Event::Proposed { patient, from, to, slot, expires, at });
-        let notice = self.notice(News::Proposed, patient, slot);
-        self.tell_notice(super::Notice { booking: Some(to), until: Some(expires), ..notice });
+        self.together(|desk| {
+            desk.tell(&Event::Proposed { patient, from, to, slot, expires, at });
+            let notice = desk.notice(News::Proposed, patient, slot);
+            desk.tell_notice(super::Notice { booking: Some(to), until: Some(expires), ..notice });
+        });
         true
     }
 
@@ -413,10 +422,12 @@ impl<T: Trace> Desk<'_, T> {
         };
         if self.engine.issue_ticket(&ticket, self.at).is_ok() {
             let (patient, ticket, at) = (lost.patient, id, self.at);
-            self.tell(&Event::Ticketed { patient, from, ticket, expires, at });
-            let notice = self.notice(News::Ticket, patient, lost.slot);
-            let (ticket, until) = (Some(ticket), Some(expires));
-            self.tell_notice(super::Notice { booking: Some(from), ticket, until, ..notice });
+            self.together(|desk| {
+                desk.tell(&Event::Ticketed { patient, from, ticket, expires, at });
+                let notice = desk.notice(News::Ticket, patient, lost.slot);
+                let (ticket, until) = (Some(ticket), Some(expires));
+                desk.tell_notice(super::Notice { booking: Some(from), ticket, until, ..notice });
+            });
         }
     }
 
@@ -444,18 +455,26 @@ impl<T: Trace> Desk<'_, T> {
             return Ok(Answer::Done(Done::Substitute { session: view.code, changed: false, told: 0 }));
         }
         self.platform.admin().reassign(&directory, &view, after)?;
-        for session in [view.id].into_iter().chain(self.extra_of(view.id)) {
+        let sessions = [view.id].into_iter().chain(self.extra_of(view.id));
+        for session in sessions.clone() {
             self.engine.substitute(session, after).map_err(|refusal| Stop::Refusal(refusal, None))?;
-            self.tell(&Event::Substituted { session, before, after, cause, at: self.at });
         }
+        // Everybody is told before it is written down: a command that a crash cut short tells the others, and then does it.
         let mut told = 0;
         for slot in self.with_extras(Self::slots(&view).collect()) {
             for occupied in self.engine.occupants(slot, self.at).unwrap_or_default() {
-                let notice = self.notice(News::Substituted, occupied.patient, slot);
-                self.tell_notice(super::Notice { booking: Some(occupied.booking), ..notice });
+                if !self.day.known.contains(&(Text(occupied.booking), News::Substituted)) {
+                    let notice = self.notice(News::Substituted, occupied.patient, slot);
+                    self.tell_notice(super::Notice { booking: Some(occupied.booking), ..notice });
+                }
                 told += 1;
             }
         }
+        self.together(|desk| {
+            for session in sessions {
+                desk.tell(&Event::Substituted { session, before, after, cause, at: desk.at });
+            }
+        });
         Ok(Answer::Done(Done::Substitute { session: view.code, changed: true, told }))
     }
 

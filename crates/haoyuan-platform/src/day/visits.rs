@@ -187,10 +187,12 @@ impl<T: Trace> Desk<'_, T> {
 
     fn queued(&mut self, line: SessionId, visit: VisitId, patient: PatientKey, fact: Fact) {
         let rules = self.rules(line).calling;
-        self.tell(&Event::Queued { line, visit, patient, rules, fact, at: self.at });
-        if let Fact::Passed { then: calling::Then::NoShow, .. } = fact {
-            self.did_not_come(visit);
-        }
+        self.together(|desk| {
+            desk.tell(&Event::Queued { line, visit, patient, rules, fact, at: desk.at });
+            if let Fact::Passed { then: calling::Then::NoShow, .. } = fact {
+                desk.did_not_come(visit);
+            }
+        });
     }
 
     fn queued_as(&self, line: SessionId, visit: VisitId) -> Queued {
@@ -230,14 +232,17 @@ impl<T: Trace> Desk<'_, T> {
     pub(crate) fn finish(&mut self, finish: &command::Finish) -> Decided {
         let (visit, line) = self.open_visit(finish.visit)?;
         let patient = self.day.visits.get(&visit).ok_or(refused(Code::UnknownVisit))?.patient;
-        if let Some(room) = self.day.rooms.get(&visit).copied() {
-            self.ask(line, Ask::Free { room })?;
-        }
         let (kind, revisit, at) = (finish.kind, finish.revisit, self.at);
-        if kind.is_some() || revisit.is_some() {
-            self.tell(&Event::Marked { visit, patient, kind, revisit, at });
-        }
-        self.tell(&Event::Ended { visit, patient, outcome: Outcome::Attended, at });
+        self.together(|desk| {
+            if let Some(room) = desk.day.rooms.get(&visit).copied() {
+                desk.ask(line, Ask::Free { room })?;
+            }
+            if kind.is_some() || revisit.is_some() {
+                desk.tell(&Event::Marked { visit, patient, kind, revisit, at });
+            }
+            desk.tell(&Event::Ended { visit, patient, outcome: Outcome::Attended, at });
+            Ok::<(), Stop>(())
+        })?;
         Ok(Answer::Done(Done::Finish { visit: finish.visit }))
     }
 
@@ -288,8 +293,10 @@ impl<T: Trace> Desk<'_, T> {
                     self.day.by_booking.get(&occupied.booking).and_then(|visit| self.day.visits.get(visit));
                 let came = row.is_some_and(|row| row.checked_in_at.is_some() || !row.history.is_empty());
                 if occupied.standing == Standing::Booked && !came {
-                    let visit = self.visit_of(slot, &occupied);
-                    self.did_not_come(visit);
+                    self.together(|desk| {
+                        let visit = desk.visit_of(slot, &occupied);
+                        desk.did_not_come(visit);
+                    });
                     no_shows += 1;
                 }
             }
@@ -301,11 +308,15 @@ impl<T: Trace> Desk<'_, T> {
     fn did_not_come(&mut self, visit: VisitId) {
         let Some(row) = self.day.visits.get(&visit).cloned() else { return };
         let (patient, at) = (row.patient, self.at);
-        self.tell(&Event::Ended { visit, patient, outcome: Outcome::NoShow, at });
-        let (Some(booking), Some(session), Some(slot)) = (row.booking, row.session, row.slot) else { return };
-        let void = slot.from.plus(self.rules(session).calling.valid_late_ms);
-        let offence = Offence { id: booking.get(), at: void, deed: Deed::NoShow, excused: false };
-        self.charge(patient, Charge { offence, session, institution: row.institution });
+        self.together(|desk| {
+            desk.tell(&Event::Ended { visit, patient, outcome: Outcome::NoShow, at });
+            let (Some(booking), Some(session), Some(slot)) = (row.booking, row.session, row.slot) else {
+                return;
+            };
+            let void = slot.from.plus(desk.rules(session).calling.valid_late_ms);
+            let offence = Offence { id: booking.get(), at: void, deed: Deed::NoShow, excused: false };
+            desk.charge(patient, Charge { offence, session, institution: row.institution });
+        });
     }
 
     /// A patient has given a booking back: it counts by the rules of its session.
@@ -386,8 +397,10 @@ impl<T: Trace> Desk<'_, T> {
             return Ok(Answer::Done(Done::Correct { visit: correct.visit, changed: false, until: None }));
         }
         let before = self.suspended_until(patient);
-        self.tell(&Event::Corrected { visit: id, patient, outcome, cause, at });
-        self.suspend(patient, before);
+        self.together(|desk| {
+            desk.tell(&Event::Corrected { visit: id, patient, outcome, cause, at });
+            desk.suspend(patient, before);
+        });
         let until = self.suspended_until(patient).filter(|until| *until > at);
         Ok(Answer::Done(Done::Correct { visit: correct.visit, changed: true, until }))
     }

@@ -298,11 +298,13 @@ impl<T: Trace> Desk<'_, T> {
                 Ok(Grant { booking, .. }) => {
                     let patient = entry.patient;
                     let at = self.at;
-                    self.tell(&Event::Offered { entry: id, patient, booking, slot, expires, at });
-                    let notice = self.notice(News::Offer, patient, slot);
-                    let (booking, entry, until) = (Some(booking), Some(id), Some(expires));
-                    self.tell_notice(super::Notice { booking, entry, until, ..notice });
-                    self.over(block);
+                    self.together(|desk| {
+                        desk.tell(&Event::Offered { entry: id, patient, booking, slot, expires, at });
+                        let notice = desk.notice(News::Offer, patient, slot);
+                        let (booking, entry, until) = (Some(booking), Some(id), Some(expires));
+                        desk.tell_notice(super::Notice { booking, entry, until, ..notice });
+                        desk.over(block);
+                    });
                     return;
                 }
                 Err(refusal) => skipped = Some(refusal.code),
@@ -381,14 +383,16 @@ impl<T: Trace> Desk<'_, T> {
         let Some(offer) = entry.offer else { return };
         let block = self.block_of(offer.slot);
         let (patient, live, at) = (entry.patient, self.live_of(block), self.at);
-        self.tell(&Event::Passed { entry: id, patient, block, live, lapsed, at });
-        if lapsed {
-            let notice = self.notice(News::OfferLapsed, patient, offer.slot);
-            self.tell_notice(super::Notice { booking: Some(offer.booking), entry: Some(id), ..notice });
-        }
-        if entry.passes >= 1 {
-            self.close_and_tell(id, offer.slot, Departure::Dropped);
-        }
+        self.together(|desk| {
+            desk.tell(&Event::Passed { entry: id, patient, block, live, lapsed, at });
+            if lapsed {
+                let notice = desk.notice(News::OfferLapsed, patient, offer.slot);
+                desk.tell_notice(super::Notice { booking: Some(offer.booking), entry: Some(id), ..notice });
+            }
+            if entry.passes >= 1 {
+                desk.close_and_tell(id, offer.slot, Departure::Dropped);
+            }
+        });
     }
 
     /// Closes an entry for a reason that the patient has to be told.
