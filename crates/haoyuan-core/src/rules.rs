@@ -242,6 +242,36 @@ mod tests {
     }
 
     #[test]
+    fn a_past_booking_reaches_as_far_as_the_longest_window() {
+        let monday = 20_500; // 2026-02-16
+        for (windows, past, today, reaches) in [
+            (&[][..], monday, monday, false),
+            (&[Window::Days(1)], monday, monday, true),
+            (&[Window::Days(1)], monday, monday + 1, false),
+            // A window of no days is one of one day.
+            (&[Window::Days(0)], monday, monday, true),
+            (&[Window::Days(0)], monday, monday + 1, false),
+            (&[Window::Days(7)], monday, monday + 5, true),
+            (&[Window::Days(7)], monday, monday + 6, true),
+            (&[Window::Days(7)], monday, monday + 7, false),
+            (&[Window::Week], monday, monday + 6, true),
+            (&[Window::Week], monday, monday + 7, false),
+            (&[Window::Month], monday, monday + 12, true),
+            (&[Window::Month], monday, monday + 13, false),
+            (&[Window::Quarter], monday, monday + 43, true),
+            (&[Window::Quarter], monday, monday + 44, false),
+            (&[Window::Year], monday, monday + 318, true),
+            (&[Window::Year], monday, monday + 319, false),
+            (&[Window::Days(1), Window::Week], monday, monday + 3, true),
+        ] {
+            let limits =
+                windows.iter().map(|window| Limit { scope: Scope::Platform, window: *window, most: 1 });
+            let rules = Rules { limits: limits.collect(), ..Rules::default() };
+            assert_eq!(rules.reaches(Day(past), Day(today)), reaches, "{windows:?} {past} {today}");
+        }
+    }
+
+    #[test]
     fn limits_count_over_their_scope_and_window() {
         use Scope::{Department, Platform};
         let day = 20_500; // 2026-02-16, a Monday

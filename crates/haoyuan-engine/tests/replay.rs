@@ -493,3 +493,30 @@ fn what_is_wrong_with_a_record_or_a_plan_is_said() {
     let full = small.publish(&plan(1), at(0)).unwrap_err();
     assert_eq!(full.to_string(), "no room left: open the engine with a larger `Limits::seats`");
 }
+
+#[test]
+fn what_a_patient_had_in_a_retired_session_is_not_in_a_snapshot() {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    // The later one first: the one that is retired does not have block 0.
+    let stays = engine.publish(&plan(20), at(0)).unwrap();
+    let goes = engine.publish(&plan(1), at(0)).unwrap();
+    for (who, session) in [(1, goes), (2, stays)] {
+        let patient = PatientKey::new(who).unwrap();
+        let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+        let (class, channel) = (Class::Public, Channel::Window);
+        engine.book(&Wish { patient, slot, class, channel, ticket: None, key: None }, at(0)).unwrap();
+    }
+    let patients = || {
+        let mut keys = Vec::new();
+        engine.snapshot(|part| {
+            if let Part::Patient { key, first, .. } = part {
+                keys.push((key, first != 0));
+            }
+        });
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(patients(), [(1, true), (2, true)]);
+    assert_eq!(engine.retire(at(10 * 24 * HOUR)), [goes]);
+    assert_eq!(patients(), [(2, true)]);
+}
