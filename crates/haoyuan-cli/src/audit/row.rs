@@ -296,7 +296,14 @@ impl Reader {
                     row.of(patient);
                 }
                 let event: Value = serde_json::from_slice(&bytes).map_err(Said::same)?;
-                self.happened(&mut row, &event);
+                // What belongs together is one record, and as many rows as things happened.
+                let events = event["together"].as_array().map_or(std::slice::from_ref(&event), Vec::as_slice);
+                let row_of = |event| {
+                    let mut row = row.clone();
+                    self.happened(&mut row, event);
+                    row
+                };
+                return Ok(events.iter().map(row_of).collect());
             }
         }
         Ok(vec![row])
