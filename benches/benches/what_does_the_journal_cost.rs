@@ -456,7 +456,7 @@ fn bench(c: &mut Criterion) {
     append(&bench);
     rush(&bench, &trace);
     one_alone(&bench);
-    for (threads, flight) in [(2, 64), (2, 1_024), (2, 4_096), (2, 16_384)] {
+    for (threads, flight) in [(2, 2), (4, 4), (8, 8), (2, 64), (2, 1_024), (2, 4_096), (2, 16_384)] {
         callers(&bench, HashKind::Blake3, threads, flight);
     }
     callers(&bench, HashKind::Sm3, 2, 4_096);
