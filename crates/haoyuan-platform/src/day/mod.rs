@@ -16,6 +16,7 @@ mod event;
 pub(crate) mod extra;
 mod notices;
 mod returning;
+mod seen;
 mod stopping;
 mod visits;
 mod waiting;

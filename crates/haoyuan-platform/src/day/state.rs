@@ -6,6 +6,7 @@
 use crate::actor::Actor;
 use crate::command::day::Half;
 use crate::day::event::Event;
+use crate::day::seen::Seen;
 use crate::text::{self, Text};
 use haoyuan_core::calling::{self, Fact};
 use haoyuan_core::day::DayRules;
@@ -89,6 +90,9 @@ pub(crate) struct Day {
     /// Whether the rules of any session keep returned seats back: derived.
     #[serde(skip)]
     pub(crate) keeping: bool,
+    /// What the last tick saw of slots whose patients are told of them: derived.
+    #[serde(skip)]
+    pub(crate) seen: Seen,
     /// Entries by block: derived.
     #[serde(skip)]
     pub(crate) by_block: BTreeMap<SlotRef, Vec<u32>>,
