@@ -1,6 +1,6 @@
 //! What happened in the hospital's day, as facts: written down once, applied without any rule.
 
-use crate::day::state::{Cause, Charge, Departure, Leaving, Notice, Scope, Wanted};
+use crate::day::state::{Cause, Charge, Departure, Leaving, Notice, Placing, Scope, Wanted};
 use crate::text::{self, Text};
 use haoyuan_core::ids::{BookingId, PatientKey, PractitionerId, SessionId, SlotRef, TicketId, VisitId};
 use haoyuan_core::instant::{Day, Instant};
@@ -148,6 +148,11 @@ pub(crate) enum Event {
     },
     /// Seats that were returned are taken, or their time is over: they are kept from nobody any more.
     Retaken { block: SlotRef, bookings: Vec<Text<BookingId>>, at: Instant },
+    /// Those whom a stop displaced are about to be placed, one after the other: told before, so that it is completed whatever
+    /// comes between.
+    Placing(Placing),
+    /// They are.
+    Placed { stop: u32, at: Instant },
     /// A displaced patient has another booking.
     Moved {
         #[serde(with = "text::required")]
@@ -313,6 +318,8 @@ impl Event {
             | Self::Left { at, .. }
             | Self::Returned { at, .. }
             | Self::Retaken { at, .. }
+            | Self::Placing(Placing { at, .. })
+            | Self::Placed { at, .. }
             | Self::Moved { at, .. }
             | Self::Proposed { at, .. }
             | Self::Reopened { at, .. }
@@ -369,6 +376,8 @@ impl Event {
             Self::Refused { patient, .. } => *patient,
             Self::Over { .. }
             | Self::Retaken { .. }
+            | Self::Placing(_)
+            | Self::Placed { .. }
             | Self::Silenced { .. }
             | Self::Told { .. }
             | Self::Retired { .. }

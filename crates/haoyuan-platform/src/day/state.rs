@@ -43,6 +43,9 @@ pub(crate) struct Day {
     /// The seat that is about to go back: none, but after a crash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) leaving: Option<Leaving>,
+    /// The command that places the displaced of a stop: none, but after a crash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) placing: Option<Placing>,
     /// What became of the entries of each session.
     pub(crate) waits: BTreeMap<SessionId, Waits>,
     /// The number of the last stop.
@@ -197,6 +200,16 @@ pub(crate) struct Leaving {
     /// The stop that voids the hold; `None` if the patient gives a booking back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop: Option<u32>,
+    pub(crate) cause: Cause,
+    pub(crate) at: Instant,
+}
+
+/// What a command that places the displaced of a stop was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Placing {
+    pub(crate) stop: u32,
+    pub(crate) into: Vec<SessionId>,
+    pub(crate) tickets: bool,
     pub(crate) cause: Cause,
     pub(crate) at: Instant,
 }
@@ -580,6 +593,8 @@ impl Day {
                     }
                 }
             }
+            Event::Placing(placing) => self.placing = Some(placing.clone()),
+            Event::Placed { .. } => self.placing = None,
             Event::Moved { from, to, .. } => self.settle(*from, Fate::Moved(*to), Some(*to)),
             Event::Proposed { from, to, expires, .. } => {
                 self.settle(*from, Fate::Offered(*to, *expires), Some(*to));

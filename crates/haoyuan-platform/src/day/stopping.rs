@@ -6,11 +6,14 @@
 //! INVARIANT (no fault of theirs): what the hospital takes back counts for no limit, no penalty and no ladder.
 //!
 //! A stop is one command. Flags come first, so that nothing is booked any more; then everybody who is there is taken out.
-//! Repeating it finds the same stop and does what is left of it, usually nothing; so does the next `tick`.
+//! Repeating it finds the same stop and does what is left of it, usually nothing; so does the next `tick`. Placing more than one of
+//! the displaced is announced before, a move with its stop: what a crash cuts short is done before anything else is decided, as if
+//! the command were given then.
 
 use super::event::Event;
-use super::state::{Departure, Displaced, Fate, News, Scope};
+use super::state::{Departure, Displaced, Fate, News, Placing, Scope};
 use super::{Desk, first_slot, refused, staff};
+use crate::actor;
 use crate::answer::{Answer, Done, Placed, Rebooked};
 use crate::command::day::{self as command, Half};
 use crate::malformed::Malformed;
@@ -35,7 +38,7 @@ impl<T: Trace> Desk<'_, T> {
     pub(crate) fn stop(&mut self, stop: &command::Stop) -> Decided {
         let cause = staff(true)?;
         let reach = self.reach(&stop.scope)?;
-        let (number, changed) = self.stop_reach(&reach, cause)?;
+        let (number, changed) = self.stop_reach(&reach, None, cause)?;
         let stopped = &self.day.stops[&number];
         Ok(Answer::Done(Done::Stop {
             stop: number,
@@ -46,8 +49,13 @@ impl<T: Trace> Desk<'_, T> {
         }))
     }
 
-    /// Carries a stop out, or what is left of it; its number, and whether anything was left.
-    fn stop_reach(&mut self, reach: &Reach, cause: super::Cause) -> Result<(u32, bool), Stop> {
+    /// Carries a stop out, or what is left of it; its number, and whether anything was left. If it is a move, where to.
+    fn stop_reach(
+        &mut self,
+        reach: &Reach,
+        into: Option<SessionId>,
+        cause: super::Cause,
+    ) -> Result<(u32, bool), Stop> {
         // The same scope with a session that was published since is another stop, so that the record has everything stopped.
         let is_same = |stop: &super::state::Stop| {
             let covers = reach.sessions.iter().all(|session| stop.sessions.contains(session));
@@ -60,7 +68,14 @@ impl<T: Trace> Desk<'_, T> {
         } else {
             let stop = self.day.last_stop + 1;
             let (scope, slots, sessions) = (reach.scope, reach.slots.clone(), reach.sessions.clone());
-            self.tell(&Event::Stopped { stop, scope, slots, sessions, cause, at: self.at });
+            let at = self.at;
+            self.together(|desk| {
+                if let Some(into) = into {
+                    let into = vec![into];
+                    desk.tell(&Event::Placing(Placing { stop, into, tickets: false, cause, at }));
+                }
+                desk.tell(&Event::Stopped { stop, scope, slots, sessions, cause, at });
+            });
             (stop, reach.slots.clone())
         };
         // From the moment that the flags are there, nothing is booked any more; then nobody can be missed.
@@ -255,14 +270,20 @@ impl<T: Trace> Desk<'_, T> {
     // ---- the displaced --------------------------------------------------------------------------------------------
 
     pub(crate) fn rebook(&mut self, rebook: &command::Rebook) -> Decided {
-        staff(false)?;
+        let cause = staff(false)?;
         let into = rebook.into.iter().map(|code| self.session(code)).collect::<Result<Vec<_>, _>>()?;
-        let rebooked = self.place(rebook.stop, &into, rebook.tickets)?;
+        let rebooked = self.place(rebook.stop, &into, rebook.tickets, cause)?;
         Ok(Answer::Done(Done::Rebook(rebooked)))
     }
 
     /// Places those whom a stop displaced, one after the other.
-    fn place(&mut self, stop: u32, into: &[SessionView], tickets: bool) -> Result<Rebooked, Stop> {
+    fn place(
+        &mut self,
+        stop: u32,
+        into: &[SessionView],
+        tickets: bool,
+        cause: super::Cause,
+    ) -> Result<Rebooked, Stop> {
         if !self.day.stops.contains_key(&stop) {
             return Err(refused(Code::UnknownStop));
         }
@@ -272,6 +293,11 @@ impl<T: Trace> Desk<'_, T> {
             .map(|(booking, displaced)| (booking.0, *displaced))
             .collect();
         open.sort_unstable_by_key(|(booking, lost)| displaced::turn(lost.class, lost.booked_at, *booking));
+        // One alone is placed by one record.
+        if open.len() > 1 && self.day.placing.is_none() {
+            let into = into.iter().map(|view| view.id).collect();
+            self.tell(&Event::Placing(Placing { stop, into, tickets, cause, at: self.at }));
+        }
         let mut placed = Vec::new();
         for (booking, lost) in open {
             if !self.place_one(booking, &lost, into) && tickets {
@@ -280,6 +306,7 @@ impl<T: Trace> Desk<'_, T> {
             let fate = self.day.displaced.get(&Text(booking)).map_or(Fate::Open, |lost| lost.fate);
             placed.push(Placed::new(booking, lost.patient, fate, |booking| self.where_is(booking)));
         }
+        self.placed();
         let fates = || self.day.displaced.values().filter(|lost| lost.stop == stop).map(|lost| lost.fate);
         let count = |is: fn(&Fate) -> bool| u32::try_from(fates().filter(is).count()).unwrap_or(u32::MAX);
         Ok(Rebooked {
@@ -290,6 +317,24 @@ impl<T: Trace> Desk<'_, T> {
             unplaced: count(|fate| matches!(fate, Fate::Open)),
             placed,
         })
+    }
+
+    /// Nobody is about to be placed any more.
+    fn placed(&mut self) {
+        if let Some(Placing { stop, .. }) = self.day.placing {
+            self.tell(&Event::Placed { stop, at: self.at });
+        }
+    }
+
+    /// Places the others whom a command that a crash cut short was to place, after what is left of their stop.
+    pub(crate) fn complete_placing(&mut self) {
+        let Some(Placing { stop, into, tickets, cause, .. }) = self.day.placing.clone() else { return };
+        let into: Vec<SessionView> = into.into_iter().filter_map(|id| self.engine.session(id)).collect();
+        actor::by(&cause.0, || {
+            self.complete_stops();
+            // The stop is there: it was written down before, or with this.
+            let _ = self.place(stop, &into, tickets, cause);
+        });
     }
 
     fn where_is(&self, booking: BookingId) -> Option<(std::sync::Arc<str>, u16)> {
@@ -440,8 +485,12 @@ impl<T: Trace> Desk<'_, T> {
                 said!("this session is what is moved; name another", "该班次正是要改诊的班次;请写另一个");
             return Err(Malformed::field("into", reason).into());
         }
-        let (stop, _) = self.stop_reach(&reach, cause)?;
-        let rebooked = self.place(stop, &[into], false)?;
+        let reached = self.stop_reach(&reach, Some(into.id), cause);
+        if reached.is_err() {
+            self.placed();
+        }
+        let (stop, _) = reached?;
+        let rebooked = self.place(stop, &[into], false, cause)?;
         Ok(Answer::Done(Done::Move(rebooked)))
     }
 
