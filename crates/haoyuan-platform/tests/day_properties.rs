@@ -613,12 +613,14 @@ fn under_threads_nobody_of_any_class_gets_a_seat_past_somebody_who_waits() {
                 .collect();
             scope.spawn(|| wait(0));
             scope.spawn(|| wait(1));
-            for claimer in claimers {
-                let (of_class, others) = claimer.join().unwrap();
+            let claimed: Vec<_> = claimers.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
+            // Before anybody's panic is passed on: those who wait would go on for ever.
+            done.store(true, Ordering::Relaxed);
+            for claimed in claimed {
+                let (of_class, others) = claimed.unwrap();
                 granted.iter_mut().zip(of_class).for_each(|(sum, n)| *sum += n);
                 refused += others;
             }
-            done.store(true, Ordering::Relaxed);
         });
         assert_eq!(tell(&platform, &json!({"command": "audit", "at": at(1)}))["sound"], true);
     }
