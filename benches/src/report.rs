@@ -416,7 +416,7 @@ impl Report {
             }
         }
         for (part, name) in
-            [("always", "Redis, appendfsync always"), ("commit on", "PostgreSQL, synchronous_commit on")]
+            [("always", "Redis, `appendfsync always`"), ("commit on", "PostgreSQL, `synchronous_commit on`")]
         {
             for (depth, words) in depths {
                 let least = |workload: &str| {
