@@ -3,7 +3,9 @@
 //! The calendar rules (one booking a day, "the day before at 15:00") use one fixed offset, +08:00, which has no
 //! daylight saving; a day is therefore plain integer division.
 
+use crate::civil;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Milliseconds in a second.
 pub const SECOND: i64 = 1_000;
@@ -95,8 +97,22 @@ impl Day {
     /// The calendar year and month (1 to 12) of this day.
     #[must_use]
     pub fn year_month(self) -> (i32, i32) {
-        let date = jiff::civil::date(1970, 1, 1).saturating_add(jiff::Span::new().days(self.0));
-        (i32::from(date.year()), i32::from(date.month()))
+        let (year, month, _) = civil::date(self);
+        (year, i32::from(month))
+    }
+
+    /// The day of a year, month (1 to 12) and day of the month (from 1); `None` if the calendar has none such.
+    #[must_use]
+    pub fn of_date(year: i32, month: u8, of_month: u8) -> Option<Self> {
+        civil::day(year, month, of_month)
+    }
+}
+
+/// `2026-03-10`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, of_month) = civil::date(*self);
+        write!(f, "{year:04}-{month:02}-{of_month:02}")
     }
 }
 

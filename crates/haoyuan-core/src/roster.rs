@@ -430,8 +430,7 @@ impl Reading<'_> {
         }
         let last = time.to.plus(-1).day();
         if !practitioner.is_valid_on(time.from.day()) || !practitioner.is_valid_on(last) {
-            let date =
-                |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| civil::date(day).to_string());
+            let date = |day: Option<Day>| day.map_or_else(|| "…".to_owned(), |day| day.to_string());
             let reason = said!(
                 "the credential of practitioner `{code}` is valid {from} to {to} only",
                 "医生 `{code}` 的执业资格仅在 {from} 至 {to} 有效",
@@ -449,7 +448,7 @@ impl Reading<'_> {
             let [institution, department, practitioner, from] =
                 [Column::Institution, Column::Department, Column::Practitioner, Column::From]
                     .map(|c| self.cell(c));
-            format!("{institution}-{department}-{practitioner}-{}-{from}", civil::date(day))
+            format!("{institution}-{department}-{practitioner}-{day}-{from}")
         } else {
             given.to_owned()
         };

@@ -37,8 +37,8 @@ impl Written for Instant {
     }
 
     fn read(text: &str) -> Option<Self> {
-        // jiff's own readers take more than RFC 3339 (spaces, zone names, missing seconds) and weigh more than the rest of
-        // a feed in a browser; one spelling is enough here, and jiff knows the calendar.
+        // The readers of date libraries take more than RFC 3339 (spaces, zone names, missing seconds) and weigh more than the
+        // rest of a feed in a browser; one spelling is enough here.
         if !has_form(text, b"dddd-dd-ddTdd:dd:dd") {
             return None;
         }
@@ -53,7 +53,7 @@ impl Written for Instant {
         // Finer than a millisecond is cut off, never rounded up: one nanosecond before the release is before it.
         let ms = fraction.bytes().chain(*b"000").take(3).fold(0, |ms, c| ms * 10 + i64::from(c - b'0'));
         let [hour, minute, second] = [&text[11..13], &text[14..16], &text[17..19]].map(number);
-        // A leap second is the second before it, as in jiff.
+        // A leap second is the second before it.
         let second = if second == 60 { 59 } else { second };
         let date = read_date(text)?;
         if hour > 23 || minute > 59 || second > 59 {
@@ -89,15 +89,12 @@ fn read_offset(zone: &str) -> Option<i64> {
 
 /// The day of the date that the text begins with; its form was looked at before.
 fn read_date(text: &str) -> Option<Day> {
-    let (year, month, day) = (text[..4].parse().ok()?, number(&text[5..7]), number(&text[8..10]));
-    let date = jiff::civil::Date::new(year, month, day).ok()?;
-    let midnight = jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
-    Some(Day(i32::try_from(midnight.as_millisecond().div_euclid(DAY)).ok()?))
+    Day::of_date(text[..4].parse().ok()?, number(&text[5..7]), number(&text[8..10]))
 }
 
 /// The value of two digits.
-fn number(digits: &str) -> i8 {
-    digits.parse().unwrap_or(i8::MAX)
+fn number(digits: &str) -> u8 {
+    digits.parse().unwrap_or(u8::MAX)
 }
 
 /// Whether `text` begins with the form, where `d` stands for a digit.
@@ -122,9 +119,7 @@ impl Written for Day {
     }
 
     fn write(&self) -> String {
-        let midnight = jiff::Timestamp::from_millisecond(i64::from(self.0) * DAY).unwrap_or_default();
-        let date = jiff::tz::Offset::UTC.to_datetime(midnight);
-        format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
+        self.to_string()
     }
 }
 
