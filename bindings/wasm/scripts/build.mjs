@@ -17,7 +17,7 @@ const fast = process.argv.includes("--fast");
 const triple = "wasm32-unknown-unknown";
 
 // The feed is what every visitor's page loads; the engine is for kiosks and tools, loaded once. Gzipped bytes.
-const GATES = { feed: 150 * 1024, engine: 736 * 1024 };
+const GATES = { feed: 150 * 1024, engine: 576 * 1024 };
 
 function run(command, args, env = {}) {
   console.log(`  $ ${command} ${args.join(" ")}`);
@@ -91,7 +91,9 @@ for (const name of ["feed", "engine"]) {
   const small = join(dist, name === "engine" ? "haoyuan.wasm" : "feed.wasm");
   if (fast) copyFileSync(raw, small);
   else {
-    const optimise = ["-Oz", "--strip-debug", "--strip-producers", ...FEATURES.map((f) => `--enable-${f}`)];
+    // What counts is what travels, which is compressed: `-Oz` makes the module smaller and its compressed form larger, because
+    // functions that were alike no longer look it; in the order of their names they lie near each other.
+    const optimise = ["-O1", "--reorder-functions-by-name", "--strip-debug", "--strip-producers", ...FEATURES.map((f) => `--enable-${f}`)];
     must(run(process.execPath, [wasmOpt, ...optimise, raw, "-o", small]), "wasm-opt failed");
   }
   rmSync(raw);
