@@ -282,8 +282,9 @@ impl<T: Trace> Engine<T> {
         });
     }
 
-    /// The number (号序) in the session, from 1: the seats of the slots before, and the place in the slot.
-    fn number_of(&self, booking: BookingId) -> u16 {
+    /// The number (号序) of a booking in its session, from 1: the seats of the slots before, and the place in the slot. Wait-free.
+    #[must_use]
+    pub fn number_of(&self, booking: BookingId) -> u16 {
         let before = self.rows.get(booking.block().index()).map_or(0, Row::before);
         before + u16::from(booking.seat().get()) + 1
     }

@@ -162,6 +162,17 @@ impl Admin {
         Ok(())
     }
 
+    /// Enters sessions that others took over, after all were adopted: out of every diary first, or one would take another out.
+    pub(crate) fn adopt_substitutes(&mut self, taken_over: &[(SessionView, PractitionerId)]) {
+        for (view, _) in taken_over {
+            self.diaries.entry(view.practitioner).or_default().remove(&view.time.from);
+        }
+        for (view, after) in taken_over {
+            let entry = (view.time, Arc::clone(&view.code));
+            self.diaries.entry(*after).or_default().insert(view.time.from, entry);
+        }
+    }
+
     /// Sets a policy, made of these presets where they are named, and gives it back.
     pub(crate) fn set_policy(
         &mut self,

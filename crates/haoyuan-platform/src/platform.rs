@@ -145,7 +145,8 @@ impl<T: Trace> Platform<T> {
     /// Whether cancellations and searches have to look at the day is known without the lock.
     pub(crate) fn note(&self, day: &Day) {
         // Relaxed: whoever books in a session that counts them was told of it after this.
-        self.watching.store(day.counting || day.keeping, Ordering::Relaxed);
+        let offering = !day.proposed.is_empty();
+        self.watching.store(day.counting || day.keeping || offering, Ordering::Relaxed);
         // Relaxed: a search that misses it comes before.
         self.keeping.store(!day.returned.is_empty(), Ordering::Relaxed);
     }

@@ -597,6 +597,130 @@ fn two_keys_of_one_person_keep_their_bookings_and_book_no_more_if_they_broke_a_r
     }
 }
 
+/// A yes to an offer was only looked for when the stop was rebooked. What happened to the new booking before that opened the
+/// old one again: the patient was displaced twice for one visit, or placed once more after giving the visit up.
+#[test]
+fn who_said_yes_to_an_offer_has_moved_whatever_becomes_of_the_new_booking() {
+    for stopped in [true, false] {
+        let platform = week("[cancel]\nuntil = { before = \"1h\", reference = \"session_start\" }\n");
+        publish(&platform, session("ORD", "D2", "ordinary", "2026-03-16", 5));
+        publish(&platform, session("ORD2", "D3", "ordinary", "2026-03-17", 5));
+        let at = "2026-03-14T09:00:00+08:00";
+        assert_eq!(book_in(&platform, 1, "S16", at)["outcome"], "granted");
+        let moved = done(
+            &platform,
+            json!({"command": "move", "at": at, "scope": {"session": "S16"}, "into": "ORD", "actor": staff()}),
+        );
+        assert_eq!((&moved["offered"], &moved["moved"]), (&json!(1), &json!(0)), "another grade is asked");
+        let offer = moved["placed"][0]["to"].clone();
+        done(&platform, json!({"command": "confirm", "at": at, "patient": key(1), "booking": offer}));
+        if stopped {
+            let stop = done(
+                &platform,
+                json!({"command": "stop", "at": at, "scope": {"session": "ORD"}, "actor": staff()}),
+            );
+            assert_eq!(stop["displaced"], 1);
+        } else {
+            done(&platform, json!({"command": "cancel", "at": at, "patient": key(1), "booking": offer}));
+        }
+        let again = done(
+            &platform,
+            json!({"command": "rebook", "at": at, "stop": moved["stop"], "into": ["ORD2"], "actor": staff()}),
+        );
+        assert_eq!((&again["moved"], &again["placed"]), (&json!(1), &json!([])), "stopped: {stopped}");
+        sound(&platform);
+    }
+}
+
+/// Only what a key itself had not come to counted for a person with two keys: the deeds of the key that was given up were copied
+/// once, so that a later no-show of one of its bookings was forgotten, and a later correction lifted nothing.
+#[test]
+fn what_nobody_came_to_counts_for_the_person_under_whatever_key_and_as_it_stands_corrected() {
+    let platform = week("[no_show]\nladder = [{ count = 2, period = \"year\", suspend = \"90d\" }]\n");
+    let at = "2026-03-14T09:00:00+08:00";
+    for (patient, session) in [(1, "S16"), (1, "S17"), (2, "S18")] {
+        assert_eq!(book_in(&platform, patient, session, at)["outcome"], "granted");
+    }
+    let close = |day: u32| {
+        json!({"command": "no_show", "at": format!("2026-03-{day}T12:00:00+08:00"), "session": format!("S{day}"),
+            "actor": staff()})
+    };
+    done(&platform, close(16));
+    done(
+        &platform,
+        json!({"command": "merge_identities", "at": "2026-03-16T13:00:00+08:00", "patient": key(1), "into": key(2),
+            "actor": staff()}),
+    );
+    let after = "2026-03-18T13:00:00+08:00";
+    assert_eq!(book_in(&platform, 2, "S19", "2026-03-16T13:00:00+08:00")["outcome"], "granted");
+    // Booked under the key that was given up, and nobody came: the second, and who books now is told.
+    done(&platform, close(17));
+    let last = notices(&platform, 0).pop().unwrap();
+    assert_eq!((&last["news"], &last["patient"]), (&json!("suspended"), &json!(key(2))));
+    refused(
+        &platform,
+        json!({"command": "book", "at": after, "patient": key(2), "session": "S20", "slot": 7,
+        "class": "public", "channel": "app"}),
+        "SUSPENDED",
+    );
+    let correct =
+        json!({"command": "correct", "at": after, "visit": 1, "outcome": "stopped", "actor": staff()});
+    assert_eq!(done(&platform, correct)["until"], Value::Null);
+    assert_eq!(book_in(&platform, 2, "S20", after)["outcome"], "granted");
+}
+
+/// A visit that was recorded as attended and corrected to a no-show was no deed: only deeds that were one at first were looked
+/// at again.
+#[test]
+fn a_visit_that_is_corrected_to_a_no_show_counts_as_one() {
+    let platform = week("[no_show]\nladder = [{ count = 1, period = \"year\", suspend = \"90d\" }]\n");
+    let booked = book_in(&platform, 1, "S16", "2026-03-14T09:00:00+08:00");
+    let arrived = json!({"command": "check_in", "at": "2026-03-16T11:20:00+08:00", "patient": key(1),
+        "booking": booked["booking"]});
+    let visit = done(&platform, arrived)["visit"].clone();
+    let correct = |outcome: &str| {
+        json!({"command": "correct", "at": "2026-03-16T13:00:00+08:00", "visit": visit, "outcome": outcome,
+            "actor": staff()})
+    };
+    assert_eq!(done(&platform, correct("attended"))["until"], Value::Null);
+    assert_eq!(done(&platform, correct("no_show"))["until"], "2026-06-14T12:00:00+08:00");
+    assert_eq!(done(&platform, correct("excused"))["until"], Value::Null);
+    assert_eq!(done(&platform, correct("no_show"))["until"], "2026-06-14T12:00:00+08:00");
+}
+
+/// The place in the slot stood for the number: who came late to the first slot fell behind or before those of a later slot by
+/// chance.
+#[test]
+fn of_those_with_one_turn_the_lower_number_of_the_session_is_called_first() {
+    let platform = week("");
+    let at = "2026-03-14T09:00:00+08:00";
+    let book = |patient: u32, slot: u32| {
+        done(
+            &platform,
+            json!({"command": "book", "at": at, "patient": key(patient), "session": "S16", "slot": slot,
+                "class": "public", "channel": "window"}),
+        )["booking"]
+            .clone()
+    };
+    // The second number of the first slot, and the first of the third.
+    let (_, late, on_time) = (book(1, 0), book(2, 0), book(3, 2));
+    let arrive = |patient: u32, booking: &Value, time: &str| {
+        done(
+            &platform,
+            json!({"command": "check_in", "at": format!("2026-03-16T{time}:00+08:00"), "patient": key(patient),
+                "booking": booking}),
+        )
+    };
+    arrive(3, &on_time, "08:10");
+    // Twenty minutes late: at the end of the next period, which is when the third slot begins.
+    arrive(2, &late, "08:20");
+    let called = done(
+        &platform,
+        json!({"command": "call_next", "at": "2026-03-16T09:00:00+08:00", "session": "S16", "room": 1}),
+    );
+    assert_eq!(called["patient"], key(2));
+}
+
 #[test]
 fn a_substitute_takes_a_session_over_and_every_booking_stays() {
     let platform = house();

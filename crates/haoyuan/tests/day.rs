@@ -166,6 +166,45 @@ fn what_was_stopped_or_waited_for_is_so_after_a_restart_as_well() {
     }
 }
 
+/// The practitioners' diaries were made from what had been published, and not from who has taken it over since.
+#[test]
+fn whose_time_a_session_takes_is_so_after_a_restart_as_well() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(10));
+    let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    // The directory and the policy: it is open already.
+    for line in &script("scenario-1-stopped-clinic")[1..3] {
+        assert!(registry.execute(line).contains(r#""outcome":"done""#), "{line}");
+    }
+    let publish = |registry: &Registry, code: &str, practitioner: &str, hours: [u8; 2]| {
+        let [from, to] = hours.map(|hour| format!("2026-03-10T{hour:02}:00:00+08:00"));
+        registry.execute(&format!(
+            r#"{{"command":"publish","at":"2026-02-01T09:00:00+08:00","session":{{"code":"{code}","institution":"T1",
+               "department":"CARD","practitioner":"{practitioner}","grade":"ordinary","from":"{from}","to":"{to}",
+               "slot_minutes":30,"seats":2}}}}"#
+        ).replace('\n', ""))
+    };
+    let substitute = |registry: &Registry, code: &str, practitioner: &str| {
+        registry.execute(&format!(
+            r#"{{"command":"substitute","at":"2026-02-02T09:00:00+08:00","session":"{code}","practitioner":"{practitioner}","actor":{{"role":"operator","id":"00000000000000aa","reason":7}}}}"#
+        ))
+    };
+    let is_done = |answer: String| answer.contains(r#""outcome":"done""#);
+    assert!(is_done(publish(&registry, "A", "D1", [8, 10])));
+    assert!(is_done(substitute(&registry, "A", "D2")));
+    for snapshot in [false, true] {
+        if snapshot {
+            registry.snapshot().unwrap();
+        }
+        registry.close().unwrap();
+        registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        // The one is there and nowhere else; the other is free.
+        assert!(publish(&registry, "B", "D2", [9, 11]).contains("overlaps session `A`"));
+        assert!(is_done(substitute(&registry, "A", "D1")));
+        assert!(is_done(substitute(&registry, "A", "D2")));
+    }
+    assert!(is_done(publish(&registry, "C", "D1", [9, 11])));
+}
+
 /// What the host has to tell, without the numbers and instants.
 fn told(registry: &Registry) -> Vec<String> {
     let answer = registry.execute(r#"{"command":"notices","at":"2026-03-10T07:00:00+08:00","most":10000}"#);

@@ -29,13 +29,14 @@ use crate::malformed::Malformed;
 use crate::platform::{Decided, Platform, Stop};
 use event::Event;
 use haoyuan_core::day::DayRules;
-use haoyuan_core::ids::{PatientKey, SessionId, SlotIndex, SlotRef};
+use haoyuan_core::ids::{PatientKey, PractitionerId, SessionId, SlotIndex, SlotRef};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::said;
 use haoyuan_engine::{Engine, SessionView, Trace};
 use parking_lot::MutexGuard;
 use state::{Cause, Day, News, Notice};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The day, locked, and what it acts on.
@@ -149,12 +150,19 @@ impl<T: Trace> Desk<'_, T> {
         for slot in stopped {
             self.show_stopped(slot);
         }
-        let patients: Vec<PatientKey> =
-            self.day.charges.keys().chain(&self.day.blocked).map(|patient| patient.0).collect();
+        let (charged, merged) = (self.day.charges.keys(), self.day.merged.values());
+        let patients: BTreeSet<PatientKey> =
+            charged.chain(&self.day.blocked).chain(merged).map(|patient| patient.0).collect();
         for patient in patients {
             self.show_suspension(patient);
         }
         self.platform.note(&self.day);
+        let taken_over: Vec<(SessionView, PractitionerId)> = (self.day.substitutes.iter())
+            // Extra seats are in the time of the session that has them.
+            .filter(|(session, _)| !self.day.extra_of.contains_key(session))
+            .filter_map(|(session, after)| Some((self.engine.session(*session)?, *after)))
+            .collect();
+        self.platform.admin().adopt_substitutes(&taken_over);
         for (session, practitioner) in self.day.substitutes.clone() {
             // The session was there when it was taken over.
             let _ = self.engine.substitute(session, practitioner);

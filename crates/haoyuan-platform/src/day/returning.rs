@@ -57,6 +57,8 @@ impl<T: Trace> Desk<'_, T> {
         slot: SlotRef,
         occupied: &Occupied,
     ) -> Result<Settled, Refusal> {
+        // Who said yes to an offer has moved, and gives the new booking back: nothing is owed any more.
+        self.accepted(slot, occupied.booking);
         let rules = self.rules(slot.session);
         let keeps = rules.returns.is_some() && occupied.class == Class::Public;
         let block = self.block_of(slot);

@@ -70,6 +70,9 @@ pub(crate) struct Day {
     pub(crate) charges: BTreeMap<Text<PatientKey>, Vec<Charge>>,
     /// Keys that book no more: given up, or one person's that broke a rule together.
     pub(crate) blocked: BTreeSet<Text<PatientKey>>,
+    /// Keys that were given up, and the one that stays and was not given up itself.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) merged: BTreeMap<Text<PatientKey>, Text<PatientKey>>,
     /// The number of the last visit.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) last_visit: u32,
@@ -102,6 +105,9 @@ pub(crate) struct Day {
     /// Visits by booking: derived.
     #[serde(skip)]
     pub(crate) by_booking: BTreeMap<BookingId, VisitId>,
+    /// Seats that displaced patients were offered, and the bookings they were offered for: derived.
+    #[serde(skip)]
+    pub(crate) proposed: BTreeMap<BookingId, BookingId>,
     /// Sessions of extra seats, and whose they are: derived.
     #[serde(skip)]
     pub(crate) extra_of: BTreeMap<SessionId, SessionId>,
@@ -663,8 +669,13 @@ impl Day {
                 if *breach {
                     self.blocked.insert(Text(*into));
                 }
-                let charges = self.charges.get(&Text(*patient)).cloned().unwrap_or_default();
-                self.charges.entry(Text(*into)).or_default().extend(charges);
+                let stays = Text(self.person(*into));
+                for other in self.merged.values_mut().filter(|other| other.0 == *patient) {
+                    *other = stays;
+                }
+                self.merged.insert(Text(*patient), stays);
+                // Who gives a key up for one that was given up for it keeps it.
+                self.merged.retain(|given_up, stays| given_up != stays);
             }
             Event::Noticed(notice) => self.notice(notice),
             Event::Silenced { bookings, .. } => self.known.retain(|(booking, _)| !bookings.contains(booking)),
@@ -686,8 +697,25 @@ impl Day {
     }
 
     /// A displaced patient is placed; a new booking counts from the instant of the one that was lost.
+    /// The key under which a person stays.
+    pub(crate) fn person(&self, patient: PatientKey) -> PatientKey {
+        self.merged.get(&Text(patient)).map_or(patient, |stays| stays.0)
+    }
+
+    /// All keys of a person.
+    pub(crate) fn keys_of(&self, person: PatientKey) -> impl Iterator<Item = Text<PatientKey>> + '_ {
+        let given_up = self.merged.iter().filter(move |(_, stays)| stays.0 == person);
+        std::iter::once(Text(person)).chain(given_up.map(|(key, _)| *key))
+    }
+
     fn settle(&mut self, from: BookingId, fate: Fate, to: Option<BookingId>) {
         if let Some(displaced) = self.displaced.get_mut(&Text(from)) {
+            if let Fate::Offered(before, _) = displaced.fate {
+                self.proposed.remove(&before);
+            }
+            if let Fate::Offered(now, _) = fate {
+                self.proposed.insert(now, from);
+            }
             displaced.fate = fate;
             if let Some(to) = to {
                 self.granted.insert(Text(to), displaced.booked_at);
@@ -722,6 +750,7 @@ impl Day {
         self.waits.retain(|session, _| !is_old(session));
         self.stops.retain(|_, stop| !stop.slots.iter().all(|slot| is_old(&slot.session)));
         self.displaced.retain(|_, lost| self.stops.contains_key(&lost.stop));
+        self.proposed.retain(|_, from| self.displaced.contains_key(&Text(*from)));
         self.granted.retain(|booking, _| bookings.binary_search(booking).is_err());
         for charges in self.charges.values_mut() {
             charges.retain(|charge| charge.offence.at.day() >= before);
@@ -780,6 +809,11 @@ impl Day {
         }
         let bookings = self.visits.values().filter_map(|row| Some((row.booking?, row.id)));
         self.by_booking = bookings.collect();
+        let offered = self.displaced.iter().filter_map(|(from, lost)| match lost.fate {
+            Fate::Offered(to, _) => Some((to, from.0)),
+            _ => None,
+        });
+        self.proposed = offered.collect();
         self.extra_of = self.extras.iter().map(|(session, extras)| (extras.extra, *session)).collect();
     }
 

@@ -168,6 +168,7 @@ impl<T: Trace> Desk<'_, T> {
         let booked_at = self.booked_at(occupied);
         match occupied.standing {
             Standing::Booked => {
+                self.accepted(slot, booking);
                 if !self.day.displaced.contains_key(&Text(booking)) {
                     self.tell(&Event::Displaced {
                         stop,
@@ -197,6 +198,7 @@ impl<T: Trace> Desk<'_, T> {
                 match self.engine.withdraw(booking, at) {
                     // It was confirmed meanwhile.
                     Ok(withdrawn) if withdrawn.standing == Standing::Booked => self.together(|desk| {
+                        desk.accepted(slot, booking);
                         desk.tell(&Event::Displaced {
                             stop,
                             patient,
@@ -360,6 +362,14 @@ impl<T: Trace> Desk<'_, T> {
         }
     }
 
+    /// A booking is about to be lost again. If it was offered to a displaced patient, who said yes to it, that is written down
+    /// first: a fate is not opened by what happens to the new booking.
+    pub(crate) fn accepted(&mut self, slot: SlotRef, to: BookingId) {
+        let Some(from) = self.day.proposed.get(&to).copied() else { return };
+        let Some(patient) = self.day.displaced.get(&Text(from)).map(|lost| lost.patient) else { return };
+        self.tell(&Event::Moved { patient, from, to, slot, at: self.at });
+    }
+
     /// Finds one displaced patient the best free seat.
     fn place_one(&mut self, from: BookingId, lost: &Displaced, into: &[SessionView]) -> bool {
         let Some(view) = self.engine.session(lost.slot.session) else { return false };
@@ -437,6 +447,7 @@ impl<T: Trace> Desk<'_, T> {
             let notice = desk.notice(News::Proposed, patient, slot);
             desk.tell_notice(super::Notice { booking: Some(to), until: Some(expires), ..notice });
         });
+        self.platform.note(&self.day);
         true
     }
 

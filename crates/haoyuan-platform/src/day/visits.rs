@@ -57,7 +57,7 @@ impl<T: Trace> Desk<'_, T> {
             (None, _, Some(_)) => Band::Booked,
             (None, _, None) => Band::WalkIn,
         };
-        let number = row.booking.map_or(0, |booking| u32::from(booking.seat().get()));
+        let number = row.booking.map_or(0, |booking| self.number_in_line(booking, row.extra));
         let arrival = CheckIn { visit, band, slot: row.slot, number, room: ask.room, let_pass: ask.let_pass };
         let again =
             self.day.queues.get(&line).map(|queue| queue.decide(&Ask::CheckInAgain { visit }, self.at));
@@ -84,6 +84,12 @@ impl<T: Trace> Desk<'_, T> {
         }
         let visit = self.visit_of(slot, occupied);
         Ok((visit, self.line_of(slot.session)))
+    }
+
+    /// The number (号序) by which a booking stands in the line; extra seats come after the numbers of their session.
+    fn number_in_line(&self, booking: BookingId, extra: bool) -> u32 {
+        let number = u32::from(self.engine.number_of(booking));
+        if extra { number + u32::from(u16::MAX) } else { number }
     }
 
     fn walk_in(&mut self, ask: &command::CheckIn, code: &str) -> Result<(VisitId, SessionId), Stop> {
@@ -311,13 +317,18 @@ impl<T: Trace> Desk<'_, T> {
         let (patient, at) = (row.patient, self.at);
         self.together(|desk| {
             desk.tell(&Event::Ended { visit, patient, outcome: Outcome::NoShow, at });
-            let (Some(booking), Some(session), Some(slot)) = (row.booking, row.session, row.slot) else {
-                return;
-            };
-            let void = slot.from.plus(desk.rules(session).calling.valid_late_ms);
-            let offence = Offence { id: booking.get(), at: void, deed: Deed::NoShow, excused: false };
-            desk.charge(patient, Charge { offence, session, institution: row.institution });
+            if let Some(charge) = desk.no_show_charge(&row) {
+                desk.charge(patient, charge);
+            }
         });
+    }
+
+    /// What it weighs that nobody came to a booking.
+    fn no_show_charge(&self, row: &kpi::Visit) -> Option<Charge> {
+        let (booking, session, slot) = (row.booking?, row.session?, row.slot?);
+        let void = slot.from.plus(self.rules(session).calling.valid_late_ms);
+        let offence = Offence { id: booking.get(), at: void, deed: Deed::NoShow, excused: false };
+        Some(Charge { offence, session, institution: row.institution })
     }
 
     /// A patient has given a booking back: it counts by the rules of its session.
@@ -345,16 +356,17 @@ impl<T: Trace> Desk<'_, T> {
         self.suspend(patient, before);
     }
 
-    /// Shows the engine what follows from the deeds, and tells the patient of a later end.
+    /// Shows the engine what follows from the deeds, and tells the patient of a later end, under the key that books.
     fn suspend(&mut self, patient: PatientKey, before: Option<Instant>) {
         let until = self.suspended_until(patient);
-        self.show_suspension(patient);
+        let person = self.day.person(patient);
+        self.show_suspension(person);
         let charges = self.day.charges.get(&Text(patient));
         let slot = charges.and_then(|charges| charges.last()).map(|charge| super::first_slot(charge.session));
         if let (Some(until), Some(slot)) =
             (until.filter(|until| Some(*until) > before && *until > self.at), slot)
         {
-            let notice = self.notice(News::Suspended, patient, slot);
+            let notice = self.notice(News::Suspended, person, slot);
             self.tell_notice(super::Notice { until: Some(until), ..notice });
         }
     }
@@ -371,10 +383,13 @@ impl<T: Trace> Desk<'_, T> {
     }
 
     /// Until when online booking is suspended: each hospital counts what was done to it, by its own ladders as of the last
-    /// deed there; the latest end holds everywhere.
+    /// deed there; the latest end holds everywhere. Of a person with several keys the deeds under all of them count.
     pub(crate) fn suspended_until(&self, patient: PatientKey) -> Option<Instant> {
+        let keys = self.day.keys_of(self.day.person(patient));
+        let mut charges: Vec<&Charge> = keys.filter_map(|key| self.day.charges.get(&key)).flatten().collect();
+        charges.sort_by_key(|charge| charge.offence.at);
         let mut by_institution: BTreeMap<InstitutionId, (SessionId, Vec<Offence>)> = BTreeMap::new();
-        for charge in self.day.charges.get(&Text(patient)).into_iter().flatten() {
+        for charge in charges {
             let (session, offences) =
                 by_institution.entry(charge.institution).or_insert_with(|| (charge.session, Vec::new()));
             *session = charge.session;
@@ -400,6 +415,15 @@ impl<T: Trace> Desk<'_, T> {
         let before = self.suspended_until(patient);
         self.together(|desk| {
             desk.tell(&Event::Corrected { visit: id, patient, outcome, cause, at });
+            // Nobody was blamed for it so far.
+            let known = |charge: &&Charge| {
+                charge.offence.deed == Deed::NoShow
+                    && row.booking.map(BookingId::get) == Some(charge.offence.id)
+            };
+            let is_new = !desk.day.charges.get(&Text(patient)).into_iter().flatten().any(|c| known(&c));
+            if let Some(charge) = desk.no_show_charge(&row).filter(|_| is_new && outcome == Outcome::NoShow) {
+                desk.tell(&Event::Charged { patient, charge, at });
+            }
             desk.suspend(patient, before);
         });
         let until = self.suspended_until(patient).filter(|until| *until > at);
