@@ -66,11 +66,21 @@ pub enum Bug {
     ExtraSeatOverLimit,
     /// A freed seat is offered to the second who waits.
     OfferOvertaken,
+    /// Who is moved keeps the seat that the hospital took.
+    MoveKeepsOldSeat,
+    /// Of the displaced the second is placed before the first.
+    RebookedOutOfTurn,
+    /// Two keys become one person, and a booking is forgotten.
+    MergeForgetsBooking,
+    /// What is corrected still suspends.
+    CorrectionKeepsPenalty,
+    /// A number that is void is let pass.
+    VoidNumberLetPass,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 30] = [
         Self::LostRelease,
         Self::DoubleClaim,
         Self::FenceOffByOne,
@@ -96,6 +106,11 @@ impl Bug {
         Self::DisplacedForgotten,
         Self::ExtraSeatOverLimit,
         Self::OfferOvertaken,
+        Self::MoveKeepsOldSeat,
+        Self::RebookedOutOfTurn,
+        Self::MergeForgetsBooking,
+        Self::CorrectionKeepsPenalty,
+        Self::VoidNumberLetPass,
     ];
 
     /// Its word.
@@ -127,6 +142,11 @@ impl Bug {
             Self::DisplacedForgotten => "displaced_forgotten",
             Self::ExtraSeatOverLimit => "extra_seat_over_limit",
             Self::OfferOvertaken => "offer_overtaken",
+            Self::MoveKeepsOldSeat => "move_keeps_old_seat",
+            Self::RebookedOutOfTurn => "rebooked_out_of_turn",
+            Self::MergeForgetsBooking => "merge_forgets_booking",
+            Self::CorrectionKeepsPenalty => "correction_keeps_penalty",
+            Self::VoidNumberLetPass => "void_number_let_pass",
         }
     }
 
@@ -141,7 +161,12 @@ impl Bug {
             Self::QueueJumped
             | Self::DisplacedForgotten
             | Self::ExtraSeatOverLimit
-            | Self::OfferOvertaken => Lane::Day,
+            | Self::OfferOvertaken
+            | Self::MoveKeepsOldSeat
+            | Self::RebookedOutOfTurn
+            | Self::MergeForgetsBooking
+            | Self::CorrectionKeepsPenalty
+            | Self::VoidNumberLetPass => Lane::Day,
             _ => Lane::Engine,
         }
     }

@@ -3,9 +3,15 @@
 //! INVARIANT (nothing acknowledged is lost): every command waits for its acknowledgement, so a power failure between two of
 //! them costs nothing, and the state hash before is the state hash after.
 //!
-//! Held against the books: the waitlist of a slot (I16, I19), the extra seats of a practitioner's day, a stopped session
-//! (I14, I20), the line of a session (I22); hostile lines change nothing.
+//! Held against the [`books`]: the waitlist of a slot (I16, I19), the extra seats of a practitioner's day, a stopped session
+//! (I14, I20), the line of a session with whoever is late or passed (I22), clinics that are stopped, moved and substituted
+//! ([`moving`]), no-shows, corrections and merged identities ([`visits`]); hostile lines change nothing.
 
+mod books;
+mod moving;
+mod visits;
+
+use self::books::{Band, Clinics, DAY, Line, OFFER, PERIOD, Persons, SEATS, Seat, Waiting, Waitlist};
 use super::canary::Bug;
 use super::{Keep, Random, Tape};
 use crate::check::Finding;
@@ -18,11 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const EARLY: &str = "2026-02-01T09:00:00+08:00";
-/// Seats of the slot that people wait for.
-const SEATS: usize = 3;
-/// Minutes of a hold and of an offer.
-const HOLD: i64 = 15;
-const OFFER: i64 = 30;
 /// Entries of a list.
 const MOST: usize = 5;
 /// Extra seats of a practitioner's day.
@@ -31,167 +32,14 @@ const EXTRA: usize = 5;
 const PATIENTS: u32 = 8;
 const CLASSES: [&str; 3] = ["contract", "revisit", "public"];
 
-/// The steps of a run: waiting, then extra seats and a stopped clinic, then the line.
-pub(super) const LENGTH: usize = 120;
+/// The steps of a run: waiting, then extra seats and a stopped clinic, then the line, clinics that move, visits that are booked
+/// and looked back on.
+pub(super) const LENGTH: usize = 256;
 const WAITING: usize = 72;
 const STOPPING: usize = 88;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Seat {
-    pub(super) patient: u32,
-    /// The end of a hold; a booking has none.
-    pub(super) expires: Option<i64>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    pub(super) id: u64,
-    pub(super) patient: u32,
-    pub(super) rank: u8,
-    pub(super) joined: i64,
-    pub(super) offered: bool,
-    pub(super) passes: u8,
-    /// The entry sits out while so many seats are live.
-    pub(super) sits_out: Option<usize>,
-}
-
-/// One slot and its list, as a person with paper and pencil would keep them.
-#[derive(Debug, Default)]
-pub(super) struct Waitlist {
-    pub(super) now: i64,
-    pub(super) seats: Vec<Seat>,
-    pub(super) list: Vec<Waiting>,
-    pub(super) last: u64,
-}
-
-impl Waitlist {
-    pub(super) fn is_live(&self, seat: &Seat) -> bool {
-        seat.expires.is_none_or(|expires| self.now < expires)
-    }
-
-    pub(super) fn live(&self) -> usize {
-        self.seats.iter().filter(|seat| self.is_live(seat)).count()
-    }
-
-    pub(super) fn has(&self, patient: u32) -> bool {
-        self.seats.iter().any(|seat| seat.patient == patient && self.is_live(seat))
-    }
-
-    /// Dead holds are nobody's.
-    pub(super) fn sweep(&mut self) {
-        let now = self.now;
-        self.seats.retain(|seat| seat.expires.is_none_or(|expires| now < expires));
-    }
-
-    /// Offers whose time is over or that were taken.
-    pub(super) fn settle(&mut self) {
-        let mut dropped = Vec::new();
-        for place in 0..self.list.len() {
-            if !self.list[place].offered {
-                continue;
-            }
-            let patient = self.list[place].patient;
-            let seat = self.seats.iter().find(|seat| seat.patient == patient && self.is_live(seat)).copied();
-            match seat {
-                Some(Seat { expires: None, .. }) => dropped.push(self.list[place].id),
-                Some(_) => {}
-                None => dropped.extend(self.pass(place)),
-            }
-        }
-        self.list.retain(|entry| !dropped.contains(&entry.id));
-    }
-
-    /// An offer was not taken; the entry's number if it is dropped for it.
-    pub(super) fn pass(&mut self, place: usize) -> Option<u64> {
-        let live = self.live();
-        let entry = &mut self.list[place];
-        (entry.offered, entry.sits_out) = (false, Some(live));
-        entry.passes += 1;
-        (entry.passes >= 2).then_some(entry.id)
-    }
-
-    pub(super) fn take(&mut self, patient: u32, expires: Option<i64>) {
-        // A seat whose hold is dead is taken over.
-        self.sweep();
-        self.seats.push(Seat { patient, expires });
-        self.list.iter_mut().for_each(|entry| entry.sits_out = None);
-    }
-
-    /// Offers what is free, first to the first who can have it.
-    pub(super) fn serve(&mut self) {
-        self.settle();
-        loop {
-            let live = self.live();
-            let mut turns: Vec<(u8, i64, u64, usize)> = (self.list.iter().enumerate())
-                .filter(|(_, entry)| !entry.offered && entry.sits_out != Some(live))
-                .map(|(place, entry)| (entry.rank, entry.joined, entry.id, place))
-                .collect();
-            turns.sort_unstable();
-            for (_, _, _, place) in turns {
-                let patient = self.list[place].patient;
-                if self.live() < SEATS && !self.has(patient) {
-                    self.take(patient, Some(self.now + OFFER));
-                    self.list[place].offered = true;
-                }
-            }
-            if self.live() == live {
-                return;
-            }
-        }
-    }
-
-    pub(super) fn claim(&mut self, patient: u32, book: bool) -> bool {
-        let waited = !self.list.is_empty() && self.live() < SEATS;
-        if waited {
-            self.serve();
-        }
-        let granted = self.live() < SEATS && !self.has(patient);
-        if granted {
-            self.take(patient, (!book).then_some(self.now + HOLD));
-            if waited {
-                self.serve();
-            }
-        }
-        granted
-    }
-
-    pub(super) fn follow(&mut self) {
-        if !self.list.is_empty() {
-            self.serve();
-        }
-    }
-}
-
-/// Whoever waits in the line.
-#[derive(Clone, Copy, Debug)]
-struct InLine {
-    visit: u64,
-    /// The number of a booked patient; who walked in has none.
-    number: Option<u64>,
-}
-
-/// The line of one slot's patients, all of them on time.
-#[derive(Debug, Default)]
-struct Line {
-    here: Vec<InLine>,
-    booked_since_walk_in: u32,
-}
-
-impl Line {
-    /// Two booked to one who walked in.
-    fn next(&mut self) -> Option<u64> {
-        let booked = self.here.iter().copied().filter(|p| p.number.is_some()).min_by_key(|p| p.number);
-        let walk_in = self.here.iter().copied().find(|p| p.number.is_none());
-        let next = match (booked, walk_in) {
-            (Some(booked), None) => booked,
-            (Some(booked), Some(_)) if self.booked_since_walk_in < 2 => booked,
-            (_, walk_in) => walk_in?,
-        };
-        self.booked_since_walk_in = if next.number.is_some() { self.booked_since_walk_in + 1 } else { 0 };
-        self.here.retain(|p| p.visit != next.visit);
-        Some(next.visit)
-    }
-}
+const LINE: usize = 136;
+const MOVING: usize = 196;
+const BOOKING: usize = 220;
 
 struct Run<'a> {
     registry: Registry,
@@ -200,12 +48,27 @@ struct Run<'a> {
     tape: &'a mut Tape,
     list: Waitlist,
     line: Line,
-    /// Booked for the line and not there yet: patient, booking, number.
-    expected: Vec<(u32, String, u64)>,
+    /// Booked for the line and not there yet.
+    expected: Vec<Expected>,
+    /// Who stands in it by visit: patient, and the booking of who has one.
+    here: BTreeMap<u64, (u32, Option<String>)>,
+    clinics: Clinics,
+    persons: Persons,
+    /// What a planted bug keeps: bookings that were moved.
+    kept: Vec<u64>,
     /// Live bookings of the session that is stopped, and the extra seats of it.
     clinic: usize,
     extra: usize,
     stop: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Expected {
+    patient: u32,
+    booking: String,
+    number: u64,
+    /// When the slot begins, minutes of the day.
+    slot: i64,
 }
 
 fn options() -> Options {
@@ -236,6 +99,11 @@ fn key(patient: u32) -> String {
     format!("{patient:032x}")
 }
 
+/// A booking's number.
+fn number(told: &Value) -> Option<u64> {
+    u64::from_str_radix(told.as_str()?, 16).ok()
+}
+
 fn staff() -> Value {
     json!({"role": "operator", "id": "00000000000000aa", "reason": 7})
 }
@@ -243,9 +111,24 @@ fn staff() -> Value {
 pub(super) fn run(seed: u64, bug: Option<Bug>, keep: Keep<'_>, tape: &mut Tape) -> Finding {
     let disk = SimDisk::new(seed);
     let registry = open(&disk)?;
-    let (list, line) = (Waitlist::default(), Line::default());
-    let mut run =
-        Run { registry, disk, bug, tape, list, line, expected: Vec::new(), clinic: 0, extra: 0, stop: None };
+    let mut clinics = Clinics::default();
+    (clinics.now, clinics.clinics) = (moving::FROM, moving::clinics());
+    let mut run = Run {
+        registry,
+        disk,
+        bug,
+        tape,
+        list: Waitlist::default(),
+        line: Line::default(),
+        expected: Vec::new(),
+        here: BTreeMap::new(),
+        clinics,
+        persons: Persons::default(),
+        kept: Vec::new(),
+        clinic: 0,
+        extra: 0,
+        stop: None,
+    };
     run.house()?;
     for step in (0..LENGTH).filter(|step| keep.has(*step)) {
         // Of its own for each step, so that it is the same when others are left out.
@@ -254,8 +137,14 @@ pub(super) fn run(seed: u64, bug: Option<Bug>, keep: Keep<'_>, tape: &mut Tape) 
             run.wait(&mut random)
         } else if step < STOPPING {
             run.clinic(step, &mut random)
-        } else {
+        } else if step < LINE {
             run.line(step, &mut random)
+        } else if step < MOVING {
+            run.moving(&mut random)
+        } else if step < BOOKING {
+            run.book_visits(&mut random)
+        } else {
+            run.look_back(8 * (step - BOOKING) as i64, &mut random)
         };
         done.and_then(|()| run.disturb(&mut random)).map_err(|found| format!("step {step}: {found}"))?;
     }
@@ -269,6 +158,17 @@ fn expect(holds: bool, what: impl FnOnce() -> String) -> Finding {
 
 impl Run<'_> {
     fn tell(&mut self, command: &Value) -> Value {
+        let void = "ARRIVED_TOO_LATE";
+        let answer = self.tell_once(command);
+        if self.bug != Some(Bug::VoidNumberLetPass) || answer["code"] != void {
+            return answer;
+        }
+        let mut again = command.clone();
+        (again["let_pass"], again["actor"]) = (json!(true), staff());
+        self.tell_once(&again)
+    }
+
+    fn tell_once(&mut self, command: &Value) -> Value {
         let line = command.to_string();
         self.tape.totals.operations += 1;
         let mut answer: Value = serde_json::from_str(&self.registry.execute(&line)).unwrap_or_default();
@@ -284,8 +184,7 @@ impl Run<'_> {
         match (self.bug, command["command"].as_str()) {
             (Some(Bug::QueueJumped), Some("call_next")) => {
                 let called = answer["visit"].as_u64();
-                let other = self.line.here.iter().map(|p| p.visit).rfind(|v| Some(*v) != called);
-                if let (Some(_), Some(other)) = (called, other) {
+                if let (Some(_), Some(other)) = (called, self.line.other_than(called)) {
                     answer["visit"] = json!(other);
                 }
             }
@@ -304,6 +203,26 @@ impl Run<'_> {
                     }
                 }
             }
+            (Some(Bug::MoveKeepsOldSeat), Some("bookings")) => {
+                let old = self.kept.iter().filter(|kept| self.clinics.had(**kept, &command["patient"]));
+                let old = old.map(|kept| json!({"booking": format!("{kept:016x}")}));
+                if let Some(bookings) = answer["bookings"].as_array_mut() {
+                    bookings.extend(old);
+                }
+            }
+            (Some(Bug::RebookedOutOfTurn), Some("rebook")) => {
+                if let Some([first, second, ..]) = answer["placed"].as_array_mut().map(Vec::as_mut_slice) {
+                    std::mem::swap(first, second);
+                }
+            }
+            (Some(Bug::MergeForgetsBooking), Some("merge_identities")) => {
+                if let Some(bookings @ 1..) = answer["bookings"].as_u64() {
+                    answer["bookings"] = json!(bookings - 1);
+                }
+            }
+            (Some(Bug::CorrectionKeepsPenalty), Some("correct")) if answer["until"].is_null() => {
+                answer["until"] = json!("2026-06-22T08:30:00+08:00");
+            }
             _ => {}
         }
     }
@@ -314,28 +233,59 @@ impl Run<'_> {
         expect(good, || format!("{command}: {answer}")).map(|()| answer)
     }
 
-    /// A hospital of three sessions on one morning.
+    /// A hospital: three sessions on one morning, clinics of the week after, and a day that is looked back on.
     // These books keep no returned seat back: the policy does not either.
     fn house(&mut self) -> Finding {
         self.done(&json!({"command": "open", "at": EARLY, "for_seats": 500}))?;
+        let practitioners: Vec<Value> = ["丙", "丁", "戊", "己", "庚", "辛", "壬", "癸", "子", "丑"]
+            .iter()
+            .enumerate()
+            .map(|(place, name)| json!({"code": format!("D{}", place + 1), "name": name, "sites": ["P1"]}))
+            .collect();
+        let codes = ["GEN".to_owned(), "Z".to_owned()].into_iter();
+        let departments: Vec<Value> = codes
+            .chain((0..visits::CLINICS).map(|clinic| format!("X{clinic}")))
+            .map(|code| json!({"institution": "P1", "code": code, "name": code}))
+            .collect();
         self.done(&json!({"command": "directory", "at": EARLY, "entries": {
             "institution": [{"code": "P1", "name": "甲", "tier": "primary"}],
-            "department": [{"institution": "P1", "code": "GEN", "name": "全科"}],
-            "practitioner": [{"code": "D1", "name": "丙", "sites": ["P1"]}, {"code": "D2", "name": "丁", "sites": ["P1"]},
-                             {"code": "D3", "name": "戊", "sites": ["P1"]}]}}))?;
+            "department": departments, "practitioner": practitioners}}))?;
         self.done(&json!({"command": "policy", "at": EARLY, "toml": format!(
             "name = \"own\"\nextends = \"default\"\n[tickets]\nfree = [\"contract\", \"revisit\"]\n\
              [waitlist]\noffer = \"{OFFER}min\"\nper_session = {MOST}\n\
              [anti_scalping]\nreappears_after = {{ least = \"0min\", most = \"0min\" }}\nwindow_returns_online = true\n[pools.FAMILY_DOCTOR]\n[pools.RETURN]\n")}))?;
-        for (code, practitioner, minutes, seats) in
-            [("W", "D1", 60, SEATS), ("E", "D2", 10, 2), ("Q", "D3", 60, 16)]
-        {
-            self.done(&json!({"command": "publish", "at": EARLY, "session": {"code": code, "institution": "P1",
-                "department": "GEN", "practitioner": practitioner, "grade": "ordinary",
-                "from": "2026-03-10T08:00:00+08:00", "to": "2026-03-10T09:00:00+08:00", "slot_minutes": minutes,
-                "seats": seats}}))?;
+        // The tenth at eight.
+        let eight = 6 * DAY + 480;
+        self.publish("W", "GEN", (1, false), (eight, 60, 60), SEATS)?;
+        self.publish("E", "GEN", (2, false), (eight, 60, 10), 2)?;
+        self.publish("Q", "GEN", (3, false), (eight, 4 * PERIOD, PERIOD), 4)?;
+        for clinic in self.clinics.clinics.clone() {
+            let time = (clinic.from, clinic.to() - clinic.from, 60);
+            self.publish(clinic.code, "GEN", (clinic.practitioner, clinic.expert), time, clinic.seats)?;
         }
-        Ok(())
+        for clinic in 0..visits::CLINICS {
+            let code = format!("X{clinic}");
+            let from = visits::begins(clinic);
+            self.publish(&code, &code, (10, false), (from, PERIOD, PERIOD), visits::SEATS)?;
+        }
+        self.publish("Z", "Z", (10, false), (26 * DAY + 480, PERIOD, PERIOD), 4)
+    }
+
+    /// A session: its practitioner and whether an expert, when it begins, how long it lasts and its slots do, and the seats of
+    /// each.
+    fn publish(
+        &mut self,
+        code: &str,
+        department: &str,
+        (practitioner, expert): (u32, bool),
+        (from, length, slot): (i64, i64, i64),
+        seats: usize,
+    ) -> Finding {
+        self.done(&json!({"command": "publish", "at": EARLY, "session": {"code": code, "institution": "P1",
+            "department": department, "practitioner": format!("D{practitioner}"),
+            "grade": if expert { "expert" } else { "ordinary" }, "from": at(from), "to": at(from + length),
+            "slot_minutes": slot, "seats": seats}}))
+            .map(drop)
     }
 
     /// Now and then a line that is none, or the end of the process or of the power.
@@ -574,46 +524,92 @@ impl Run<'_> {
 
     fn line(&mut self, step: usize, random: &mut Random) -> Finding {
         let patient = 300 + u32::try_from(step).unwrap_or(0);
-        let minute = 30 + step as u64 - STOPPING as u64;
-        let now = on(7, minute.min(59));
-        match random.below(9) {
+        let minute = 450 + 3 * (step - STOPPING) as i64;
+        let now = at(6 * DAY + minute);
+        match random.below(12) {
             0..3 => {
+                let slot = i64::try_from(random.below(4)).unwrap_or(0);
                 let granted = self
                     .tell(&json!({"command": "book", "at": now, "patient": key(patient), "session": "Q",
-                    "slot": 0, "class": "public", "channel": "window"}));
+                    "slot": slot, "class": "public", "channel": "window"}));
                 if let (Some(booking), Some(number)) =
                     (granted["booking"].as_str(), granted["number"].as_u64())
                 {
-                    self.expected.push((patient, booking.to_owned(), number));
+                    let (booking, slot) = (booking.to_owned(), 480 + PERIOD * slot);
+                    self.expected.push(Expected { patient, booking, number, slot });
                 }
             }
-            3..5 => {
-                let Some((patient, booking, number)) = self.expected.pop() else { return Ok(()) };
-                let here = self.done(
-                    &json!({"command": "check_in", "at": now, "patient": key(patient), "booking": booking}),
-                )?;
-                let visit = here["visit"].as_u64().unwrap_or_default();
-                self.line.here.push(InLine { visit, number: Some(number) });
+            3..6 => self.arrive(&now, minute, random)?,
+            6 => {
+                let (band, word) = *random.of(&[
+                    (Band::WalkIn, None),
+                    (Band::WalkIn, None),
+                    (Band::Return, Some("return")),
+                    (Band::Emergency, Some("emergency")),
+                ]);
+                let mut command =
+                    json!({"command": "check_in", "at": now, "patient": key(patient), "session": "Q"});
+                if let Some(word) = word {
+                    command["band"] = json!(word);
+                }
+                let visit = self.done(&command)?["visit"].as_u64().unwrap_or_default();
+                self.line.walk_in(visit, band, minute);
+                self.here.insert(visit, (patient, None));
             }
-            5 => {
-                let here = self.done(
-                    &json!({"command": "check_in", "at": now, "patient": key(patient), "session": "Q"}),
-                )?;
-                let visit = here["visit"].as_u64().unwrap_or_default();
-                self.line.here.push(InLine { visit, number: None });
+            7 => {
+                // Whoever was passed twice is there again.
+                let Some(visit) = self.line.away() else { return Ok(()) };
+                let Some((patient, booking)) = self.here.get(&visit).cloned() else { return Ok(()) };
+                let mut command = json!({"command": "check_in", "at": now, "patient": key(patient)});
+                match booking {
+                    Some(booking) => command["booking"] = json!(booking),
+                    None => command["session"] = json!("Q"),
+                }
+                let here = self.done(&command)?;
+                expect(here["visit"].as_u64() == Some(visit), || format!("I22: {visit} is {here}"))?;
+                self.line.again(visit);
             }
             _ => {
                 let called =
                     self.tell(&json!({"command": "call_next", "at": now, "session": "Q", "room": 1}));
-                let next = self.line.next();
+                let next = self.line.call(minute);
                 let told = called["visit"].as_u64();
                 expect(told == next, || format!("I22: {called}, and next is {next:?}"))?;
-                if let Some(visit) = next {
+                let Some(visit) = next else { return Ok(()) };
+                if random.once_in(3) {
+                    self.done(&json!({"command": "pass", "at": now, "visit": visit}))?;
+                    self.line.pass(visit, minute);
+                } else {
                     self.done(&json!({"command": "enter", "at": now, "visit": visit}))?;
                     self.done(&json!({"command": "finish", "at": now, "visit": visit}))?;
+                    self.line.leave(visit);
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Somebody who is booked arrives: early, late, or too late unless staff let the number pass.
+    fn arrive(&mut self, now: &str, minute: i64, random: &mut Random) -> Finding {
+        if self.expected.is_empty() {
+            return Ok(());
+        }
+        let place = usize::try_from(random.below(self.expected.len() as u64)).unwrap_or(0);
+        let Expected { patient, booking, number, slot } = self.expected[place].clone();
+        let mut command =
+            json!({"command": "check_in", "at": now, "patient": key(patient), "booking": booking});
+        let let_pass = random.once_in(4);
+        if let_pass {
+            (command["let_pass"], command["actor"]) = (json!(true), staff());
+        }
+        let answer = self.tell(&command);
+        if Line::is_void(slot, minute) && !let_pass {
+            return expect(answer["code"] == "ARRIVED_TOO_LATE", || format!("{command}: {answer}"));
+        }
+        let visit = answer["visit"].as_u64().ok_or_else(|| format!("{command}: {answer}"))?;
+        self.line.arrive(visit, slot, number, minute);
+        self.here.insert(visit, (patient, Some(booking)));
+        self.expected.remove(place);
         Ok(())
     }
 }
