@@ -3,14 +3,16 @@
 #
 #   tests/mutants.sh                 all mutants (hours)
 #   tests/mutants.sh 0/24            every 24th, which is a sample; 1/24 to 23/24 are the others
+#   tests/mutants.sh 0/1 claim word  those of some files
 #   tests/mutants.sh --score         only print the score of what was run so far
 #
 # What survives is listed, unless `tests/mutants-explained.txt` says why no test can or should see it. Exits non-zero if fewer
 # than 95 % of the viable mutants are killed. Needs cargo-mutants (cargo install --locked cargo-mutants).
 #
 # It works on a copy of what is committed, which it keeps with all that was compiled. A mutant is tried against the tests of its
-# own package and the suites of the model; these are compiled there as a package of their own, with the model but without its
-# simulator, so that a mutant costs core, engine and tests, and not the journal, the platform and all that is above.
+# own package, and if it survives them, against the suites of the model; these are compiled there as a package of their own, with
+# the model but without its simulator, so that a mutant costs core, engine and tests, and not the journal, the platform and all
+# that is above.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -48,15 +50,25 @@ copy() {
     sed -i 's|"tests"\]|"tests", "tests/suites"]|' "$OUT/tree/Cargo.toml"
 }
 
-# hunt PACKAGE FILES SHARD
+# hunt PACKAGE FILES SHARD [CHOSEN...]
 hunt() {
-    local package=$1 files=() file into=$OUT/$1-${3/\//-of-}
-    for file in $2; do files+=(--file "crates/$package/src/$file.rs"); done
+    local package=$1 known=$2 shard=$3 file files=() into
+    shift 3
+    for file in $known; do
+        if (($# == 0)) || [[ " $* " == *" $file "* ]]; then files+=(--file "crates/$package/src/$file.rs"); fi
+    done
+    ((${#files[@]})) || return 0
+    into=$OUT/$package-${shard/\//-of-}$(printf -- '-%s' "$@")
     mkdir -p "$into"
+    try "$package" "$into" "$shard" "${files[@]}" --test-package "$package" -- --lib --tests
+    try "$package" "$into" "$shard" "${files[@]}" --iterate --test-package haoyuan-suites -- --tests
+}
+
+# try PACKAGE INTO SHARD ARGUMENT...
+try() {
     # It exits with 2 for a mutant that was missed and 3 for a time-out; both are counted below.
-    cargo mutants --dir "$OUT/tree" --in-place --package "$package" "${files[@]}" --baseline skip --no-times \
-        --sharding round-robin --shard "$3" --output "$into" --timeout 120 \
-        --test-package "$package" --test-package haoyuan-suites -- --lib --tests || (($? == 2 || $? == 3))
+    cargo mutants --dir "$OUT/tree" --in-place --package "$1" --baseline skip --no-times --sharding round-robin --shard "$3" \
+        --output "$2" --timeout 120 "${@:4}" || (($? == 2 || $? == 3))
 }
 
 # What was said of mutants over all runs.
@@ -66,7 +78,8 @@ lines() {
 
 score() {
     local killed missed explained
-    killed=$({ lines caught; lines timeout; } | sort -u)
+    # What a second pass passed over was killed in the first, or did not compile.
+    killed=$(comm -23 <({ lines caught; lines previously_caught; lines timeout; } | sort -u) <(lines unviable))
     missed=$(comm -23 <(lines missed) <(printf '%s\n' "$killed"))
     explained=$(grep -vE '^(#|$)' tests/mutants-explained.txt | sed 's/ *##.*//' | sort -u)
     # Lines move; a mutant is known by its file and by what it changes.
@@ -85,7 +98,7 @@ score() {
 
 if [[ ${1-} != --score ]]; then
     copy
-    hunt haoyuan-core "$CORE" "${1:-0/1}"
-    hunt haoyuan-engine "$ENGINE" "${1:-0/1}"
+    hunt haoyuan-core "$CORE" "${1:-0/1}" "${@:2}"
+    hunt haoyuan-engine "$ENGINE" "${1:-0/1}" "${@:2}"
 fi
 score

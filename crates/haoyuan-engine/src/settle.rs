@@ -91,11 +91,10 @@ impl<T: Trace> Engine<T> {
                     self.trace.repeated(settle, &settled, at);
                 }
             }
-            Err(refusal) if refusal.code != Code::ConcurrentRequest => {
+            Err(refusal) => {
                 Self::remember(&mut gate, settle.key, command, EntryKind::Refused, pack_refusal(refusal));
                 self.tell_settle_refusal(settle, operation, &refusal, at);
             }
-            Err(_) => {}
         }
         decided
     }

@@ -455,6 +455,118 @@ fn a_trace_behind_a_reference_or_shared_is_told_the_same() {
     }
 }
 
+/// The refusals and repetitions that were told since the last time: the command's word, its patient, and the code.
+fn refusals(log: &Log) -> Vec<(&'static str, u128, Option<Code>)> {
+    let lines = std::mem::take(&mut *log.0.lock().unwrap());
+    let told = lines.into_iter().filter_map(|line| match line {
+        Line::Refused(Command::Hold(wish), refusal) => Some(("hold", wish.patient.get(), Some(refusal.code))),
+        Line::Refused(Command::Book(wish), refusal) => Some(("book", wish.patient.get(), Some(refusal.code))),
+        Line::Refused(Command::Confirm(settle), refusal) => {
+            Some(("confirm", settle.patient.get(), Some(refusal.code)))
+        }
+        Line::Refused(Command::Cancel(settle), refusal) => {
+            Some(("cancel", settle.patient.get(), Some(refusal.code)))
+        }
+        Line::Repeated(settle, _) => Some(("repeated", settle.patient.get(), None)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn every_answer_that_is_a_refusal_is_told_once_and_no_other() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    let session = engine.publish(&plan(0), at(-9 * HOUR)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+    let now = at(-8 * HOUR);
+    let wish = |patient: u128, key: u128| Wish {
+        patient: PatientKey::new(patient).unwrap(),
+        slot,
+        class: Class::Public,
+        channel: Channel::App,
+        ticket: None,
+        key: IdempotencyKey::new(key),
+    };
+    let settle = |patient: u128, booking: BookingId, key: u128| Settle {
+        patient: PatientKey::new(patient).unwrap(),
+        booking,
+        key: IdempotencyKey::new(key),
+    };
+    let check = |expected: &[(&'static str, u128, Option<Code>)]| {
+        assert_eq!(refusals(engine.trace()), expected);
+    };
+    let held = engine.hold(&wish(1, 0), now).unwrap().booking;
+    engine.book(&wish(2, 0), now).unwrap();
+    check(&[]);
+
+    // Two seats are the public's.
+    assert!(engine.hold(&wish(3, 0), now).is_err());
+    check(&[("hold", 3, Some(Code::Protected))]);
+    assert!(engine.book(&wish(3, 31), now).is_err());
+    check(&[("book", 3, Some(Code::Protected))]);
+
+    let unknown = settle(1, BookingId::pack(held.block(), SeatIndex::new(2).unwrap(), Sequence(9)), 0);
+    assert!(engine.confirm(&unknown, now).is_err());
+    assert!(engine.cancel(&unknown, now).is_err());
+    check(&[("confirm", 1, Some(Code::UnknownBooking)), ("cancel", 1, Some(Code::UnknownBooking))]);
+    assert!(engine.confirm(&Settle { key: IdempotencyKey::new(11), ..unknown }, now).is_err());
+    check(&[("confirm", 1, Some(Code::UnknownBooking))]);
+
+    // A confirmation is a fact; that it was given again under another key changes what is remembered.
+    assert!(engine.confirm(&settle(1, held, 12), now).unwrap().changed);
+    check(&[]);
+    assert!(!engine.confirm(&settle(1, held, 13), now).unwrap().changed);
+    check(&[("repeated", 1, None)]);
+
+    // No answer yet: the host serves whoever waits, and asks again.
+    let free = SlotRef { slot: SlotIndex::new(1).unwrap(), ..slot };
+    engine.set_waiting(free, true).unwrap();
+    for key in [0, 32] {
+        let refused = engine.hold(&Wish { slot: free, ..wish(4, key) }, now).unwrap_err();
+        assert_eq!(refused.code, Code::Waitlisted);
+    }
+    check(&[]);
+}
+
+/// Holds a patient's gate as long as it takes to hear what somebody else is told.
+#[derive(Default)]
+struct Busy {
+    engine: std::sync::OnceLock<std::sync::Weak<Engine<Busy>>>,
+    told: Mutex<Vec<Code>>,
+    meanwhile: Mutex<Option<Code>>,
+}
+
+impl Trace for Busy {
+    fn record(&self, _: &Fact) {}
+
+    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
+        self.told.lock().unwrap().push(refusal.code);
+        let (Command::Confirm(settle), Some(engine)) = (command, self.engine.get()) else { return };
+        let (settle, engine) = (Settle { key: None, ..*settle }, engine.upgrade().unwrap());
+        if self.meanwhile.lock().unwrap().is_none() {
+            let other = std::thread::spawn(move || engine.confirm(&settle, at).unwrap_err().code);
+            *self.meanwhile.lock().unwrap() = Some(other.join().unwrap());
+        }
+    }
+}
+
+#[test]
+fn who_finds_the_gate_taken_is_told_so_and_the_trace_is_not() {
+    let engine = Arc::new(Engine::with_trace(Limits::for_seats(1_000), Busy::default()));
+    engine.trace().engine.set(Arc::downgrade(&engine)).unwrap();
+    let session = engine.publish(&plan(0), at(-9 * HOUR)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+    let (patient, now) = (PatientKey::new(1).unwrap(), at(-8 * HOUR));
+    let (class, channel) = (Class::Public, Channel::App);
+    let held = engine.hold(&Wish { patient, slot, class, channel, ticket: None, key: None }, now).unwrap();
+    let booking = BookingId::pack(held.booking.block(), SeatIndex::new(2).unwrap(), Sequence(9));
+    // Refused behind the gate, because of its key; in the meantime somebody else asks.
+    let settle = Settle { patient, booking, key: IdempotencyKey::new(5) };
+    assert_eq!(engine.confirm(&settle, now).unwrap_err().code, Code::UnknownBooking);
+    assert_eq!(*engine.trace().meanwhile.lock().unwrap(), Some(Code::ConcurrentRequest));
+    assert_eq!(*engine.trace().told.lock().unwrap(), [Code::UnknownBooking]);
+}
+
 #[test]
 fn what_is_wrong_with_a_record_or_a_plan_is_said() {
     let block = BlockId::new(7).unwrap();
