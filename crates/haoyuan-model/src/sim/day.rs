@@ -99,6 +99,11 @@ fn key(patient: u32) -> String {
     format!("{patient:032x}")
 }
 
+/// Steps as minutes.
+fn minutes(steps: usize) -> i64 {
+    i64::try_from(steps).unwrap_or_default()
+}
+
 /// A booking's number.
 fn number(told: &Value) -> Option<u64> {
     u64::from_str_radix(told.as_str()?, 16).ok()
@@ -112,7 +117,7 @@ pub(super) fn run(seed: u64, bug: Option<Bug>, keep: Keep<'_>, tape: &mut Tape) 
     let disk = SimDisk::new(seed);
     let registry = open(&disk)?;
     let mut clinics = Clinics::default();
-    (clinics.now, clinics.clinics) = (moving::FROM, moving::clinics());
+    (clinics.now, clinics.all) = (moving::FROM, moving::clinics());
     let mut run = Run {
         registry,
         disk,
@@ -144,7 +149,7 @@ pub(super) fn run(seed: u64, bug: Option<Bug>, keep: Keep<'_>, tape: &mut Tape) 
         } else if step < BOOKING {
             run.book_visits(&mut random)
         } else {
-            run.look_back(8 * (step - BOOKING) as i64, &mut random)
+            run.look_back(8 * minutes(step - BOOKING), &mut random)
         };
         done.and_then(|()| run.disturb(&mut random)).map_err(|found| format!("step {step}: {found}"))?;
     }
@@ -259,7 +264,7 @@ impl Run<'_> {
         self.publish("W", "GEN", (1, false), (eight, 60, 60), SEATS)?;
         self.publish("E", "GEN", (2, false), (eight, 60, 10), 2)?;
         self.publish("Q", "GEN", (3, false), (eight, 4 * PERIOD, PERIOD), 4)?;
-        for clinic in self.clinics.clinics.clone() {
+        for clinic in self.clinics.all.clone() {
             let time = (clinic.from, clinic.to() - clinic.from, 60);
             self.publish(clinic.code, "GEN", (clinic.practitioner, clinic.expert), time, clinic.seats)?;
         }
@@ -524,7 +529,7 @@ impl Run<'_> {
 
     fn line(&mut self, step: usize, random: &mut Random) -> Finding {
         let patient = 300 + u32::try_from(step).unwrap_or(0);
-        let minute = 450 + 3 * (step - STOPPING) as i64;
+        let minute = 450 + 3 * minutes(step - STOPPING);
         let now = at(6 * DAY + minute);
         match random.below(12) {
             0..3 => {

@@ -57,7 +57,9 @@ impl<T: Trace> Desk<'_, T> {
             (None, _, Some(_)) => Band::Booked,
             (None, _, None) => Band::WalkIn,
         };
-        let number = row.booking.map_or(0, |booking| self.number_in_line(booking, row.extra));
+        // Every other band goes by the order of arrival.
+        let numbered = row.booking.filter(|_| band == Band::Booked);
+        let number = numbered.map_or(0, |booking| self.number_in_line(booking, row.extra));
         let arrival = CheckIn { visit, band, slot: row.slot, number, room: ask.room, let_pass: ask.let_pass };
         let again =
             self.day.queues.get(&line).map(|queue| queue.decide(&Ask::CheckInAgain { visit }, self.at));

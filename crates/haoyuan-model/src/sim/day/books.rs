@@ -412,7 +412,7 @@ pub(super) struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Clinics {
     pub(super) now: i64,
-    pub(super) clinics: Vec<Clinic>,
+    pub(super) all: Vec<Clinic>,
     pub(super) places: Vec<Place>,
     lost: Vec<Lost>,
     stops: Vec<Stop>,
@@ -439,15 +439,15 @@ impl Clinics {
 
     fn has_room(&self, clinic: usize, slot: usize) -> bool {
         let there = self.places.iter().filter(|place| (place.clinic, place.slot) == (clinic, slot)).count();
-        there < self.clinics[clinic].seats
+        there < self.all[clinic].seats
     }
 
     /// Whether a patient could be booked: one visit of a department and day, nothing before it opens, nothing while it is
     /// stopped.
     fn may(&self, patient: u32, clinic: usize) -> bool {
-        let day = self.clinics[clinic].day();
-        let same_day = |place: &Place| place.patient == patient && self.clinics[place.clinic].day() == day;
-        let is_open = self.clinics[clinic].opens() <= self.now && !self.is_stopped(clinic);
+        let day = self.all[clinic].day();
+        let same_day = |place: &Place| place.patient == patient && self.all[place.clinic].day() == day;
+        let is_open = self.all[clinic].opens() <= self.now && !self.is_stopped(clinic);
         is_open && !self.places.iter().any(same_day)
     }
 
@@ -471,13 +471,13 @@ impl Clinics {
 
     /// The sessions of a scope.
     pub(super) fn reach(&self, scope: &Scope) -> Vec<usize> {
-        let all = 0..self.clinics.len();
+        let all = 0..self.all.len();
         match *scope {
             Scope::Booking(_) => Vec::new(),
             Scope::Session(clinic) => vec![clinic],
             Scope::Day(practitioner, day, half) => all
                 .filter(|clinic| {
-                    let clinic = &self.clinics[*clinic];
+                    let clinic = &self.all[*clinic];
                     clinic.practitioner == practitioner
                         && clinic.day() == day
                         && half.is_none_or(|morning| morning == clinic.is_morning())
@@ -487,10 +487,10 @@ impl Clinics {
     }
 
     /// Stops what is in a scope, or what is left of it: the number of displaced and of voided holds altogether.
-    pub(super) fn stop(&mut self, scope: Scope, number: u64) -> (u64, u64) {
-        let reach = self.reach(&scope);
+    pub(super) fn stop(&mut self, scope: &Scope, number: u64) -> (u64, u64) {
+        let reach = self.reach(scope);
         let same = |stop: &Stop| {
-            stop.scope == scope && !stop.resumed && reach.iter().all(|clinic| stop.clinics.contains(clinic))
+            stop.scope == *scope && !stop.resumed && reach.iter().all(|clinic| stop.clinics.contains(clinic))
         };
         if !self.stops.iter().any(same) {
             let (clinics, voided, resumed) = (reach, 0, false);
@@ -499,7 +499,7 @@ impl Clinics {
         let place = self.stops.iter().position(|stop| stop.number == number);
         let Some(stop) = place.map(|place| &mut self.stops[place]) else { return (0, 0) };
         let within = |place: &Place| match scope {
-            Scope::Booking(booking) => place.booking == booking,
+            Scope::Booking(booking) => place.booking == *booking,
             _ => stop.clinics.contains(&place.clinic),
         };
         for place in self.places.iter().filter(|place| within(place)) {
@@ -542,7 +542,7 @@ impl Clinics {
 
     /// How near a session is to the one that was lost; 3 is asked.
     fn nearness(&self, lost: usize, to: usize) -> u8 {
-        let (lost, to) = (&self.clinics[lost], &self.clinics[to]);
+        let (lost, to) = (&self.all[lost], &self.all[to]);
         let days = (lost.day() - to.day()).abs();
         if lost.expert != to.expert {
             3
@@ -586,7 +586,7 @@ impl Clinics {
                 .collect();
             near.sort_unstable();
             let best = near.into_iter().find(|(nearness, _, to)| {
-                let room = (0..self.clinics[*to].slots).any(|slot| self.has_room(*to, slot));
+                let room = (0..self.all[*to].slots).any(|slot| self.has_room(*to, slot));
                 room && self.may(place.patient, *to) && (*nearness < 3 || self.may_hold(place.patient, *to))
             });
             let fate = match best {
@@ -595,7 +595,7 @@ impl Clinics {
                 None if tickets => Fate::Ticket,
                 None => Fate::Open,
             };
-            let session = best.map(|(_, _, to)| self.clinics[to].code);
+            let session = best.map(|(_, _, to)| self.all[to].code);
             if (told.fate.as_str(), told.session.as_deref()) != (fate.word(), session) {
                 return Err(format!("I20: {told:?}, in the books {fate:?} {session:?}"));
             }
@@ -603,11 +603,10 @@ impl Clinics {
                 return Err(format!("I20: {told:?} is not {}", place.patient));
             }
             if let Some((nearness, _, to)) = best {
-                if told.slot >= self.clinics[to].slots || !self.has_room(to, told.slot) {
+                if told.slot >= self.all[to].slots || !self.has_room(to, told.slot) {
                     return Err(format!("I2: {told:?}, and there is no room"));
                 }
-                let until =
-                    (nearness == 3).then_some((self.now + DAY).min(self.clinics[to].begins(told.slot)));
+                let until = (nearness == 3).then_some((self.now + DAY).min(self.all[to].begins(told.slot)));
                 let booking = told.to.ok_or_else(|| format!("I20: {told:?} is told no booking"))?;
                 self.places.push(Place { booking, clinic: to, slot: told.slot, until, ..place });
             }
@@ -637,16 +636,16 @@ impl Clinics {
 
     /// A session under another practitioner, unless that one is elsewhere then; how many are to be told.
     pub(super) fn substitute(&mut self, clinic: usize, practitioner: u32) -> Option<u64> {
-        if self.clinics[clinic].practitioner == practitioner {
+        if self.all[clinic].practitioner == practitioner {
             return Some(0);
         }
-        let (from, to) = (self.clinics[clinic].from, self.clinics[clinic].to());
+        let (from, to) = (self.all[clinic].from, self.all[clinic].to());
         let elsewhere =
             |other: &Clinic| other.practitioner == practitioner && from < other.to() && other.from < to;
-        if self.clinics.iter().any(elsewhere) {
+        if self.all.iter().any(elsewhere) {
             return None;
         }
-        self.clinics[clinic].practitioner = practitioner;
+        self.all[clinic].practitioner = practitioner;
         Some(self.places.iter().filter(|place| place.clinic == clinic).count() as u64)
     }
 }

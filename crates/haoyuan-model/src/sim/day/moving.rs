@@ -57,14 +57,14 @@ impl Run<'_> {
             7..10 => self.settle_there(&now, random)?,
             10..12 => {
                 let scope = self.scope(random);
-                self.stop_there(&now, scope)?;
+                self.stop_there(&now, &scope)?;
             }
             12..15 => {
                 let stops = self.clinics.stops();
                 if stops.is_empty() {
                     return Ok(());
                 }
-                let mut into: Vec<usize> = (0..self.clinics.clinics.len()).collect();
+                let mut into: Vec<usize> = (0..self.clinics.all.len()).collect();
                 into.retain(|_| random.once_in(2));
                 let shift = usize::try_from(random.below(8)).unwrap_or(0);
                 let shift = shift % into.len().max(1);
@@ -102,15 +102,15 @@ impl Run<'_> {
     }
 
     fn any_clinic(&self, random: &mut Random) -> usize {
-        usize::try_from(random.below(self.clinics.clinics.len() as u64)).unwrap_or(0)
+        usize::try_from(random.below(self.clinics.all.len() as u64)).unwrap_or(0)
     }
 
     fn book_there(&mut self, now: &str, random: &mut Random) -> Finding {
         let (patient, clinic) = (Self::anybody(random), self.any_clinic(random));
-        let slot = usize::try_from(random.below(self.clinics.clinics[clinic].slots as u64)).unwrap_or(0);
+        let slot = usize::try_from(random.below(self.clinics.all[clinic].slots as u64)).unwrap_or(0);
         let class = usize::try_from(random.below(3)).unwrap_or(0);
         let answer = self.tell(&json!({"command": "book", "at": now, "patient": key(patient),
-            "session": self.clinics.clinics[clinic].code, "slot": slot, "class": CLASSES[class], "channel": "app"}));
+            "session": self.clinics.all[clinic].code, "slot": slot, "class": CLASSES[class], "channel": "app"}));
         let expected = self.clinics.can_book(patient, clinic, slot);
         let granted = answer["outcome"] == "granted";
         expect(granted == expected, || format!("{patient} in {clinic}, in the books {expected}: {answer}"))?;
@@ -151,7 +151,7 @@ impl Run<'_> {
         match random.below(4) {
             0 if !bookings.is_empty() => Scope::Booking(*random.of(&bookings)),
             1 => {
-                let clinic = &self.clinics.clinics[self.any_clinic(random)];
+                let clinic = &self.clinics.all[self.any_clinic(random)];
                 let half = [None, Some(true), Some(false)];
                 Scope::Day(clinic.practitioner, clinic.from / DAY, *random.of(&half))
             }
@@ -162,7 +162,7 @@ impl Run<'_> {
     fn told_scope(&self, scope: &Scope) -> Value {
         match *scope {
             Scope::Booking(booking) => json!({"booking": format!("{booking:016x}")}),
-            Scope::Session(clinic) => json!({"session": self.clinics.clinics[clinic].code}),
+            Scope::Session(clinic) => json!({"session": self.clinics.all[clinic].code}),
             Scope::Day(practitioner, day, half) => {
                 let mut scope = json!({"practitioner": format!("D{practitioner}"),
                     "day": format!("2026-03-{:02}", 4 + day)});
@@ -174,10 +174,10 @@ impl Run<'_> {
         }
     }
 
-    fn stop_there(&mut self, now: &str, scope: Scope) -> Finding {
-        let told = self.told_scope(&scope);
+    fn stop_there(&mut self, now: &str, scope: &Scope) -> Finding {
+        let told = self.told_scope(scope);
         let command = json!({"command": "stop", "at": now, "scope": told, "actor": staff()});
-        if !matches!(scope, Scope::Booking(_)) && self.clinics.reach(&scope).is_empty() {
+        if !matches!(scope, Scope::Booking(_)) && self.clinics.reach(scope).is_empty() {
             let answer = self.tell(&command);
             return expect(answer["code"] == "UNKNOWN_SESSION", || format!("{command}: {answer}"));
         }
@@ -190,7 +190,7 @@ impl Run<'_> {
     }
 
     fn rebook(&mut self, now: &str, stop: u64, into: &[usize], tickets: bool) -> Finding {
-        let codes: Vec<&str> = into.iter().map(|clinic| self.clinics.clinics[*clinic].code).collect();
+        let codes: Vec<&str> = into.iter().map(|clinic| self.clinics.all[*clinic].code).collect();
         let command = json!({"command": "rebook", "at": now, "stop": stop, "into": codes, "tickets": tickets,
             "actor": staff()});
         let answer = self.done(&command)?;
@@ -217,7 +217,7 @@ impl Run<'_> {
             _ => self.clinics.reach(&scope),
         };
         let command = json!({"command": "move", "at": now, "scope": self.told_scope(&scope),
-            "into": self.clinics.clinics[into].code, "actor": staff()});
+            "into": self.clinics.all[into].code, "actor": staff()});
         if reach.is_empty() || reach.contains(&into) {
             let answer = self.tell(&command);
             let refused = answer["outcome"] == "error" || answer["code"] == "UNKNOWN_SESSION";
@@ -225,7 +225,7 @@ impl Run<'_> {
         }
         let answer = self.done(&command)?;
         let stop = answer["stop"].as_u64().unwrap_or_default();
-        self.clinics.stop(scope, stop);
+        self.clinics.stop(&scope, stop);
         let told = placed(&answer);
         self.clinics.rebook(stop, &[into], false, &told).map_err(|e| format!("{command}: {e}"))?;
         if self.bug == Some(Bug::MoveKeepsOldSeat) {
@@ -241,7 +241,7 @@ impl Run<'_> {
             return Ok(());
         }
         let practitioner = PRACTITIONERS.start + u32::try_from(random.below(6)).unwrap_or(0);
-        let command = json!({"command": "substitute", "at": now, "session": self.clinics.clinics[clinic].code,
+        let command = json!({"command": "substitute", "at": now, "session": self.clinics.all[clinic].code,
             "practitioner": format!("D{practitioner}"), "actor": staff()});
         let answer = self.tell(&command);
         let expected = self.clinics.substitute(clinic, practitioner);
@@ -269,12 +269,7 @@ impl Run<'_> {
             let expected: BTreeSet<_> = (self.clinics.places.iter())
                 .filter(|place| place.patient == patient)
                 .map(|p| {
-                    (
-                        Some(p.booking),
-                        self.clinics.clinics[p.clinic].code,
-                        Some(p.slot as u64),
-                        p.until.map(at),
-                    )
+                    (Some(p.booking), self.clinics.all[p.clinic].code, Some(p.slot as u64), p.until.map(at))
                 })
                 .collect();
             expect(told == expected, || format!("I14: {patient} has {told:x?}, in the books {expected:x?}"))?;
