@@ -44,8 +44,8 @@ use std::ops::Range;
 const UNIT: u32 = 16;
 const NEVER: u64 = (1 << 26) - 1;
 
-/// How many spin hints a thread stands back for that lost the word: a microsecond or two. Of two threads on one slot, fewer
-/// give a third less where their processors share a cache, and half where they do not; more give no more.
+/// How many spin hints a thread stands back for that lost the word: a microsecond or two. With fewer, two threads on one slot
+/// decide a third less in good runs and half in bad ones; with more, hardly more.
 const STAND_BACK: u32 = 128;
 
 const _: () = assert!(units(Instant::MAX) <= NEVER);

@@ -58,7 +58,9 @@ public final class Bench {
             roster.append("S").append(i).append(",H1,D,P").append(i).append(",2026-03-10,08:00,12:00,ordinary,30,60\n");
         }
         Memory directoryText = Haoyuan.utf8(directory.toString());
-        Memory policyText = Haoyuan.utf8("jilin-2018");
+        // What is cancelled is there again at once, also for who cancelled it: the next turn books the same seats.
+        Memory policyText = Haoyuan.utf8("name = \"bench\"\nextends = \"jilin-2018\"\n[anti_scalping]\n"
+                + "reappears_after = { least = \"0min\", most = \"0min\" }\nwindow_returns_online = true\n");
         Memory rosterText = Haoyuan.utf8(roster.toString());
         Haoyuan.Options options = new Haoyuan.Options();
         options.at = OPENS - 30L * 86_400_000;
