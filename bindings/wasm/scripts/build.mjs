@@ -17,7 +17,7 @@ const fast = process.argv.includes("--fast");
 const triple = "wasm32-unknown-unknown";
 
 // The feed is what every visitor's page loads; the engine is for kiosks and tools, loaded once. Gzipped bytes.
-const GATES = { feed: 150 * 1024, engine: 576 * 1024 };
+const GATES = { feed: 150 * 1024, engine: 592 * 1024 };
 
 function run(command, args, env = {}) {
   console.log(`  $ ${command} ${args.join(" ")}`);
