@@ -109,6 +109,14 @@ pub fn machine() -> String {
     format!("machine:{model}, {cpus} CPUs, load {load}; 128-bit atomics {target}")
 }
 
+/// The commit that the figures are of, if this is a clone with git at hand.
+#[must_use]
+pub fn commit() -> String {
+    let git = std::process::Command::new("git").args(["describe", "--always", "--dirty"]).output();
+    let said = git.ok().filter(|git| git.status.success()).and_then(|git| String::from_utf8(git.stdout).ok());
+    said.map_or_else(|| "unknown".to_owned(), |said| said.trim().to_owned())
+}
+
 /// Prints the machine that the figures are of.
 pub fn print_machine() {
     println!("{}; medians of {} rounds (least to most)", machine(), rounds());

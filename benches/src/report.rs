@@ -3,7 +3,7 @@
 use crate::charts::{self, short};
 use crate::contest::{Cell, Family};
 use crate::line_up::Outcome;
-use crate::measure::machine;
+use crate::measure::{commit, machine};
 use crate::open_loop::Point;
 use crate::work::Workload;
 use serde::de::DeserializeOwned;
@@ -89,7 +89,7 @@ impl Report {
     pub fn new(outcome: Outcome) -> Self {
         let Outcome { cells, points, skipped, versions, sync_us, pings } = outcome;
         let mut report = Self {
-            machine: machine(),
+            machine: format!("{}; commit {}", machine(), commit()),
             versions,
             skipped,
             sync_us,

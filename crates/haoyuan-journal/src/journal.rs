@@ -51,7 +51,8 @@ pub enum Mode {
     /// The host acknowledges when the receipt says durable.
     Synced {
         /// How long an entry whose receipt nobody waits for may stay in memory for company. A receipt that is waited
-        /// for, or has a callback, waits only for those who were answered a moment ago, and at most half of a sync.
+        /// for, or has a callback, waits only for those who were answered a moment ago, at most half of a sync and no
+        /// longer than this.
         max_delay: Duration,
     },
 }
@@ -680,7 +681,10 @@ impl Shared {
             return Ok(());
         }
         let own = keeper.group.tickets.len();
-        let Some((expected, until)) = company.expect(own, contended, Instant::now()) else { return Ok(()) };
+        let now = Instant::now();
+        let Some((expected, until)) = company.expect(own, contended, now) else { return Ok(()) };
+        // A sync that stalled says nothing about the next one.
+        let until = until.min(now + self.delay);
         loop {
             keeper.fill(self)?;
             let came = keeper.group.tickets.len() >= expected;

@@ -696,7 +696,6 @@ impl Day {
         }
     }
 
-    /// A displaced patient is placed; a new booking counts from the instant of the one that was lost.
     /// The key under which a person stays.
     pub(crate) fn person(&self, patient: PatientKey) -> PatientKey {
         self.merged.get(&Text(patient)).map_or(patient, |stays| stays.0)
@@ -708,6 +707,7 @@ impl Day {
         std::iter::once(Text(person)).chain(given_up.map(|(key, _)| *key))
     }
 
+    /// A displaced patient is placed; a new booking counts from the instant of the one that was lost.
     fn settle(&mut self, from: BookingId, fate: Fate, to: Option<BookingId>) {
         if let Some(displaced) = self.displaced.get_mut(&Text(from)) {
             if let Fate::Offered(before, _) = displaced.fate {
