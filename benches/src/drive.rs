@@ -2,6 +2,7 @@
 
 use crate::hospital::{Hospital, release};
 use crate::trace::{Request, slot};
+use cpu_time::ThreadTime;
 use haoyuan_core::ids::{BookingId, PatientKey, SlotRef};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Grant, Settle};
@@ -15,14 +16,8 @@ use std::time::{Duration, Instant};
 pub struct Spent {
     /// From the moment at which every thread was ready until the last was done.
     pub wall: Duration,
-    /// On the processors, all threads together; what other programs took is not in it. Zero where the kernel does not say.
+    /// On the processors, the threads that did the work together; what other threads and programs took is not in it.
     pub cpu: Duration,
-}
-
-/// How long this thread has been on a processor. The kernel counts in ticks of a few milliseconds.
-fn on_cpu() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0))
 }
 
 /// How long threads spin before they start together: long enough for the kernel to give each a processor of its own. It puts
@@ -47,10 +42,10 @@ pub fn together<S: Send>(states: &mut [S], work: impl Fn(&mut S) + Sync) -> Spen
                 std::hint::spin_loop();
             }
         }
-        let (cpu, start) = (on_cpu(), Instant::now());
+        let (cpu, start) = (ThreadTime::now(), Instant::now());
         work(state);
         let end = Instant::now();
-        (start, end, on_cpu().saturating_sub(cpu))
+        (start, end, cpu.elapsed())
     };
     let run = &run;
     let times: Vec<_> = match states {

@@ -22,8 +22,8 @@ impl Figure {
     pub fn add(&mut self, spent: Spent, decisions: u64) {
         for (figures, time) in [(&mut self.wall, spent.wall), (&mut self.cpu, spent.cpu)] {
             figures.push(time.as_nanos() as f64 / decisions.max(1) as f64);
+            figures.sort_by(f64::total_cmp);
         }
-        self.wall.sort_by(f64::total_cmp);
     }
 
     /// The median of wall time.
@@ -32,11 +32,10 @@ impl Figure {
         middle(&self.wall)
     }
 
-    /// The mean of time on the processors: it is counted in ticks, which only many rounds even out.
+    /// The median of time on the processors.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
     pub fn on_cpu(&self) -> f64 {
-        self.cpu.iter().sum::<f64>() / self.cpu.len() as f64
+        middle(&self.cpu)
     }
 
     /// The least and the most of wall time.

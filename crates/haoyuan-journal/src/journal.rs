@@ -246,6 +246,9 @@ struct Keeper {
     group_bytes: usize,
     group_records: usize,
     segment_bytes: u64,
+    /// Up to where the segment needs no more space, as far as the keeper knows.
+    room: u64,
+    preallocate: u64,
     hash: HashKind,
     shard: u64,
     /// When it was last asked whether a predecessor is missing.
@@ -308,14 +311,21 @@ impl Keeper {
         self.hashed = 0;
     }
 
-    /// Closes the group with its commit block.
-    fn seal(&mut self, spare: Option<Group>) -> Group {
+    /// Closes the group with its commit block. It begins a segment if it does not fit into this one, or if it would make
+    /// this one grow while a whole one is `prepared`.
+    fn seal(&mut self, spare: Option<Group>, prepared: &Mutex<Option<Prepared>>) -> Group {
         let next = spare.unwrap_or_else(|| Group::new(self.position));
         let mut group = std::mem::replace(&mut self.group, next);
         let length = (group.bytes.len() + COMMIT) as u64;
-        if self.position.offset > HEADER as u64 && self.position.offset + length > self.segment_bytes {
-            // The group follows the new header, and not the group that it was begun after.
-            group.begins = Some(self.next_segment());
+        let end = self.position.offset + length;
+        if self.position.offset > HEADER as u64 && end > self.room {
+            let is_prepared = prepared.lock().is_some();
+            if is_prepared || end > self.segment_bytes {
+                // The group follows the new header, and not the group that it was begun after.
+                group.begins = Some(self.next_segment());
+                let ahead = if is_prepared { self.segment_bytes } else { HEADER as u64 + self.preallocate };
+                self.room = ahead.min(self.segment_bytes);
+            }
         }
         let mut commit = Commit {
             first_record: self.position.record,
@@ -378,6 +388,9 @@ fn put(group: &mut Group, item: &Item) {
 /// A group of more than this part of what is preallocated at a time is large.
 const LARGE: u64 = 4;
 
+/// A segment that had to grow so often is better left for a whole one: until then the journal may be one of a few records.
+const GROWTHS: u32 = 2;
+
 /// So many sealed groups may wait for the disk.
 const SEALED_MAX: usize = 2;
 
@@ -395,6 +408,8 @@ struct Tail {
     name: String,
     /// Up to where the file is written, zeros included.
     allocated: u64,
+    /// How often this segment had to grow.
+    growths: u32,
     preallocate: u64,
     segment_bytes: u64,
     /// Up to where the journal is durable.
@@ -469,6 +484,7 @@ impl Tail {
                 file.preallocate(self.allocated, to).map_err(Error::medium("preallocate", &self.name))?;
             }
             self.allocated = to;
+            self.growths += 1;
         }
         let began = Instant::now();
         write_all(&mut **file, group.offset, &group.bytes).map_err(Error::medium("write", &self.name))?;
@@ -500,6 +516,7 @@ impl Tail {
         self.file = Some(file);
         self.name = name;
         self.allocated = allocated;
+        self.growths = 0;
         Ok(())
     }
 
@@ -604,7 +621,7 @@ impl Shared {
         }
         // Acquire: whoever sees the ticket sees what its holder of the tail did before.
         let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
-        self.done[slot].load(Ordering::Acquire) == ticket || self.settled.load(Ordering::Acquire) >= ticket
+        self.settled.load(Ordering::Acquire) >= ticket || self.done[slot].load(Ordering::Acquire) == ticket
     }
 
     fn outcome(&self, ticket: u64) -> Option<Result<(), Error>> {
@@ -699,7 +716,7 @@ impl Shared {
     /// Seals the keeper's group; the next holder of the tail writes it. In order, because the keeper is held.
     fn seal(&self, keeper: &mut Keeper) {
         let spare = self.spare.lock().pop();
-        let group = keeper.seal(spare);
+        let group = keeper.seal(spare, &self.prepared);
         self.sealed.lock().push_back(group);
     }
 
@@ -736,7 +753,8 @@ impl Shared {
                 return Turn::Failed;
             }
             turn = Turn::Committed;
-            if tail.durable.offset > self.prepare_at
+            if (tail.durable.offset > self.prepare_at || tail.growths >= GROWTHS)
+                && self.prepare_at != u64::MAX
                 && !self.prepare.load(Ordering::Relaxed)
                 && self.prepared.lock().is_none()
             {
@@ -764,20 +782,21 @@ impl Shared {
     /// Marks the tickets of a durable group and tells whoever waits for them.
     fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<(u64, Callback)> {
         let mut settled = self.settled.load(Ordering::Relaxed);
-        for ticket in &group.tickets {
-            let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
-            // Release: pairs with the Acquire of `is_done`.
-            self.done[slot].store(*ticket, Ordering::Release);
-            if *ticket == settled + 1 {
-                settled += 1;
-            } else {
-                tail.early.push(Reverse(*ticket));
-            }
-        }
         tail.early.extend(self.returned.lock().drain(..).map(Reverse));
-        while tail.early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
-            tail.early.pop();
+        for ticket in &group.tickets {
+            // Nearly all come in order, and one store below answers for all of them.
+            if *ticket != settled + 1 {
+                let slot = usize::try_from(ticket & self.mask).expect("the mask is an index");
+                // Release: pairs with the Acquire of `is_done`.
+                self.done[slot].store(*ticket, Ordering::Release);
+                tail.early.push(Reverse(*ticket));
+                continue;
+            }
             settled += 1;
+            while tail.early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
+                tail.early.pop();
+                settled += 1;
+            }
         }
         self.settled.store(settled, Ordering::Release);
         // Statistics: Relaxed, they order nothing.
@@ -1468,7 +1487,7 @@ impl Raw {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        let group = self.keeper.seal(None);
+        let group = self.keeper.seal(None, &self.tail.prepared);
         self.tail.commit(&group)
     }
 
@@ -1499,6 +1518,8 @@ fn relay(
         group_bytes: options.group_bytes,
         group_records: options.group_records(),
         segment_bytes: options.segment_bytes,
+        room: position.offset,
+        preallocate: options.preallocate,
         hash: options.hash,
         shard: options.shard,
         checked: Instant::now(),
@@ -1510,6 +1531,7 @@ fn relay(
         file: None,
         name: String::new(),
         allocated: position.offset,
+        growths: 0,
         preallocate: options.preallocate,
         segment_bytes: options.segment_bytes,
         durable: position,

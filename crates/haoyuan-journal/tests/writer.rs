@@ -383,6 +383,28 @@ fn a_prepared_segment_is_used_and_a_power_failure_while_it_is_made_costs_nothing
     }
 }
 
+/// Growing costs a busy journal a third of its rate: a short segment that still grows gives way to a whole one.
+#[test]
+fn a_segment_that_keeps_growing_is_left_for_a_whole_one() {
+    let options = Options { segment_bytes: 1 << 20, preallocate: 16 << 10, ..synced() };
+    let disk = SimDisk::new(1);
+    let mut written = 0;
+    for opening in 0..2 {
+        let journal = Journal::open(shared(&disk), options.clone()).unwrap();
+        let begun = journal.stats().segments;
+        // Far fewer bytes than a segment has room for, and one record after the other, so that the zeros are ready in time.
+        while journal.stats().segments == begun {
+            written += 1;
+            journal.append(entry(Some((0, written)), None, 0, &[1; 200])).wait().unwrap();
+            assert!(journal.stats().bytes < options.segment_bytes, "opening {opening}: it grew to the end");
+            thread::sleep(Duration::from_micros(20));
+        }
+        journal.close().unwrap();
+    }
+    assert_eq!(verify(&shared(&disk), &[], |_| ()).unwrap().entries, u64::from(written));
+    assert_eq!(disk.list().unwrap().iter().filter(|name| common::is_segment(name)).count(), 3);
+}
+
 #[test]
 fn payloads_of_every_size_come_back() {
     let disk = SimDisk::new(1);
