@@ -11,12 +11,12 @@ use crate::peers::maps::OneLock;
 use crate::peers::{System, Taken};
 use crate::trace::Request;
 use crate::work::{Client, Shape, Workload, pool};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 /// What kind of system it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     /// The physical limit.
@@ -32,14 +32,14 @@ pub enum Family {
 }
 
 /// What one system did on one workload.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cell {
     /// Its kind.
     pub family: Family,
     /// Its name and settings.
     pub system: String,
     /// What it was given.
-    pub workload: &'static str,
+    pub workload: String,
     /// Threads, or connections.
     pub clients: usize,
     /// Decisions on their way at once, for each client.
@@ -71,7 +71,7 @@ impl Cell {
     /// Nothing yet.
     #[must_use]
     pub fn new((family, system): (Family, &str), workload: Workload, clients: usize, depth: usize) -> Self {
-        let (system, workload) = (system.to_owned(), workload.name());
+        let (system, workload) = (system.to_owned(), workload.name().to_owned());
         Self {
             family,
             system,

@@ -35,6 +35,9 @@ struct Options {
     /// No more than two connections.
     #[arg(long)]
     few: bool,
+    /// Keep what the report folder has from an earlier run about the workloads that this run leaves out.
+    #[arg(long, requires = "report")]
+    keep: bool,
     /// Print everything as JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -95,6 +98,9 @@ fn run(options: &Options) -> Result<(), String> {
     let mut report = Report::new(outcome);
     if let Some(folder) = &options.report {
         report.attach(folder)?;
+        if options.keep {
+            report.keep(folder)?;
+        }
     }
     if options.json {
         println!("{}", report.json()?);

@@ -10,14 +10,14 @@ use crate::peers::System;
 use crate::trace::{SEED, SplitMix};
 use crate::work::Client;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// The most that a client asks at once.
 pub const GROUP: usize = 64;
 
 /// What was seen at one rate.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Point {
     /// The system and its settings.
     pub system: String,

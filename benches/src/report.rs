@@ -12,14 +12,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Everything that one run measured.
-#[derive(Debug, Serialize)]
+/// Everything that was measured, in one run or in several that each ran some of the workloads.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
     machine: String,
     versions: Vec<String>,
     skipped: Vec<String>,
     sync_us: f64,
     pings: Option<(f64, f64)>,
+    /// The machine and the commit that each workload was measured with.
+    runs: BTreeMap<String, String>,
     cells: Vec<Cell>,
     latency: Vec<Point>,
     aims: Vec<Aim>,
@@ -29,7 +31,7 @@ pub struct Report {
 }
 
 /// What another suite printed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Section {
     title: String,
     command: String,
@@ -71,7 +73,7 @@ fn lines<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>, String> {
 }
 
 /// A ratio that is asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Aim {
     what: String,
     least: f64,
@@ -88,8 +90,10 @@ impl Report {
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
         let Outcome { cells, points, skipped, versions, sync_us, pings } = outcome;
+        let machine = format!("{}; commit {}", machine(), commit());
         let mut report = Self {
-            machine: format!("{}; commit {}", machine(), commit()),
+            runs: cells.iter().map(|cell| (cell.workload.clone(), machine.clone())).collect(),
+            machine,
             versions,
             skipped,
             sync_us,
@@ -130,6 +134,39 @@ impl Report {
         Ok(())
     }
 
+    /// Takes over what an earlier run wrote into a report folder about the workloads that this one left out.
+    ///
+    /// # Errors
+    /// If there is no such report, or this program did not write it.
+    pub fn keep(&mut self, folder: &Path) -> Result<(), String> {
+        let file = folder.join("report.json");
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let earlier: Self =
+            serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        let is_left_out = |workload: &String| !self.runs.contains_key(workload);
+        self.cells.extend(earlier.cells.into_iter().filter(|cell| is_left_out(&cell.workload)));
+        let runs: Vec<_> = earlier.runs.into_iter().filter(|(workload, _)| is_left_out(workload)).collect();
+        self.runs.extend(runs);
+        if self.latency.is_empty() {
+            self.latency = earlier.latency;
+        }
+        self.aims = self.judge();
+        Ok(())
+    }
+
+    /// The machine and the commit; if not all workloads have the same, which have which.
+    fn origins(&self) -> String {
+        let mut origins: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (workload, machine) in &self.runs {
+            origins.entry(machine).or_default().push(workload);
+        }
+        let said = |(machine, workloads): (&&str, &Vec<&str>)| format!("{}: {machine}", workloads.join(", "));
+        match origins.len() {
+            0 | 1 => self.machine.clone(),
+            _ => origins.iter().map(said).collect::<Vec<_>>().join("  \n"),
+        }
+    }
+
     fn rate(&self, system: &str, workload: &str, clients: usize, depth: usize) -> Option<f64> {
         let mut found = self.cells.iter().filter(|cell| {
             cell.system == system
@@ -142,7 +179,7 @@ impl Report {
 
     /// The embedded engine with as many threads as the cell has clients, at most two.
     fn embedded(&self, cell: &Cell) -> Option<f64> {
-        Some(self.rate(MEMORY, cell.workload, cell.clients.min(2), 1)? / cell.median())
+        Some(self.rate(MEMORY, &cell.workload, cell.clients.min(2), 1)? / cell.median())
     }
 
     /// haoyuan with the same promise at the same number of clients and depth.
@@ -157,7 +194,7 @@ impl Report {
         };
         let (clients, depth) =
             if promise == MEMORY { (cell.clients.min(2), 1) } else { (cell.clients, cell.depth) };
-        Some(self.rate(promise, cell.workload, clients, depth)? / cell.median())
+        Some(self.rate(promise, &cell.workload, clients, depth)? / cell.median())
     }
 
     /// The least of a ratio over the cells that are chosen.
@@ -234,7 +271,9 @@ impl Report {
              verdicts, or there would be no figure: one client is told exactly what a sequential reference tells it; of several\n\
              clients, what they hold is what the system says is taken, each seat once, within the rules.\n"
         );
-        let _ = writeln!(text, "- {}", self.machine);
+        for origin in self.origins().lines() {
+            let _ = writeln!(text, "- {}", origin.trim_end());
+        }
         let _ =
             writeln!(text, "- versions: haoyuan {}; {}", env!("CARGO_PKG_VERSION"), self.versions.join("; "));
         for skipped in &self.skipped {
@@ -300,7 +339,7 @@ impl Report {
         let _ = writeln!(text, "## {}\n", workload.title());
         let _ = writeln!(
             text,
-            "| system | clients | on the way | decisions/s | from–to | rounds | embedded | alike | of the limit |"
+            "| system | clients | on the way | decisions/s | from–to | rounds | on processors, ns | embedded | alike | of the limit |"
         );
         let _ = writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
         for cell in cells {
@@ -387,7 +426,7 @@ impl Report {
     #[must_use]
     pub fn ratios(&self, chinese: bool) -> String {
         let say = |english: &'static str, zh: &'static str| if chinese { zh } else { english };
-        let mut text = format!("{}\n\n", self.machine);
+        let mut text = format!("{}\n\n", self.origins());
         let names = Workload::ALL.map(Workload::name);
         let _ = writeln!(text, "| {} | {} |", say("haoyuan over", "haoyuan 相对于"), names.join(" | "));
         let _ = writeln!(text, "|---|{}", "--:|".repeat(names.len()));
@@ -609,7 +648,7 @@ impl Report {
         for cell in &self.cells {
             for rate in &cell.rates {
                 row(&[
-                    cell.workload.to_owned(),
+                    cell.workload.clone(),
                     cell.system.clone(),
                     cell.clients.to_string(),
                     cell.depth.to_string(),
