@@ -414,7 +414,7 @@ mod tests {
     struct Seller(OneLock, u64);
 
     impl Link for &mut Seller {
-        fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+        fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
             (&self.0).ask(asks, told)?;
             for told in told.iter_mut().filter(|told| told.why == Why::Full) {
                 self.1 += 1;

@@ -179,7 +179,7 @@ mod tests {
     struct Stalling;
 
     impl Link for Stalling {
-        fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+        fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
             for _ in asks {
                 told.push(Told::plain(crate::work::Why::Overlap));
             }

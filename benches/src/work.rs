@@ -146,11 +146,11 @@ impl Workload {
 
 /// One decision that is asked for.
 #[derive(Clone, Copy, Debug)]
-pub enum Ask {
+pub enum Ask<'a> {
     /// A seat for the request.
-    Book(Request),
+    Book(&'a Request),
     /// That the request's booking is given back; with the token that it was granted under.
-    Release(Request, u64),
+    Release(&'a Request, u64),
 }
 
 /// What was decided.
@@ -227,11 +227,8 @@ impl Told {
 
 /// A booking that a client has live.
 #[derive(Clone, Copy, Debug)]
-pub struct Live {
-    /// What was asked for.
-    pub request: Request,
-    /// The seat in its slot.
-    pub seat: u8,
+struct Live<'a> {
+    request: &'a Request,
     token: u64,
 }
 
@@ -253,9 +250,9 @@ pub struct Client<'a> {
     trace: &'a [Request],
     next: usize,
     manner: Manner,
-    live: Vec<Vec<Live>>,
-    due: Vec<Ask>,
-    batch: Vec<Ask>,
+    live: Vec<Vec<Live<'a>>>,
+    due: Vec<Ask<'a>>,
+    batch: Vec<Ask<'a>>,
     told: Vec<Told>,
     /// Decisions made.
     pub decisions: u64,
@@ -332,7 +329,7 @@ impl<'a> Client<'a> {
                 Some(ask) => ask,
                 None if self.next < self.trace.len() => {
                     self.next += 1;
-                    Ask::Book(self.trace[self.next - 1])
+                    Ask::Book(&self.trace[self.next - 1])
                 }
                 None if self.manner == Manner::Once => break,
                 None => {
@@ -364,8 +361,8 @@ impl<'a> Client<'a> {
         match (ask, told.why) {
             (Ask::Book(request), Why::Done) => {
                 self.granted += 1;
-                let place = self.shape.place(&request) as usize;
-                self.live[place].push(Live { request, seat: told.seat, token: told.token });
+                let place = self.shape.place(request) as usize;
+                self.live[place].push(Live { request, token: told.token });
             }
             (Ask::Release(..), Why::Done) => self.released += 1,
             (Ask::Release(..), Why::Busy) => self.due.push(ask),
@@ -376,7 +373,7 @@ impl<'a> Client<'a> {
                 ));
             }
             (Ask::Book(request), Why::Full | Why::Protected) if self.manner == Manner::Release => {
-                let place = self.shape.place(&request) as usize;
+                let place = self.shape.place(request) as usize;
                 while let Some(live) = self.live[place].pop() {
                     self.due.push(Ask::Release(live.request, live.token));
                 }
@@ -400,9 +397,9 @@ impl<'a> Client<'a> {
             (Class::OnSite, c),
             (Class::Public, public),
         ];
-        let wanted = classes.into_iter().flat_map(|(class, count)| std::iter::repeat_n(class, count));
-        let first: Vec<Request> =
-            self.trace.iter().zip(wanted).map(|(request, class)| Request { class, ..*request }).collect();
+        // Each patient is in the trace once, so nobody asks twice.
+        let of = |class| self.trace.iter().filter(move |request| request.class == class);
+        let first: Vec<_> = classes.into_iter().flat_map(|(class, count)| of(class).take(count)).collect();
         for request in first {
             self.batch.clear();
             self.told.clear();
@@ -426,10 +423,10 @@ impl<'a> Client<'a> {
     /// What it has live, a release that is still due included.
     pub fn live(&self) -> impl Iterator<Item = Request> {
         let due = self.due.iter().filter_map(|ask| match ask {
-            Ask::Release(request, _) => Some(*request),
+            Ask::Release(request, _) => Some(**request),
             Ask::Book(_) => None,
         });
-        self.live.iter().flatten().map(|live| live.request).chain(due)
+        self.live.iter().flatten().map(|live| *live.request).chain(due)
     }
 }
 
@@ -439,7 +436,7 @@ pub trait Link: Send {
     ///
     /// # Errors
     /// What the world did: a refusal is an answer.
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String>;
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String>;
 }
 
 /// What the rules say of a slot with these live bookings by pool: a seat, or why not. The one place where the baselines

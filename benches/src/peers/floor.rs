@@ -54,7 +54,7 @@ impl<'n, L> Recording<'n, L> {
 pub struct Steps(Vec<Step>);
 
 impl<L: Link> Link for Recording<'_, L> {
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         let before = told.len();
         self.inner.ask(asks, told)?;
         for (ask, told) in asks.iter().zip(&told[before..]) {

@@ -67,7 +67,7 @@ fn release(request: &Request, slot: &mut Slot, visits: &mut Visits) -> Told {
 #[inline]
 fn decide<G: DerefMut<Target = Visits>>(
     shape: &Shape,
-    ask: &Ask,
+    ask: &Ask<'_>,
     slot: &mut Slot,
     visits: impl FnOnce() -> G,
 ) -> Told {
@@ -105,7 +105,7 @@ impl OneLock {
 
 impl Link for &OneLock {
     #[inline]
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         for ask in asks {
             let mut maps = self.maps.lock().map_err(|poisoned| poisoned.to_string())?;
             let (slots, patients) = &mut *maps;
@@ -153,7 +153,7 @@ const fn shard(patient: u128) -> usize {
 
 impl Link for &Sharded {
     #[inline]
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         for ask in asks {
             let (Ask::Book(request) | Ask::Release(request, _)) = ask;
             let place = self.shape.place(request);
@@ -192,7 +192,7 @@ impl Dash {
 
 impl Link for &Dash {
     #[inline]
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         for ask in asks {
             let (Ask::Book(request) | Ask::Release(request, _)) = ask;
             let place = self.shape.place(request);

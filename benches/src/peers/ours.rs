@@ -108,7 +108,7 @@ impl Embedded {
 
 impl Link for &Embedded {
     #[inline]
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         let at = release();
         for ask in asks {
             told.push(match ask {
@@ -198,7 +198,7 @@ impl<'a> Waiting<'a> {
 }
 
 impl Link for Waiting<'_> {
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         let at = release();
         for ask in asks {
             let ack = match ask {

@@ -316,7 +316,7 @@ impl Deciding {
 }
 
 impl Link for Deciding {
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         let out = &mut self.connection.out;
         for ask in asks {
             let (Ask::Book(request) | Ask::Release(request, _)) = ask;

@@ -244,7 +244,7 @@ pub struct Deciding<'a> {
 }
 
 impl Link for Deciding<'_> {
-    fn ask(&mut self, asks: &[Ask], told: &mut Vec<Told>) -> Result<(), String> {
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         let [book, release] = &self.redis.scripts;
         for ask in asks {
             let (Ask::Book(request) | Ask::Release(request, _)) = ask;
