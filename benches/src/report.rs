@@ -294,12 +294,14 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "\nA decision is one request and its verdict, a release included. \"On the way\" is how many decisions a client asks before it\n\
-             waits. *Embedded* is haoyuan in memory, called in the process, with as many threads (at most two), over the row: a call\n\
-             against a server. *Alike* is haoyuan with the same promise over the row, with as many clients and as many on the way:\n\
-             `Synced` against appendfsync always and synchronous_commit on, `Async` against everysec and off. The rate is the median of\n\
-             the rounds; from–to is the slowest and the quickest. *On processors* is what the clients' threads used for a decision, whatever\n\
-             else the machine did. *Of the limit* is the share of what the same processors do when each\n\
+            "\nA decision is one request and its verdict, a release included. \"On the way\" is how many decisions a client has without an\n\
+             answer: in the rush it asks the next one when any is answered, as a host with so many callers does; in the others it asks so\n\
+             many at once and waits for all, because what it releases depends on what it is told. *Embedded* is haoyuan in memory, called\n\
+             in the process, with as many threads (at most two), over the row: a call against a server. *Alike* is haoyuan with the same\n\
+             promise over the row, with as many clients and as many on the way: `Synced` against appendfsync always and synchronous_commit\n\
+             on, `Async` against everysec and off. The rate is the median of the rounds; from–to is the slowest and the quickest. *On\n\
+             processors* is what the clients' threads used for a decision, whatever else the machine did. *Of the limit* is the share of\n\
+             what the same processors do when each\n\
              decision is nothing but a load, and each change two compare-and-swaps.\n"
         );
         for workload in Workload::ALL {

@@ -1,7 +1,10 @@
 //! The work that every system is given: which decisions are asked for, in which order, and what was answered.
 //!
-//! INVARIANT (the same work): a client asks by its trace and by what it was told, nothing else. One client that asks `depth`
-//! decisions at a time is therefore told the same by every system that keeps the rules, and [`Client::digest`] is equal.
+//! INVARIANT (the same work): a client asks by its trace and by what it was told, nothing else. One client is therefore told the
+//! same by every system that keeps the rules, and [`Client::digest`] is equal.
+//!
+//! With `depth` decisions on their way a client of the rush asks the next one as soon as any is answered, as a host with so many
+//! callers does. The others ask `depth` at once and wait for all, because what they release depends on what they are told.
 //!
 //! The rules: a slot has seats, and each privileged class a guarantee in it; a class may book while the slot has room beyond
 //! the unmet guarantees of others. A patient has one live booking per practitioner and day, and one at a time. Refusals in
@@ -243,6 +246,9 @@ enum Manner {
     Once,
 }
 
+/// The odd number next to 2⁶⁴ divided by the golden ratio: multiplying by it scatters.
+const FIBONACCI: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// One client of a workload.
 #[derive(Debug)]
 pub struct Client<'a> {
@@ -254,6 +260,7 @@ pub struct Client<'a> {
     due: Vec<Ask<'a>>,
     batch: Vec<Ask<'a>>,
     told: Vec<Told>,
+    answers_to: Vec<(usize, Told)>,
     /// Decisions made.
     pub decisions: u64,
     /// Seats granted.
@@ -284,6 +291,7 @@ impl<'a> Client<'a> {
             due: Vec::with_capacity(2 * seats),
             batch: Vec::with_capacity(64),
             told: Vec::with_capacity(64),
+            answers_to: Vec::with_capacity(64),
             decisions: 0,
             granted: 0,
             released: 0,
@@ -298,7 +306,7 @@ impl<'a> Client<'a> {
         self.manner == Manner::Once && self.next == self.trace.len() && self.due.is_empty()
     }
 
-    /// Asks `depth` decisions at a time until `decisions` more are made, or nothing is left to ask.
+    /// Asks with `depth` decisions on their way until `decisions` more are made, or nothing is left to ask.
     ///
     /// # Errors
     /// What the link says.
@@ -309,9 +317,38 @@ impl<'a> Client<'a> {
         depth: usize,
         decisions: u64,
     ) -> Result<(), String> {
+        if self.manner == Manner::Once && depth > 1 {
+            return self.roll(link, depth);
+        }
         let until = self.decisions + decisions;
         while self.decisions < until && !self.is_done() {
             self.step(link, depth)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the rest of the trace; whenever one of `depth` is answered, the next one is asked.
+    fn roll<L: Link + ?Sized>(&mut self, link: &mut L, depth: usize) -> Result<(), String> {
+        let mut flying = 0;
+        while flying > 0 || self.next < self.trace.len() {
+            while flying < depth && self.next < self.trace.len() {
+                link.send(self.next, &Ask::Book(&self.trace[self.next]), &mut self.answers_to)?;
+                self.next += 1;
+                flying += 1;
+            }
+            if self.answers_to.is_empty() {
+                link.hear(&mut self.answers_to)?;
+            }
+            if self.answers_to.is_empty() {
+                return Err("no answer came".to_owned());
+            }
+            for at in 0..self.answers_to.len() {
+                let (number, told) = self.answers_to[at];
+                self.decisions += 1;
+                self.hear(number as u64, Ask::Book(&self.trace[number]), told)?;
+            }
+            flying -= self.answers_to.len();
+            self.answers_to.clear();
         }
         Ok(())
     }
@@ -344,20 +381,19 @@ impl<'a> Client<'a> {
             return Err(format!("{} answers to {} questions", self.told.len(), self.batch.len()));
         }
         let asked = self.batch.len();
-        self.decisions += asked as u64;
         for at in 0..asked {
-            self.hear(at)?;
+            self.hear(self.decisions, self.batch[at], self.told[at])?;
+            self.decisions += 1;
         }
         Ok(asked)
     }
 
     #[inline]
-    fn hear(&mut self, at: usize) -> Result<(), String> {
-        let (ask, told) = (self.batch[at], self.told[at]);
+    fn hear(&mut self, number: u64, ask: Ask<'a>, told: Told) -> Result<(), String> {
         self.answers[told.why as usize] += 1;
-        // A step of a Fibonacci hash over what was decided; a token is the system's own.
-        let said = u64::from(told.seat) << 8 | told.why as u64;
-        self.digest = (self.digest.rotate_left(5) ^ said).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // What was decided on which question, in whatever order it is heard; a token is the system's own.
+        let said = (number << 16 | u64::from(told.seat) << 8 | told.why as u64).wrapping_mul(FIBONACCI);
+        self.digest = self.digest.wrapping_add((said ^ said >> 32).wrapping_mul(FIBONACCI));
         match (ask, told.why) {
             (Ask::Book(request), Why::Done) => {
                 self.granted += 1;
@@ -408,13 +444,13 @@ impl<'a> Client<'a> {
             if self.told.first().is_none_or(|told| told.why != Why::Done) {
                 return Err(format!("the slot could not be filled: {:?}", self.told));
             }
+            self.hear(self.decisions, self.batch[0], self.told[0])?;
             self.decisions += 1;
-            self.hear(0)?;
         }
         Ok(())
     }
 
-    /// A number over all answers in their order: equal where all were equal.
+    /// A number over all answers, each with its question: equal where all were equal.
     #[must_use]
     pub const fn digest(&self) -> u64 {
         self.digest
@@ -437,6 +473,26 @@ pub trait Link: Send {
     /// # Errors
     /// What the world did: a refusal is an answer.
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String>;
+
+    /// Asks without waiting. The answer, under this number, comes now or by [`Link::hear`], before or after those to other
+    /// questions. Not to be mixed with [`Link::ask`] while one is missing.
+    ///
+    /// # Errors
+    /// As [`Link::ask`].
+    fn send(&mut self, number: usize, ask: &Ask<'_>, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        let mut answers = Vec::with_capacity(1);
+        self.ask(&[*ask], &mut answers)?;
+        told.extend(answers.into_iter().map(|answer| (number, answer)));
+        Ok(())
+    }
+
+    /// Waits until an answer that is missing has come, and takes with it all others that have.
+    ///
+    /// # Errors
+    /// As [`Link::ask`].
+    fn hear(&mut self, _told: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// What the rules say of a slot with these live bookings by pool: a seat, or why not. The one place where the baselines

@@ -9,6 +9,7 @@ use haoyuan_core::ids::BookingId;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Grant, Settle, Settled};
 use haoyuan_engine::{Engine, Limits, Trace};
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -187,33 +188,37 @@ pub struct Waiting<'a> {
     registry: &'a Registry,
     kept: Kept,
     acks: Vec<haoyuan::Ack>,
+    /// What was decided and is not on disk, in the order of the questions.
+    flying: VecDeque<(usize, Told, haoyuan::Ack)>,
 }
 
 impl<'a> Waiting<'a> {
     /// A client that waits for the disk, or does not.
     #[must_use]
     pub fn new(registry: &'a Registry, kept: Kept) -> Self {
-        Self { registry, kept, acks: Vec::with_capacity(64) }
+        Self { registry, kept, acks: Vec::with_capacity(64), flying: VecDeque::with_capacity(64) }
+    }
+
+    fn decide(&self, ask: &Ask<'_>) -> Result<(Told, haoyuan::Ack), String> {
+        match ask {
+            Ask::Book(request) => {
+                let decided = self.registry.book(&request.wish(), release()).map_err(|e| e.to_string())?;
+                Ok((granted(&decided.answer)?, decided.ack))
+            }
+            Ask::Release(request, token) => {
+                let settle = settle(request, *token)?;
+                let decided = self.registry.cancel(&settle, release()).map_err(|e| e.to_string())?;
+                Ok((settled(&decided.answer)?, decided.ack))
+            }
+        }
     }
 }
 
 impl Link for Waiting<'_> {
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
-        let at = release();
         for ask in asks {
-            let ack = match ask {
-                Ask::Book(request) => {
-                    let decided = self.registry.book(&request.wish(), at).map_err(|e| e.to_string())?;
-                    told.push(granted(&decided.answer)?);
-                    decided.ack
-                }
-                Ask::Release(request, token) => {
-                    let settle = settle(request, *token)?;
-                    let decided = self.registry.cancel(&settle, at).map_err(|e| e.to_string())?;
-                    told.push(settled(&decided.answer)?);
-                    decided.ack
-                }
-            };
+            let (answer, ack) = self.decide(ask)?;
+            told.push(answer);
             if self.kept == Kept::Synced {
                 self.acks.push(ack);
             }
@@ -221,6 +226,26 @@ impl Link for Waiting<'_> {
         // Whoever asks many at once waits for all of them once.
         for ack in self.acks.drain(..).rev() {
             ack.wait().map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, number: usize, ask: &Ask<'_>, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        let (answer, ack) = self.decide(ask)?;
+        if self.kept == Kept::Async || ack.is_durable() {
+            told.push((number, answer));
+        } else {
+            self.flying.push_back((number, answer, ack));
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        if let Some((_, _, oldest)) = self.flying.front() {
+            oldest.wait().map_err(|error| error.to_string())?;
+        }
+        while self.flying.front().is_some_and(|(_, _, ack)| ack.is_durable()) {
+            told.extend(self.flying.pop_front().map(|(number, answer, _)| (number, answer)));
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::IsNull;
 use postgres_protocol::message::{backend, frontend};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -247,9 +248,22 @@ impl Connection {
         sent
     }
 
+    /// The next message, if all of it came already.
+    fn came(&mut self) -> Result<Option<backend::Message>, String> {
+        match backend::Message::parse(&mut self.buffer).map_err(failed)? {
+            Some(backend::Message::ErrorResponse(body)) => {
+                let texts =
+                    body.fields().map(|field| Ok(String::from_utf8_lossy(field.value_bytes()).into_owned()));
+                let texts: Vec<String> = texts.collect().map_err(failed)?;
+                Err(failed(texts.join(" ")))
+            }
+            message => Ok(message),
+        }
+    }
+
     fn message(&mut self) -> Result<backend::Message, String> {
         loop {
-            if let Some(message) = backend::Message::parse(&mut self.buffer).map_err(failed)? {
+            if let Some(message) = self.came()? {
                 return Ok(message);
             }
             let mut chunk = [0; 1 << 14];
@@ -267,13 +281,6 @@ impl Connection {
             match self.message()? {
                 backend::Message::ReadyForQuery(_) => return Ok(()),
                 backend::Message::DataRow(body) => row(body.buffer())?,
-                backend::Message::ErrorResponse(body) => {
-                    let texts = body
-                        .fields()
-                        .map(|field| Ok(String::from_utf8_lossy(field.value_bytes()).into_owned()));
-                    let texts: Vec<String> = texts.collect().map_err(failed)?;
-                    return Err(failed(texts.join(" ")));
-                }
                 _ => {}
             }
         }
@@ -297,9 +304,32 @@ pub struct Deciding {
     connection: Connection,
     shape: Shape,
     batch: Batch,
+    /// The questions without an answer, in their order.
+    flying: VecDeque<usize>,
 }
 
 impl Deciding {
+    fn write(&mut self, ask: &Ask<'_>) -> Result<(), String> {
+        let out = &mut self.connection.out;
+        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let name = if matches!(ask, Ask::Book(_)) { "book" } else { "release" };
+        let person = request.patient.get().to_be_bytes();
+        let place = self.shape.place(request).to_be_bytes();
+        let pool = [0, 0, 0, u8::try_from(pool(request)).unwrap_or(u8::MAX)];
+        let values: [&[u8]; 3] = [&person, &place, &pool];
+        let write = |value: &[u8], out: &mut BytesMut| {
+            out.extend_from_slice(value);
+            Ok(IsNull::No)
+        };
+        frontend::bind("", name, [1], values, write, [1], out)
+            .map_err(|_| failed("a parameter is too long"))?;
+        frontend::execute("", 0, out).map_err(failed)?;
+        if self.batch == Batch::Each {
+            frontend::sync(out);
+        }
+        Ok(())
+    }
+
     fn prepare(&mut self, commit: Commit) -> Result<(), String> {
         let commit = if commit == Commit::Synchronous { "on" } else { "off" };
         self.connection.simple(&format!("SET synchronous_commit = {commit}"))?;
@@ -317,36 +347,16 @@ impl Deciding {
 
 impl Link for Deciding {
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
-        let out = &mut self.connection.out;
-        for ask in asks {
-            let (Ask::Book(request) | Ask::Release(request, _)) = ask;
-            let name = if matches!(ask, Ask::Book(_)) { "book" } else { "release" };
-            let person = request.patient.get().to_be_bytes();
-            let place = self.shape.place(request).to_be_bytes();
-            let pool = [0, 0, 0, u8::try_from(pool(request)).unwrap_or(u8::MAX)];
-            let values: [&[u8]; 3] = [&person, &place, &pool];
-            let write = |value: &[u8], out: &mut BytesMut| {
-                out.extend_from_slice(value);
-                Ok(IsNull::No)
-            };
-            frontend::bind("", name, [1], values, write, [1], out)
-                .map_err(|_| failed("a parameter is too long"))?;
-            frontend::execute("", 0, out).map_err(failed)?;
-            if self.batch == Batch::Each {
-                frontend::sync(out);
-            }
-        }
+        asks.iter().try_for_each(|ask| self.write(ask))?;
         if self.batch == Batch::Together {
-            frontend::sync(out);
+            frontend::sync(&mut self.connection.out);
         }
         self.connection.send()?;
         let mut answers = told.len();
         let wanted = answers + asks.len();
         while answers < wanted {
             self.connection.until_ready(|row| {
-                // The length of the only column, then its four bytes.
-                let number = row.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes);
-                told.push(Told::from_wire(number.ok_or("PostgreSQL: no number")?)?);
+                told.push(answer(row)?);
                 Ok(())
             })?;
             if told.len() == answers {
@@ -356,6 +366,42 @@ impl Link for Deciding {
         }
         Ok(())
     }
+
+    fn send(&mut self, number: usize, ask: &Ask<'_>, _: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        self.flying.push_back(number);
+        self.write(ask)
+    }
+
+    fn hear(&mut self, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        if self.batch == Batch::Together {
+            frontend::sync(&mut self.connection.out);
+        }
+        self.connection.send()?;
+        // A row counts when the server is ready again: its transaction is committed then.
+        let mut committed = told.len();
+        let mut next = Some(self.connection.message()?);
+        while let Some(message) = next {
+            match message {
+                backend::Message::DataRow(body) => {
+                    let number = self.flying.pop_front().ok_or_else(|| failed("an answer to no question"))?;
+                    told.push((number, answer(body.buffer())?));
+                }
+                backend::Message::ReadyForQuery(_) => committed = told.len(),
+                _ => {}
+            }
+            next = match self.connection.came()? {
+                None if committed == 0 || committed < told.len() => Some(self.connection.message()?),
+                came => came,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// What the function returned: the length of the only column, then its four bytes.
+fn answer(row: &[u8]) -> Result<Told, String> {
+    let number = row.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes);
+    Told::from_wire(number.ok_or("PostgreSQL: no number")?)
 }
 
 impl System for Postgres {
@@ -379,14 +425,15 @@ impl System for Postgres {
 
     fn link(&self) -> Result<Deciding, String> {
         let connection = Connection::open(&self.socket)?;
-        let mut link = Deciding { connection, shape: self.shape, batch: self.batch };
+        let mut link = Deciding { connection, shape: self.shape, batch: self.batch, flying: VecDeque::new() };
         link.prepare(self.commit)?;
         Ok(link)
     }
 
     fn loader(&self) -> Result<Deciding, String> {
         let connection = Connection::open(&self.socket)?;
-        let mut link = Deciding { connection, shape: self.shape, batch: Batch::Together };
+        let mut link =
+            Deciding { connection, shape: self.shape, batch: Batch::Together, flying: VecDeque::new() };
         link.prepare(Commit::Asynchronous)?;
         Ok(link)
     }

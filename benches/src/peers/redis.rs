@@ -9,6 +9,7 @@
 use super::server::{self, Server};
 use super::{System, Taken};
 use crate::work::{Ask, Link, Shape, Told, pool};
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -204,6 +205,11 @@ impl Connection {
         }
     }
 
+    /// Whether a whole line came already.
+    fn has_line(&self) -> bool {
+        self.buffer[self.from..self.to].contains(&b'\n')
+    }
+
     /// A reply that is a number.
     fn number(&mut self) -> Result<i32, String> {
         let (from, to) = self.line()?;
@@ -241,34 +247,54 @@ impl Connection {
 pub struct Deciding<'a> {
     connection: Connection,
     redis: &'a Redis,
+    /// The questions without an answer, in their order.
+    flying: VecDeque<usize>,
+}
+
+impl Deciding<'_> {
+    fn write(&mut self, ask: &Ask<'_>) -> Result<(), String> {
+        let [book, release] = &self.redis.scripts;
+        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let slot = self.redis.shape.place(request);
+        let number =
+            |value: u32| u8::try_from(value).map_err(|_| "a byte is too small for this shape".to_owned());
+        let argument = [
+            number(request.slot.session.get())?,
+            number(u32::from(request.slot.slot.get()))?,
+            number(u32::try_from(pool(request)).unwrap_or(u32::MAX))?,
+        ];
+        let mut key = [b'p'; 17];
+        key[1..].copy_from_slice(&request.patient.get().to_le_bytes());
+        let script = if matches!(ask, Ask::Book(_)) { book } else { release };
+        let mut place = [b's', 0, 0, 0, 0];
+        place[1..].copy_from_slice(&slot.to_le_bytes());
+        command(&mut self.connection.out, &[b"EVALSHA", script.as_bytes(), b"2", &place, &key, &argument]);
+        Ok(())
+    }
 }
 
 impl Link for Deciding<'_> {
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
-        let [book, release] = &self.redis.scripts;
-        for ask in asks {
-            let (Ask::Book(request) | Ask::Release(request, _)) = ask;
-            let slot = self.redis.shape.place(request);
-            let number =
-                |value: u32| u8::try_from(value).map_err(|_| "a byte is too small for this shape".to_owned());
-            let argument = [
-                number(request.slot.session.get())?,
-                number(u32::from(request.slot.slot.get()))?,
-                number(u32::try_from(pool(request)).unwrap_or(u32::MAX))?,
-            ];
-            let mut key = [b'p'; 17];
-            key[1..].copy_from_slice(&request.patient.get().to_le_bytes());
-            let script = if matches!(ask, Ask::Book(_)) { book } else { release };
-            let mut place = [b's', 0, 0, 0, 0];
-            place[1..].copy_from_slice(&slot.to_le_bytes());
-            command(
-                &mut self.connection.out,
-                &[b"EVALSHA", script.as_bytes(), b"2", &place, &key, &argument],
-            );
-        }
+        asks.iter().try_for_each(|ask| self.write(ask))?;
         self.connection.send()?;
         for _ in asks {
             told.push(Told::from_wire(self.connection.number()?)?);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, number: usize, ask: &Ask<'_>, _: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        self.flying.push_back(number);
+        self.write(ask)
+    }
+
+    fn hear(&mut self, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
+        self.connection.send()?;
+        while let Some(number) = self.flying.pop_front() {
+            told.push((number, Told::from_wire(self.connection.number()?)?));
+            if !self.connection.has_line() {
+                break;
+            }
         }
         Ok(())
     }
@@ -319,7 +345,7 @@ impl System for Redis {
     }
 
     fn link(&self) -> Result<Deciding<'_>, String> {
-        Ok(Deciding { connection: self.connect()?, redis: self })
+        Ok(Deciding { connection: self.connect()?, redis: self, flying: VecDeque::new() })
     }
 
     fn taken(&self) -> Result<Vec<Taken>, String> {
