@@ -538,8 +538,8 @@ Examples
     "usage.haoyuan.policy.show": "haoyuan policy show [OPTIONS] PRESET|FILE", "haoyuan policy show [选项] 预置名|文件";
     "help.haoyuan.policy.show:policy": "Name of a preset, or a policy file", "预置政策的名称,或政策文件";
     "help.haoyuan.policy.show:json": "Print JSON", "输出 JSON";
-    "help.haoyuan.policy.check": "Check a policy file: unknown keys, contradictions, impossible sums",
-        "检查政策文件:未知的键、相互矛盾、不可能的总和";
+    "help.haoyuan.policy.check": "Check a policy file: unknown keys, contradictions, impossible sums; warns of what is hardly meant",
+        "检查政策文件:未知的键、相互矛盾、不可能的总和;对易被忽略之处给出警告";
     "usage.haoyuan.policy.check": "haoyuan policy check [OPTIONS] FILE", "haoyuan policy check [选项] 文件";
     "help.haoyuan.policy.check:file": "Policy file (TOML)", "政策文件(TOML)";
     "help.haoyuan.policy.check:calendar": "Calendar of holidays (TOML, `[holidays]` alone) that goes with it", "配套的节假日日历(TOML,仅 `[holidays]` 一节)";
@@ -868,6 +868,7 @@ Example
     "policy.carried": "  (read and checked; decides nothing yet)", "  (已读取并检查,尚不参与裁决)";
     "policy.no_source": "no source given", "未注明出处";
     "policy.good": "`{file}` is good: policy `{name}`, {count} values", "`{file}` 无误:政策 `{name}`,共 {count} 个取值";
+    "policy.warning": "warning: {what}", "警告:{what}";
     "roster.good": "`{file}` is good: {sessions} sessions, {seats} seats", "`{file}` 无误:{sessions} 个班次,{seats} 个号";
     "roster.bad": "`{file}` is refused as a whole; rows with an error: {count}", "`{file}` 整个不被采用;有误的行数:{count}";
 }

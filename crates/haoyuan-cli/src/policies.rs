@@ -55,6 +55,13 @@ fn list(json: bool, lang: Lang) -> Result<(), Failure> {
     print(&text)
 }
 
+/// What is wrong, or a warning, and where.
+fn place(error: &FileError) -> serde_json::Value {
+    let FileError { file, line, column, key, reason } = error;
+    json!({ "file": file, "line": line, "column": column, "key": key, "reason": reason.en,
+        "reason_zh": reason.zh })
+}
+
 fn row(shown: &Shown) -> serde_json::Value {
     let Shown { key, value, file, line, source, carried } = shown;
     json!({ "key": key, "value": value, "file": file, "line": line, "source": source, "carried": carried })
@@ -97,21 +104,21 @@ fn check(path: &Path, calendar: Option<&Path>, json: bool, lang: Lang) -> Result
     let calendar = calendar.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
     match Policy::parse_with(&name, &text, calendar) {
         Ok(policy) if json => {
-            print_json(&json!({ "ok": true, "file": name, "name": policy.name(), "errors": [] }))
+            let warnings: Vec<_> = policy.warnings().iter().map(place).collect();
+            print_json(&json!({ "ok": true, "file": name, "name": policy.name(), "errors": [],
+                "warnings": warnings }))
         }
         Ok(policy) => {
             let count = grouped(policy.shown().len() as u64);
-            print(&format!(
-                "{}\n",
-                say!(lang, "policy.good", file = name, name = policy.name(), count = count)
-            ))
+            let mut text = say!(lang, "policy.good", file = name, name = policy.name(), count = count);
+            for warning in policy.warnings() {
+                text.extend(["\n", &say!(lang, "policy.warning", what = lang.of(&warning))]);
+            }
+            print(&(text + "\n"))
         }
         Err(error) => {
             if json {
-                let FileError { file, line, column, key, reason } = &error;
-                let row = json!({ "file": file, "line": line, "column": column, "key": key,
-                    "reason": reason.en, "reason_zh": reason.zh });
-                print_json(&json!({ "ok": false, "file": name, "errors": [row] }))?;
+                print_json(&json!({ "ok": false, "file": name, "errors": [place(&error)], "warnings": [] }))?;
             }
             Err(Failure::told(&error, lang))
         }

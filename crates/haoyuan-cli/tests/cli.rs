@@ -392,6 +392,22 @@ fn a_policy_file_is_checked() {
     let good = file("good-policy.toml", "name = \"first\"\nextends = \"jilin-2018\"\n");
     check(&["policy", "check", good.to_str().unwrap()], 0, "policy `first`", "");
     check(&["policy", "check", good.to_str().unwrap(), "--lang", "zh"], 0, "无误", "");
+    // Good, and anybody can foretell when a returned seat reappears.
+    check(&["policy", "check", good.to_str().unwrap()], 0, "warning: presets/default.toml", "");
+    check(&["policy", "check", good.to_str().unwrap(), "--lang", "zh"], 0, "警告:presets/default.toml", "");
+    let output = run(&["policy", "check", good.to_str().unwrap(), "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&told["ok"], &told["errors"]), (&Value::from(true), &serde_json::json!([])));
+    let warning = &told["warnings"][0];
+    assert!(warning["reason"].as_str().unwrap().contains("`anti_scalping.seed`"), "{told}");
+    assert!(warning["line"].is_u64() && warning["reason_zh"].as_str().unwrap().contains("推算"), "{told}");
+    let secret = file(
+        "secret-policy.toml",
+        "name = \"first\"\nextends = \"jilin-2018\"\n[anti_scalping]\nseed = 4711\n",
+    );
+    let output = run(&["policy", "check", secret.to_str().unwrap(), "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["warnings"], serde_json::json!([]));
     let bad =
         file("bad-policy.toml", "name = \"first\"\nextends = \"jilin-2018\"\n[pools.PUBLIC]\nopnes = 1\n");
     let output = run(&["policy", "check", bad.to_str().unwrap(), "--json"]);

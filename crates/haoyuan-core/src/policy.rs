@@ -279,6 +279,24 @@ impl Policy {
         &self.document
     }
 
+    /// What is allowed and hardly meant, each with its place: the policy is good all the same.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<PolicyError> {
+        let section = &self.document.anti_scalping;
+        let is_drawn = section.reappears_after.is_some_and(|delay| delay.least.ms() < delay.most.ms());
+        let mut warnings = Vec::new();
+        if is_drawn && section.seed.unwrap_or(0) == 0 {
+            let reason = said!(
+                "without a `seed` of your own anybody can foretell when a returned seat reappears; set `anti_scalping.seed` to a \
+                 number that nobody else knows",
+                "未设自己的 `seed`,任何人都能推算退回的号何时重新放出;请把 `anti_scalping.seed` 设为无人知晓的数"
+            );
+            let also = ["anti_scalping.reappears_after".to_owned()];
+            warnings.push(blame(&self.layers, "anti_scalping.seed", &also, reason));
+        }
+        warnings
+    }
+
     /// Fixes a session for publishing, by an institution of this tier.
     ///
     /// The carry ledger goes forward with every session that is planned; plan a roster by date, then session code.

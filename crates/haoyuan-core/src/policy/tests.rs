@@ -810,3 +810,23 @@ proptest! {
         let _ = Policy::parse("x.toml", &text);
     }
 }
+
+/// The delays of returned seats were drawn from a seed that everybody knows if the policy has none, and nobody was told.
+#[test]
+fn delays_that_anybody_can_foretell_are_warned_of() {
+    let warned = |section: &str| {
+        let text = format!("name = \"own\"\nextends = \"default\"\n[anti_scalping]\n{section}\n");
+        let warnings = Policy::parse("own.toml", &text).unwrap().warnings();
+        warnings.into_iter().map(|warning| (warning.file, warning.line)).collect::<Vec<_>>()
+    };
+    let drawn = "reappears_after = { least = \"1h\", most = \"2h\" }";
+    let here = |line: usize| vec![("own.toml".to_owned(), line)];
+    assert_eq!(warned(drawn), here(4));
+    assert_eq!(warned(&format!("seed = 0\n{drawn}")), here(4));
+    assert_eq!(warned(&format!("seed = 4711\n{drawn}")), []);
+    // Nothing is drawn.
+    assert_eq!(warned("reappears_after = { least = \"1h\", most = \"1h\" }"), []);
+    assert_eq!(warned("reappears_after = { least = \"0s\", most = \"0s\" }"), []);
+    // The range is the preset's.
+    assert_eq!(warned("slow_lane = false").len(), 1);
+}
