@@ -45,7 +45,7 @@ struct Claim<'a> {
 pub(crate) struct Manner {
     pub(crate) operation: Operation,
     pub(crate) queue: Queue,
-    /// The hospital offers it: the hold ends then, whatever the rules say, and a command of the patient is waited for.
+    /// The hospital offers or gives it: the record ends then, whatever the rules say, and a command of the patient is waited for.
     pub(crate) offered: Option<Instant>,
 }
 
@@ -234,8 +234,8 @@ impl<T: Trace> Engine<T> {
 
         let booked = operation == Operation::Book;
         let hold_ms = i64::from(rules.hold_ms[usize::from(wish.channel.number())]);
-        let ends = at.plus(hold_ms);
-        let expires = if booked { at } else { offered.unwrap_or(ends) };
+        let ends = if booked { at } else { at.plus(hold_ms) };
+        let expires = offered.unwrap_or(ends);
         let number = gate.number();
         let occupant = |permit: &Permit| Occupant {
             patient: number,
@@ -246,7 +246,7 @@ impl<T: Trace> Engine<T> {
             channel: wish.channel,
             spill: permit.spill,
             booked,
-            offered: !booked && expires != ends,
+            offered: expires != ends,
         };
         let (taken, occupant) = target.block.claim(
             &target.range,

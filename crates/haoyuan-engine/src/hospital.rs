@@ -30,7 +30,7 @@ pub struct Occupied {
     pub node: NodeIndex,
     /// Held or booked.
     pub standing: Standing,
-    /// When it was granted; `None` for what began as an offer with an end of its own: whoever made it knows.
+    /// When it was granted; `None` for what the hospital offered, or gave by [`Engine::assign`]: it knows.
     pub granted_at: Option<Instant>,
 }
 

@@ -57,7 +57,7 @@
 //! # Progress
 //! `availability`, `hold`, `book`, `confirm`, `cancel`, `tick` are lock-free: no thread waits for another. `publish` and
 //! `session` take locks that decisions never take; `search` and `load` take a read lock that only publishing writes. What
-//! the hospital does to a patient (`offer`, `withdraw`, `suspend`) waits until the patient's own command is decided.
+//! the hospital does to a patient (`offer`, `assign`, `withdraw`, `suspend`, `merge`) waits until the patient's own command is decided.
 //! Where a 128-bit compare-and-swap is missing from the processor, `portable-atomic` falls back to a lock
 //! ([`is_lock_free`] tells).
 //!
@@ -84,6 +84,7 @@ mod tickets;
 mod claim;
 mod settle;
 mod suspension;
+mod merged;
 mod waiting;
 mod hospital;
 mod resize;

@@ -4,7 +4,7 @@ use crate::Engine;
 use crate::engine::grant;
 use crate::fact::{Change, Trace};
 use crate::memory::trim;
-use crate::patients::{Entry, EntryKind, EntryRef, Gate, Number};
+use crate::patients::{Entry, EntryKind, EntryRef, Gate};
 use crate::seat::{Seat, State};
 use crate::sessions::SessionRow;
 use arrayvec::ArrayVec;
@@ -51,6 +51,13 @@ pub(crate) struct Portfolio {
     pub(crate) due: ArrayVec<BookingId, LIVE_MAX>,
 }
 
+impl Portfolio {
+    /// What is live, and what is due.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = BookingId> + '_ {
+        self.live.iter().map(|own| own.booking).chain(self.due.iter().copied())
+    }
+}
+
 impl<T: Trace> Engine<T> {
     /// The patient's live holds and bookings, in order of the visits' times.
     ///
@@ -61,28 +68,35 @@ impl<T: Trace> Engine<T> {
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         let mut own = Portfolio::default();
         self.gather(&mut gate, at, &mut own);
-        let mut bookings: Vec<_> = own
-            .live
-            .iter()
-            .filter_map(|own| {
-                let Fate::Live(record, slot, row) = self.fate(own.booking, number, at) else { return None };
-                let standing = match record.state() {
-                    State::Held => Standing::HeldUntil(record.expires()),
-                    _ => Standing::Booked,
-                };
-                let grant = grant(&row, slot, own.booking, record.node(), record.spill(), standing, self);
-                Some(LiveBooking { grant, class: record.class(), channel: record.channel() })
-            })
-            .collect();
-        bookings.sort_by_key(|live| (live.grant.time.from, live.grant.booking));
-        Ok(bookings)
+        // Not what stands under a key that was given up for this one.
+        let mine = |booking: &BookingId| matches!(self.fate(*booking, at), Fate::Live(record, ..) if record.patient() == number);
+        let mine = own.live.iter().map(|own| own.booking).filter(mine);
+        Ok(Self::listed(mine.filter_map(|booking| self.live_booking(booking, at))))
     }
 
-    pub(crate) fn fate(&self, booking: BookingId, number: Number, at: Instant) -> Fate {
+    pub(crate) fn live_booking(&self, booking: BookingId, at: Instant) -> Option<LiveBooking> {
+        let Fate::Live(record, slot, row) = self.fate(booking, at) else { return None };
+        let standing = match record.state() {
+            State::Held => Standing::HeldUntil(record.expires()),
+            _ => Standing::Booked,
+        };
+        let grant = grant(&row, slot, booking, record.node(), record.spill(), standing, self);
+        Some(LiveBooking { grant, class: record.class(), channel: record.channel() })
+    }
+
+    /// In order of the visits' times.
+    pub(crate) fn listed(bookings: impl Iterator<Item = LiveBooking>) -> Vec<LiveBooking> {
+        let mut bookings: Vec<_> = bookings.collect();
+        bookings.sort_by_key(|live| (live.grant.time.from, live.grant.booking));
+        bookings
+    }
+
+    /// What has become of a booking: whose it was says its sequence, which no other grant of the block has.
+    pub(crate) fn fate(&self, booking: BookingId, at: Instant) -> Fate {
         let Some((session, row, block, _)) = self.place(booking.block()) else { return Fate::Gone };
         let Some(record) = block.record(booking.seat().get()) else { return Fate::Gone };
         let live = matches!(record.state(), State::Held | State::Booked);
-        if !live || record.sequence() != booking.sequence() || record.patient() != number {
+        if !live || record.sequence() != booking.sequence() {
             return Fate::Gone;
         }
         if record.is_due(at) {
@@ -92,12 +106,11 @@ impl<T: Trace> Engine<T> {
         Fate::Live(record, SlotRef { session, slot }, row)
     }
 
-    /// Walks over the patient's bookings, and buries the entries of those that have ended.
+    /// Walks over the patient's bookings, and those under keys that were given up for this one, and buries the entries of those that have ended.
     pub(crate) fn gather(&self, gate: &mut Gate<'_>, at: Instant, found: &mut Portfolio) {
-        let number = gate.number();
-        let mut look = |booking: BookingId| match self.fate(booking, number, at) {
+        let mut look = |booking: BookingId| match self.fate(booking, at) {
             Fate::Live(record, slot, row) => {
-                // More than LIVE_MAX cannot be: a claim is refused there.
+                // Of LIVE_MAX a claim is refused; more there are only of keys that were merged, and count no further.
                 let held = record.state() == State::Held;
                 let _ = found.live.try_push(Own { booking, session: slot.session, held });
                 let _ = found.visits.try_push(row.visit(slot.slot));

@@ -178,8 +178,9 @@ impl<T: Trace> Engine<T> {
         if claims {
             let counter = tree.counter(fact.node).ok_or_else(conflict)?;
             let live = word.live().plus(counter).ok_or_else(conflict)?;
+            let booked = fact.change == Change::Booked;
             let hold_ms = self.rules_of(&row).hold_ms[usize::from(fact.channel.number())];
-            let ends = fact.at.plus(i64::from(hold_ms));
+            let ends = if booked { fact.at } else { fact.at.plus(i64::from(hold_ms)) };
             let occupant = Occupant {
                 patient: number,
                 expires: fact.expires,
@@ -188,8 +189,8 @@ impl<T: Trace> Engine<T> {
                 class: fact.class,
                 channel: fact.channel,
                 spill: fact.spill,
-                booked: fact.change == Change::Booked,
-                offered: fact.change == Change::Held && fact.expires != ends,
+                booked,
+                offered: fact.expires != ends,
             };
             // Room for the entry is made first, so that nothing is half applied.
             let reserved = gate.reserve();

@@ -8,8 +8,8 @@
 //! bits 108..112  node that admitted it          bits 112..116  counter of that node
 //! bits 116..119  class                          bits 119..122  channel
 //! bit  122       spill
-//! bits 123..125  how it was granted: for the channel's hold length, booked at once (`expires` is the instant of the grant), or
-//!                as an offer with an end of its own
+//! bit  123       booked at once: `expires` is the instant of the grant
+//! bit  124       by the hospital, as an offer or a booking: `expires` is an end of its own
 //! ```
 //!
 //! `claimed` is a seat whose claim was decided but whose owner has not yet written the rest; anybody may put a seat
@@ -50,7 +50,7 @@ pub(crate) struct Occupant {
     pub(crate) spill: bool,
     /// Booked at once, without a hold.
     pub(crate) booked: bool,
-    /// Held with an end of its own, which the rules do not say.
+    /// With an end of its own, which the rules do not say: the hospital offers or gives it.
     pub(crate) offered: bool,
 }
 
@@ -145,7 +145,7 @@ impl Seat {
         self.0 >> 122 & 1 == 1
     }
 
-    /// When it was granted, if holds through its channel live `hold_ms`; `None` for an offer, whose maker knows.
+    /// When it was granted, if holds through its channel live `hold_ms`; `None` for what the hospital offered or gave: it knows.
     pub(crate) fn granted_at(self, hold_ms: u32) -> Option<Instant> {
         match self.0 >> 123 & 3 {
             0 => Some(self.expires().plus(-i64::from(hold_ms))),
@@ -199,7 +199,7 @@ mod tests {
         };
         assert_eq!(granted(false, false), Some(600_000));
         assert_eq!(granted(true, false), Some(900_000));
-        assert_eq!(granted(false, true), None);
+        assert_eq!((granted(false, true), granted(true, true)), (None, None));
         assert!(seat.is_due(Instant::MAX) && !seat.booked().is_due(Instant::MAX));
         assert!(Seat::free(Sequence(7)).is_free() && Seat::free(Sequence(7)).sequence() == Sequence(7));
         assert_eq!(Seat::claimed(Sequence(7)).state(), State::Claimed);

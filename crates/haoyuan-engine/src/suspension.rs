@@ -19,7 +19,8 @@ pub enum Suspension {
     Blocked,
 }
 
-const BLOCKED: u32 = u32::MAX;
+/// In the gate: no channel.
+pub(crate) const BLOCKED: u32 = u32::MAX;
 
 impl Suspension {
     /// As in the gate: seconds since 1970, rounded up.

@@ -6,7 +6,7 @@
 use crate::Engine;
 use crate::fact::Trace;
 use crate::memory::MEMORY;
-use crate::patients::{Entry, EntryKind, EntryRef, Gate, Number, Reserved, fingerprint};
+use crate::patients::{Entry, EntryKind, EntryRef, Gate, Reserved, fingerprint};
 use crate::portfolio::Fate;
 use crate::sessions::SessionRow;
 use haoyuan_core::ids::BookingId;
@@ -53,8 +53,7 @@ impl<T: Trace> Engine<T> {
         if tickets >= MEMORY {
             // Void tickets are kept for their better explanation, but not for ever: the oldest makes room.
             let is_void = |e: &Entry| e.kind == EntryKind::Ticket && at >= ticket_expires(e);
-            let oldest =
-                gate.entries().filter(|(_, e)| is_void(e) && self.live_use(number, e, at).is_none()).last();
+            let oldest = gate.entries().filter(|(_, e)| is_void(e) && self.live_use(e, at).is_none()).last();
             if let Some((void, _)) = oldest {
                 gate.remove(void);
                 tickets -= 1;
@@ -88,15 +87,15 @@ impl<T: Trace> Engine<T> {
         if at >= ticket_expires(&entry) {
             return Err(Refusal::plain(Code::TicketExpired));
         }
-        match self.live_use(gate.number(), &entry, at) {
+        match self.live_use(&entry, at) {
             Some(booking) => Err(Refusal::plain(Code::TicketUsed).by(Binding::Booking(booking))),
             None => Ok((place, entry)),
         }
     }
 
-    fn live_use(&self, number: Number, ticket: &Entry, at: Instant) -> Option<BookingId> {
+    fn live_use(&self, ticket: &Entry, at: Instant) -> Option<BookingId> {
         let booking = BookingId::new(ticket.booking)?;
-        matches!(self.fate(booking, number, at), Fate::Live(..)).then_some(booking)
+        matches!(self.fate(booking, at), Fate::Live(..)).then_some(booking)
     }
 }
 

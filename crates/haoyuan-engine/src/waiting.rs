@@ -81,6 +81,18 @@ impl<T: Trace> Engine<T> {
         self.claim_in(&Wish { key: None, ..*wish }, at, manner)
     }
 
+    /// Books a seat that the hospital gives: somebody displaced is moved, an extra seat is given. Passes those who wait, and no
+    /// limit on holds applies; otherwise as [`Engine::offer`]. What is booked says that it was given
+    /// ([`Occupied::granted_at`](crate::Occupied::granted_at) is `None`).
+    ///
+    /// # Errors
+    /// As [`Engine::book`], but never `WAITLISTED`; `CONCURRENT_REQUEST` only while the block's pool tree is being replaced.
+    pub fn assign(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        // No booking of a patient's own ends after its instant.
+        let manner = Manner { operation: Operation::Book, queue: Queue::Passed, offered: Some(at.plus(1)) };
+        self.claim_in(&Wish { key: None, ..*wish }, at, manner)
+    }
+
     /// [`Engine::hold`] for a host that knows nobody who waits is passed over: passes those who wait, whatever happened to the
     /// block since they were served.
     ///

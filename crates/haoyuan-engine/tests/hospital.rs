@@ -433,3 +433,124 @@ fn void_tickets_make_room_and_good_ones_are_64_at_most() {
     engine.issue_ticket(&ticket(65, at(HOUR)), at(MINUTE)).unwrap();
     assert_eq!(engine.issue_ticket(&ticket(66, at(HOUR)), at(MINUTE)), full);
 }
+
+/// Of the keys of one person only the one that books was asked: a second booking in the department on the day was made beside the
+/// one of the key that was given up.
+#[test]
+fn what_stands_under_a_key_that_was_given_up_counts_for_the_one_that_stays() {
+    let (engine, session) = engine(&plan(2, 3, false));
+    let (here, there) = (slot(session, 0), slot(session, 1));
+    let settle = |patient: u64, booking| Settle { patient: person(patient), booking, key: None };
+    let grant = engine.hold(&wish(1, here), at(-2 * HOUR)).unwrap();
+    let both = engine.merge(person(1), person(2), at(-2 * HOUR)).unwrap();
+    assert_eq!(both.iter().map(|live| live.grant.booking).collect::<Vec<_>>(), [grant.booking]);
+    // Saying it again changes nothing, and nothing is counted twice.
+    assert_eq!(engine.merge(person(1), person(2), at(-2 * HOUR)).unwrap(), both);
+
+    assert_eq!(code(engine.book(&wish(1, there), at(-2 * HOUR))), Code::IdentityMerged);
+    let refused = [
+        engine.hold(&wish(2, there), at(-2 * HOUR)),
+        engine.book(&wish(2, there), at(-2 * HOUR)),
+        engine.offer(&wish(2, there), at(-HOUR), at(-2 * HOUR)),
+        engine.assign(&wish(2, there), at(-2 * HOUR)),
+    ];
+    for answer in refused {
+        let refusal = answer.unwrap_err();
+        assert_eq!((refusal.code, refusal.binding), (Code::DepartmentDayLimit, Binding::Limit(1)));
+    }
+    let refusal = engine.book(&wish(2, here), at(-2 * HOUR)).unwrap_err();
+    assert_eq!((refusal.code, refusal.binding), (Code::Overlap, Binding::Booking(grant.booking)));
+
+    // It stays the other key's.
+    assert_eq!(engine.bookings_of(person(2), at(-2 * HOUR)).unwrap(), []);
+    assert_eq!(engine.bookings_of(person(1), at(-2 * HOUR)).unwrap(), both);
+    assert_eq!(code(engine.cancel(&settle(2, grant.booking), at(-2 * HOUR))), Code::UnknownBooking);
+    engine.confirm(&settle(1, grant.booking), at(-2 * HOUR)).unwrap();
+
+    // A third key: whoever comes last has everything.
+    engine.merge(person(2), person(3), at(-HOUR)).unwrap();
+    assert_eq!(code(engine.book(&wish(3, there), at(-HOUR))), Code::DepartmentDayLimit);
+    let restored = Engine::new(Limits::for_seats(1_000));
+    engine.snapshot(|part| restored.restore(part).unwrap());
+    assert_eq!(code(restored.book(&wish(3, there), at(-HOUR))), Code::DepartmentDayLimit);
+    engine.cancel(&settle(1, grant.booking), at(-HOUR)).unwrap();
+    engine.book(&wish(3, there), at(-HOUR)).unwrap();
+    // A merge that crosses an earlier one: both are blocked, and nobody waits for anybody.
+    assert_eq!(engine.merge(person(3), person(2), at(-HOUR)).unwrap().len(), 1);
+    assert_eq!(code(engine.book(&wish(3, here), at(-HOUR))), Code::IdentityMerged);
+    engine.audit().unwrap();
+}
+
+#[test]
+fn a_dead_hold_of_a_key_that_was_given_up_is_not_confirmed_beside_what_was_booked_since() {
+    let rules = Rules { late_confirm: haoyuan_core::rules::LateConfirm::Retest, ..Rules::default() };
+    let (engine, session) = engine(&Plan { rules, ..plan(2, 3, false) });
+    let settle = |booking| Settle { patient: person(1), booking, key: None };
+    // Without a booking since, the late confirmation is decided once more.
+    for since in [false, true] {
+        let hold = engine.hold(&wish(1, slot(session, 0)), at(-3 * HOUR)).unwrap();
+        engine.suspend(person(1), None).unwrap();
+        engine.merge(person(1), person(2), at(-3 * HOUR)).unwrap();
+        if since {
+            engine.book(&wish(2, slot(session, 1)), at(-2 * HOUR)).unwrap();
+            assert_eq!(code(engine.confirm(&settle(hold.booking), at(-2 * HOUR))), Code::HoldExpired);
+        } else {
+            engine.confirm(&settle(hold.booking), at(-2 * HOUR)).unwrap();
+            engine.cancel(&settle(hold.booking), at(-2 * HOUR)).unwrap();
+            engine.suspend(person(1), None).unwrap();
+        }
+    }
+    engine.audit().unwrap();
+}
+
+#[test]
+fn keys_are_not_merged_where_there_is_no_room_for_what_they_have() {
+    let engine = Engine::new(Limits { entries: 1, ..Limits::for_seats(1_000) });
+    let days = Rules { limits: Vec::new(), ..Rules::default() };
+    let session = engine.publish(&Plan { rules: days, ..plan(4, 3, false) }, at(-48 * HOUR)).unwrap();
+    for index in 0..2 {
+        engine.book(&wish(1, slot(session, index)), at(-2 * HOUR)).unwrap();
+    }
+    // The first is in the record, the second in the only entry.
+    assert_eq!(code(engine.merge(person(1), person(2), at(-2 * HOUR))), Code::EngineFull);
+    assert_eq!(engine.suspension(person(1)), None);
+    engine.book(&wish(2, slot(session, 0)), at(-2 * HOUR)).unwrap();
+}
+
+#[derive(Default)]
+struct Facts(Mutex<Vec<Fact>>);
+
+impl Trace for Facts {
+    fn record(&self, fact: &Fact) {
+        self.0.lock().unwrap().push(*fact);
+    }
+}
+
+/// A move went through a hold for a moment: somebody with as many unpaid holds as are allowed could not be moved.
+#[test]
+fn a_seat_that_the_hospital_gives_is_booked_at_once_whatever_the_patient_holds() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Facts::default());
+    let rules = Rules { limits: Vec::new(), holds_per_session: 2, holds_per_patient: 2, ..Rules::default() };
+    let session = engine.publish(&Plan { rules, ..plan(4, 3, false) }, at(-48 * HOUR)).unwrap();
+    for index in 0..2 {
+        engine.hold(&wish(1, slot(session, index)), at(-2 * HOUR)).unwrap();
+    }
+    let here = slot(session, 2);
+    assert_eq!(code(engine.offer(&wish(1, here), at(-HOUR), at(-2 * HOUR))), Code::SessionHoldLimit);
+    engine.set_waiting(here, true).unwrap();
+    let given = engine.assign(&wish(1, here), at(-2 * HOUR)).unwrap();
+    assert_eq!(given.standing, Standing::Booked);
+    let occupants = engine.occupants(here, at(-2 * HOUR)).unwrap();
+    let seen: Vec<_> = occupants.iter().map(|o| (o.booking, o.standing, o.granted_at)).collect();
+    assert_eq!(seen, [(given.booking, Standing::Booked, None)], "it is known from what a patient booked");
+    // Also after a replay, and whatever is done to it later is as to any booking.
+    let replayed = Engine::new(Limits::for_seats(1_000));
+    let again = replayed.publish(&engine.plan(session).unwrap(), at(-48 * HOUR)).unwrap();
+    for fact in engine.trace().0.lock().unwrap().iter() {
+        replayed.replay(fact).unwrap();
+    }
+    assert_eq!(replayed.occupants(slot(again, 2), at(-2 * HOUR)).unwrap(), occupants);
+    assert_eq!(code(engine.assign(&wish(1, here), at(-2 * HOUR))), Code::Overlap);
+    engine.cancel(&Settle { patient: person(1), booking: given.booking, key: None }, at(-HOUR)).unwrap();
+    engine.audit().unwrap();
+}

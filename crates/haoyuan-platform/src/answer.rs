@@ -386,7 +386,7 @@ pub enum Done {
     MergeIdentities {
         /// Whether their bookings together break a rule.
         breach: bool,
-        /// How many bookings they have together; all of them stay.
+        /// How many bookings the person has under all keys; all of them stay.
         bookings: usize,
     },
     /// What the host has to tell.
@@ -594,7 +594,7 @@ pub struct Placed {
     /// The booking that was lost.
     #[serde(with = "text::required")]
     pub from: BookingId,
-    /// Whose.
+    /// Whose; of a person with several keys the one that books.
     #[serde(with = "text::required")]
     pub patient: PatientKey,
     /// `moved`, `offered`, `ticket` or `unplaced`.

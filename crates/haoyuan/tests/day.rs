@@ -205,6 +205,46 @@ fn whose_time_a_session_takes_is_so_after_a_restart_as_well() {
     assert!(is_done(publish(&registry, "C", "D1", [9, 11])));
 }
 
+/// What stands under a key that was given up counts for the one that stays: the journal says that they were merged, a snapshot
+/// also what was copied.
+#[test]
+fn two_keys_are_one_person_after_a_restart_as_well() {
+    let disk: Arc<dyn Disk> = Arc::new(SimDisk::new(11));
+    let mut registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+    // Directory, policy, and one session.
+    for line in &ladders()[..3] {
+        assert!(registry.execute(line).contains(r#""outcome":"done""#), "{line}");
+    }
+    let at = "2026-03-04T09:00:00+08:00";
+    let book = |registry: &Registry, patient: u32, slot: u32| {
+        let claim = serde_json::json!({"command": "book", "at": at, "patient": format!("{patient:032x}"), "session": "AM",
+            "slot": slot, "class": "public", "channel": "app"});
+        registry.execute(&claim.to_string())
+    };
+    let merge = |registry: &Registry, from: u32, into: u32| {
+        let merge = serde_json::json!({"command": "merge_identities", "at": at, "patient": format!("{from:032x}"),
+            "into": format!("{into:032x}"), "actor": {"role": "operator", "id": "00000000000000aa", "reason": 7}});
+        assert!(registry.execute(&merge.to_string()).contains(r#""breach":false"#));
+    };
+    assert!(book(&registry, 1, 0).contains("granted"));
+    merge(&registry, 1, 2);
+    merge(&registry, 2, 3);
+    for snapshot in [false, true, false] {
+        if snapshot {
+            registry.snapshot().unwrap();
+        }
+        let hash = registry.state_hash();
+        registry.close().unwrap();
+        registry = Registry::open_on(Arc::clone(&disk), synced()).unwrap();
+        assert_eq!(registry.state_hash(), hash);
+        assert!(book(&registry, 3, 1).contains("DEPARTMENT_DAY_LIMIT"), "{snapshot}");
+        for given_up in 1..3 {
+            assert!(book(&registry, given_up, 1).contains("IDENTITY_MERGED"), "{snapshot}");
+        }
+    }
+    assert!(book(&registry, 4, 1).contains("granted"));
+}
+
 /// What the host has to tell, without the numbers and instants.
 fn told(registry: &Registry) -> Vec<String> {
     let answer = registry.execute(r#"{"command":"notices","at":"2026-03-10T07:00:00+08:00","most":10000}"#);

@@ -434,8 +434,9 @@ pub struct Correct {
     pub outcome: Outcome,
 }
 
-/// `merge_identities`: two keys are one person. Bookings stay; the old key books no more, and if both together break a rule,
-/// the other one neither, until staff decide.
+/// `merge_identities`: two keys are one person. Bookings stay, each under its key; the old key books no more, and the other
+/// one's limits count what stands under both. If they break a rule together, the other one books no more either: once staff have
+/// cancelled what is too much, giving the command again lifts that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Merge {

@@ -19,7 +19,7 @@ use haoyuan_core::ids::{NodeIndex, SessionId, SlotRef};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
 use haoyuan_core::refusal::{Binding, Code, Refusal};
-use haoyuan_core::request::{Grant, Settle, Standing, Wish};
+use haoyuan_core::request::Wish;
 use haoyuan_core::rules::Rules;
 use haoyuan_core::said;
 use haoyuan_core::said::Speak;
@@ -73,16 +73,13 @@ impl<T: Trace> Desk<'_, T> {
         };
         let mut granted = Err(Refusal::plain(Code::SlotFull));
         for slot in slots {
-            granted = self.engine.offer(&wish(slot), self.at.plus(1), self.at);
+            granted = self.engine.assign(&wish(slot), self.at);
             match &granted {
                 Err(refusal) if matches!(refusal.code, Code::SlotFull | Code::Closed | Code::Stopped) => {}
                 _ => break,
             }
         }
         let grant = granted.map_err(|refusal| Stop::Refusal(refusal, None))?;
-        let settle = Settle { patient: ask.patient, booking: grant.booking, key: None };
-        self.confirm(&settle).map_err(|refusal| Stop::Refusal(refusal, None))?;
-        let grant = Grant { standing: Standing::Booked, ..grant };
 
         // From here it must succeed: the seat is the patient's.
         let (patient, booking, slot, class) = (ask.patient, grant.booking, grant.slot, ask.class);

@@ -150,6 +150,10 @@ impl<T: Trace> Desk<'_, T> {
         for slot in stopped {
             self.show_stopped(slot);
         }
+        for (given_up, stays) in &self.day.merged {
+            // There was room for it when they were merged.
+            let _ = self.engine.merge(given_up.0, stays.0, self.at);
+        }
         let (charged, merged) = (self.day.charges.keys(), self.day.merged.values());
         let patients: BTreeSet<PatientKey> =
             charged.chain(&self.day.blocked).chain(merged).map(|patient| patient.0).collect();

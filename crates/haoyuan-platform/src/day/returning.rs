@@ -35,11 +35,6 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    /// Whether this is who returned the seat.
-    fn returned(&self, one: &Returned) -> bool {
-        self.patient == Some(one.patient)
-    }
-
     /// Whether the seat has not reappeared for this claim.
     fn must_wait(&self, one: &Returned, at: Instant) -> bool {
         let was_there = self.waits_since.is_some_and(|since| since <= one.at);
@@ -58,7 +53,7 @@ impl<T: Trace> Desk<'_, T> {
         occupied: &Occupied,
     ) -> Result<Settled, Refusal> {
         // Who said yes to an offer has moved, and gives the new booking back: nothing is owed any more.
-        self.accepted(slot, occupied.booking);
+        self.accepted(slot, occupied);
         let rules = self.rules(slot.session);
         let keeps = rules.returns.is_some() && occupied.class == Class::Public;
         let block = self.block_of(slot);
@@ -158,13 +153,16 @@ impl<T: Trace> Desk<'_, T> {
     /// Why a claim that the block would accept has no seat of it now.
     pub(crate) fn keeps_back(&self, slot: SlotRef, asks: &Asks) -> Option<Refusal> {
         let block = self.block_of(slot);
+        // A person under two keys is who returned it.
+        let person = asks.patient.map(|patient| self.day.person(patient));
+        let by_them = |one: &Returned| person == Some(self.day.person(one.patient));
         let kept: Vec<&Returned> = (self.day.returned.get(&block)?.iter())
-            .filter(|one| asks.returned(one) || asks.must_wait(one, self.at))
+            .filter(|one| by_them(one) || asks.must_wait(one, self.at))
             .collect();
         if kept.is_empty() || self.leaves_room(slot, asks, &kept) {
             return None;
         }
-        let others: Vec<&Returned> = kept.into_iter().filter(|one| !asks.returned(one)).collect();
+        let others: Vec<&Returned> = kept.into_iter().filter(|one| !by_them(one)).collect();
         if others.is_empty() || self.leaves_room(slot, asks, &others) {
             return Some(Refusal::plain(Code::ReturnedByYou));
         }

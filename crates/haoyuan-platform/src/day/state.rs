@@ -472,9 +472,11 @@ impl Day {
                 self.enlist(*entry, blocks);
                 self.entries.insert(*entry, joined);
             }
-            Event::Offered { entry, booking, slot, expires, at, .. } => {
+            Event::Offered { entry, patient, booking, slot, expires, at } => {
                 self.waits.entry(slot.session).or_default().offers += 1;
                 if let Some(entry) = self.entries.get_mut(entry) {
+                    // Another key, if the one that joined was given up since.
+                    entry.patient = *patient;
                     entry.offer = Some(Offer { booking: *booking, slot: *slot, expires: *expires, at: *at });
                     (entry.skipped, entry.sits_out) = (None, None);
                 }
@@ -665,11 +667,14 @@ impl Day {
                 self.charges.entry(Text(*patient)).or_default().push(*charge);
             }
             Event::Merged { patient, into, breach, .. } => {
-                self.blocked.insert(Text(*patient));
-                if *breach {
-                    self.blocked.insert(Text(*into));
-                }
                 let stays = Text(self.person(*into));
+                // Who breaks no rule any more may book again.
+                if *breach {
+                    self.blocked.insert(stays);
+                } else {
+                    self.blocked.remove(&stays);
+                }
+                self.blocked.insert(Text(*patient));
                 for other in self.merged.values_mut().filter(|other| other.0 == *patient) {
                     *other = stays;
                 }

@@ -22,8 +22,8 @@ use crate::text::Text;
 use haoyuan_core::displaced::{self, Clinic, Nearness};
 use haoyuan_core::ids::{BookingId, NodeIndex, SeatIndex, SessionId, SlotRef, TicketId};
 use haoyuan_core::instant::{HOUR, Instant};
-use haoyuan_core::refusal::{Code, Refusal};
-use haoyuan_core::request::{Settle, Standing, Ticket, Wish};
+use haoyuan_core::refusal::Code;
+use haoyuan_core::request::{Standing, Ticket, Wish};
 use haoyuan_core::said;
 use haoyuan_engine::{Occupied, SessionView, Trace};
 
@@ -168,7 +168,7 @@ impl<T: Trace> Desk<'_, T> {
         let booked_at = self.booked_at(occupied);
         match occupied.standing {
             Standing::Booked => {
-                self.accepted(slot, booking);
+                self.accepted(slot, occupied);
                 if !self.day.displaced.contains_key(&Text(booking)) {
                     self.tell(&Event::Displaced {
                         stop,
@@ -198,7 +198,7 @@ impl<T: Trace> Desk<'_, T> {
                 match self.engine.withdraw(booking, at) {
                     // It was confirmed meanwhile.
                     Ok(withdrawn) if withdrawn.standing == Standing::Booked => self.together(|desk| {
-                        desk.accepted(slot, booking);
+                        desk.accepted(slot, occupied);
                         desk.tell(&Event::Displaced {
                             stop,
                             patient,
@@ -306,7 +306,8 @@ impl<T: Trace> Desk<'_, T> {
                 self.give_ticket(booking, &lost);
             }
             let fate = self.day.displaced.get(&Text(booking)).map_or(Fate::Open, |lost| lost.fate);
-            placed.push(Placed::new(booking, lost.patient, fate, |booking| self.where_is(booking)));
+            let patient = self.day.person(lost.patient);
+            placed.push(Placed::new(booking, patient, fate, |booking| self.where_is(booking)));
         }
         self.placed();
         let fates = || self.day.displaced.values().filter(|lost| lost.stop == stop).map(|lost| lost.fate);
@@ -353,20 +354,22 @@ impl<T: Trace> Desk<'_, T> {
         for (from, lost) in offered {
             let Fate::Offered(to, _) = lost.fate else { continue };
             let Some(slot) = self.engine.slot_of(to) else { continue };
-            let (patient, at) = (lost.patient, self.at);
-            match self.standing(slot, to) {
-                Some(Standing::Booked) => self.tell(&Event::Moved { patient, from, to, slot, at }),
-                Some(Standing::HeldUntil(_)) => {}
-                None => self.tell(&Event::Reopened { patient, from, at }),
+            let at = self.at;
+            match self.occupied(slot, to) {
+                Some(Occupied { standing: Standing::Booked, patient, .. }) => {
+                    self.tell(&Event::Moved { patient, from, to, slot, at });
+                }
+                Some(_) => {}
+                None => self.tell(&Event::Reopened { patient: self.day.person(lost.patient), from, at }),
             }
         }
     }
 
     /// A booking is about to be lost again. If it was offered to a displaced patient, who said yes to it, that is written down
     /// first: a fate is not opened by what happens to the new booking.
-    pub(crate) fn accepted(&mut self, slot: SlotRef, to: BookingId) {
+    pub(crate) fn accepted(&mut self, slot: SlotRef, occupied: &Occupied) {
+        let Occupied { booking: to, patient, .. } = *occupied;
         let Some(from) = self.day.proposed.get(&to).copied() else { return };
-        let Some(patient) = self.day.displaced.get(&Text(from)).map(|lost| lost.patient) else { return };
         self.tell(&Event::Moved { patient, from, to, slot, at: self.at });
     }
 
@@ -416,7 +419,8 @@ impl<T: Trace> Desk<'_, T> {
         if !feasible {
             return false;
         }
-        let patient = lost.patient;
+        // Under the key that books, if the one of the lost booking was given up since.
+        let patient = self.day.person(lost.patient);
         let ticket = lost.class.needs_ticket().then(|| rebooking_ticket(from)).flatten();
         if let Some(id) = ticket {
             let (class, institution, department) = (lost.class, view.institution, Some(view.department));
@@ -428,20 +432,19 @@ impl<T: Trace> Desk<'_, T> {
             }
         }
         let wish = Wish { patient, slot, class: lost.class, channel: lost.channel, ticket, key: None };
+        if nearness.is_consented() {
+            let Ok(grant) = self.engine.assign(&wish, at) else { return false };
+            let to = grant.booking;
+            self.together(|desk| {
+                desk.tell(&Event::Moved { patient, from, to, slot, at });
+                let notice = desk.notice(News::Moved, patient, slot);
+                desk.tell_notice(super::Notice { booking: Some(to), ..notice });
+            });
+            return true;
+        }
         let expires = at.plus(displaced::OFFER_MS).min(starts);
         let Ok(grant) = self.engine.offer(&wish, expires, at) else { return false };
         let to = grant.booking;
-        if nearness.is_consented() {
-            let settle = Settle { patient, booking: to, key: None };
-            if self.confirm(&settle).is_ok() {
-                self.together(|desk| {
-                    desk.tell(&Event::Moved { patient, from, to, slot, at });
-                    let notice = desk.notice(News::Moved, patient, slot);
-                    desk.tell_notice(super::Notice { booking: Some(to), ..notice });
-                });
-                return true;
-            }
-        }
         self.together(|desk| {
             desk.tell(&Event::Proposed { patient, from, to, slot, expires, at });
             let notice = desk.notice(News::Proposed, patient, slot);
@@ -451,16 +454,6 @@ impl<T: Trace> Desk<'_, T> {
         true
     }
 
-    /// Confirms for the patient; waits for a command of theirs.
-    pub(crate) fn confirm(&self, settle: &Settle) -> Result<(), Refusal> {
-        loop {
-            match self.engine.confirm(settle, self.at) {
-                Err(refusal) if refusal.code == Code::ConcurrentRequest => std::hint::spin_loop(),
-                other => return other.map(drop),
-            }
-        }
-    }
-
     /// A ticket with which a displaced patient books before the public.
     fn give_ticket(&mut self, from: BookingId, lost: &Displaced) {
         let Some(view) = self.engine.session(lost.slot.session) else { return };
@@ -468,16 +461,17 @@ impl<T: Trace> Desk<'_, T> {
         let expires = self.at.plus(displaced::TICKET_MS);
         // Who had a right keeps it; everybody else books where the next visits are booked.
         let class = if lost.class.needs_ticket() { lost.class } else { haoyuan_core::terms::Class::Revisit };
+        let patient = self.day.person(lost.patient);
         let ticket = Ticket {
             id,
-            patient: lost.patient,
+            patient,
             class,
             institution: view.institution,
             department: Some(view.department),
             expires,
         };
         if self.engine.issue_ticket(&ticket, self.at).is_ok() {
-            let (patient, ticket, at) = (lost.patient, id, self.at);
+            let (ticket, at) = (id, self.at);
             self.together(|desk| {
                 desk.tell(&Event::Ticketed { patient, from, ticket, expires, at });
                 let notice = desk.notice(News::Ticket, patient, lost.slot);

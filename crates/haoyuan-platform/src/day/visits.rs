@@ -440,9 +440,9 @@ impl<T: Trace> Desk<'_, T> {
                 Malformed::field("into", said!("these are the same key", "两者是同一个患者键")).into()
             );
         }
-        let broken = |refusal| Stop::Refusal(refusal, None);
-        let mut live = self.engine.bookings_of(from, at).map_err(broken)?;
-        live.extend(self.engine.bookings_of(into, at).map_err(broken)?);
+        let person = self.day.person(into);
+        // From here on nothing is booked past what stands under any of the person's keys, so that no breach is missed.
+        let live = self.engine.merge(from, person, at).map_err(|refusal| Stop::Refusal(refusal, None))?;
         let places: Vec<(SessionId, Place)> = (live.iter())
             .filter_map(|live| {
                 let slot = live.grant.slot;
@@ -461,7 +461,7 @@ impl<T: Trace> Desk<'_, T> {
         });
         self.tell(&Event::Merged { patient: from, into, breach, cause, at });
         self.show_suspension(from);
-        self.show_suspension(into);
+        self.show_suspension(person);
         Ok(Answer::Done(Done::MergeIdentities { breach, bookings: live.len() }))
     }
 

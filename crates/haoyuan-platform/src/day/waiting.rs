@@ -15,13 +15,14 @@ use crate::answer::{self, Answer, Done};
 use crate::command::day as command;
 use crate::malformed::Malformed;
 use crate::platform::{Decided, Stop};
+use crate::text::Text;
 use haoyuan_core::ids::{BookingId, Sequence, SlotRef};
 use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Grant, Standing, Wish};
 use haoyuan_core::said;
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_core::waitlist::Turn;
-use haoyuan_engine::Trace;
+use haoyuan_engine::{Occupied, Trace};
 
 impl<T: Trace> Desk<'_, T> {
     pub(crate) fn waitlist_join(&mut self, join: &command::WaitlistJoin) -> Decided {
@@ -91,7 +92,11 @@ impl<T: Trace> Desk<'_, T> {
                 return Err(refused(Code::NotAdmitted));
             }
         }
-        let mine = || self.day.entries.values().filter(|entry| entry.patient == join.patient);
+        if self.day.blocked.contains(&Text(join.patient)) {
+            return Err(refused(Code::IdentityMerged));
+        }
+        let mine =
+            || self.day.entries.values().filter(|entry| self.day.person(entry.patient) == join.patient);
         if mine()
             .any(|entry| entry.wanted.iter().any(|old| wanted.iter().any(|new| new.session == old.session)))
         {
@@ -163,7 +168,8 @@ impl<T: Trace> Desk<'_, T> {
     }
 
     fn own_entry(&self, own: &command::WaitlistEntry) -> Result<Entry, Stop> {
-        let entry = self.day.entries.get(&own.entry).filter(|entry| entry.patient == own.patient);
+        let person = self.day.person(own.patient);
+        let entry = self.day.entries.get(&own.entry).filter(|entry| self.day.person(entry.patient) == person);
         entry.cloned().ok_or(refused(Code::UnknownEntry))
     }
 
@@ -184,7 +190,7 @@ impl<T: Trace> Desk<'_, T> {
         let offer = entry.and_then(|entry| entry.offer);
         answer::Waiting {
             entry: id,
-            patient: entry.map(|entry| entry.patient),
+            patient: entry.map(|entry| self.day.person(entry.patient)),
             class: entry.map(|entry| entry.class),
             joined: entry.map(|entry| entry.joined),
             offer: offer.map(|offer| answer::Offered {
@@ -271,6 +277,8 @@ impl<T: Trace> Desk<'_, T> {
             entry.wanted.iter().any(same)
         };
         let here = if view.whole { Self::slots(&view).collect() } else { vec![block] };
+        // Under the key that books, if the one that joined was given up since.
+        let patient = self.day.person(entry.patient);
         let mut skipped = None;
         for slot in here.into_iter().filter(wants) {
             let free = self.engine.availability(slot, entry.class, entry.channel, self.at);
@@ -278,7 +286,7 @@ impl<T: Trace> Desk<'_, T> {
             let feasible =
                 free.is_ok_and(|free| free.refusal.is_none_or(|refusal| refusal.code == Code::Waitlisted));
             let asks = Asks {
-                patient: Some(entry.patient),
+                patient: Some(patient),
                 class: entry.class,
                 channel: entry.channel,
                 waits_since: Some(entry.joined),
@@ -287,7 +295,7 @@ impl<T: Trace> Desk<'_, T> {
                 continue;
             }
             let wish = Wish {
-                patient: entry.patient,
+                patient,
                 slot,
                 class: entry.class,
                 channel: entry.channel,
@@ -296,7 +304,6 @@ impl<T: Trace> Desk<'_, T> {
             };
             match self.engine.offer(&wish, expires, self.at) {
                 Ok(Grant { booking, .. }) => {
-                    let patient = entry.patient;
                     let at = self.at;
                     self.together(|desk| {
                         desk.tell(&Event::Offered { entry: id, patient, booking, slot, expires, at });
@@ -312,7 +319,7 @@ impl<T: Trace> Desk<'_, T> {
         }
         // Not blocked by somebody who cannot have it, but said, once for each reason.
         let Some(code) = skipped.filter(|code| entry.skipped != Some(code.number())) else { return };
-        let (patient, code, at) = (entry.patient, code.number(), self.at);
+        let (code, at) = (code.number(), self.at);
         self.tell(&Event::Skipped { entry: id, patient, code, at });
     }
 
@@ -373,8 +380,13 @@ impl<T: Trace> Desk<'_, T> {
 
     /// How a booking stands, if it is live.
     pub(crate) fn standing(&self, slot: SlotRef, booking: BookingId) -> Option<Standing> {
+        self.occupied(slot, booking).map(|occupied| occupied.standing)
+    }
+
+    /// A booking, if it is live.
+    pub(crate) fn occupied(&self, slot: SlotRef, booking: BookingId) -> Option<Occupied> {
         let occupants = self.engine.occupants(slot, self.at).unwrap_or_default();
-        occupants.into_iter().find(|occupied| occupied.booking == booking).map(|occupied| occupied.standing)
+        occupants.into_iter().find(|occupied| occupied.booking == booking)
     }
 
     /// An offer was not taken: the entry keeps its place this once.
@@ -397,7 +409,8 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Closes an entry for a reason that the patient has to be told.
     fn close_and_tell(&mut self, id: u32, slot: SlotRef, why: Departure) {
-        let Some(patient) = self.day.entries.get(&id).map(|entry| entry.patient) else { return };
+        let Some(entry) = self.day.entries.get(&id) else { return };
+        let patient = self.day.person(entry.patient);
         let notice = self.notice(News::WaitlistClosed, patient, slot);
         self.close_as(id, why, Some(super::Notice { entry: Some(id), ..notice }));
     }

@@ -673,7 +673,7 @@ pub(super) struct Persons {
 }
 
 impl Persons {
-    fn person(&self, mut patient: u32) -> u32 {
+    pub(super) fn person(&self, mut patient: u32) -> u32 {
         while let Some(stays) = self.stays.get(&patient) {
             patient = *stays;
         }
@@ -693,9 +693,10 @@ impl Persons {
         self.visits.iter().filter(move |visit| visit.patient == patient)
     }
 
-    /// Two keys are one person: whether their bookings break a rule together, and how many they are.
+    /// Two keys are one person: whether the bookings under all keys break a rule together, and how many they are.
     pub(super) fn merge(&mut self, from: u32, into: u32) -> (bool, usize) {
-        let both: Vec<&Visit> = self.of(from).chain(self.of(into)).collect();
+        let theirs = |visit: &&Visit| [from, into].contains(&self.person(visit.patient));
+        let both: Vec<&Visit> = self.visits.iter().filter(theirs).collect();
         // Each session is a department of its own, so two visits of it are one too many.
         let breach = both
             .iter()

@@ -42,8 +42,9 @@ impl Run<'_> {
         let answer = self.tell(&json!({"command": "book", "at": now, "patient": key(patient),
             "session": session(clinic), "slot": 0, "class": "public", "channel": "window"}));
         let there = self.persons.visits.iter().filter(|visit| visit.clinic == clinic);
-        let (full, twice) =
-            there.fold((0, false), |(count, twice), v| (count + 1, twice || v.patient == patient));
+        // Under whatever key.
+        let is_theirs = |visit: &Visit| self.persons.person(visit.patient) == self.persons.person(patient);
+        let (full, twice) = there.fold((0, false), |(count, twice), v| (count + 1, twice || is_theirs(v)));
         let expected = full < SEATS && !twice && !self.persons.is_blocked(patient);
         expect((answer["outcome"] == "granted") == expected, || {
             format!("I19: {patient} in X{clinic}, in the books {expected}: {answer}")
