@@ -6,7 +6,7 @@
 //! INVARIANT (one place at a time): the published sessions of a practitioner do not overlap, whatever the site.
 
 use crate::answer::Published;
-use crate::command::{self, SessionText};
+use crate::command::{self, Command, SessionText};
 use crate::day::{extra, state::Day};
 use crate::malformed::Malformed;
 use crate::platform::Lookup;
@@ -40,8 +40,22 @@ pub(crate) struct Admin {
     ledger: CarryLedger,
     diaries: HashMap<PractitionerId, Diary>,
     room: Room,
-    /// The commands that set sizes, names and policies, as JSON: what a snapshot keeps of them.
-    pub(crate) history: Vec<String>,
+    /// The commands that made sizes, names and policies what they are: what a snapshot keeps of them.
+    history: Vec<Kept>,
+}
+
+/// A command of administration that still says something, as JSON.
+struct Kept {
+    about: About,
+    json: String,
+}
+
+/// What a command of administration is about.
+#[derive(PartialEq, Eq)]
+enum About {
+    SizesOrNames,
+    /// The policy of an institution; `None`: of those that have none of their own.
+    PolicyOf(Option<String>),
 }
 
 /// The sessions of one practitioner, by start, with their codes. They do not overlap, so only the last one that starts
@@ -212,6 +226,24 @@ impl Admin {
             Some(id) => drop(self.own.insert(id, Arc::clone(&policy))),
         }
         Ok(policy)
+    }
+
+    /// Keeps a command for the next snapshot. A policy that it replaces is kept no longer: sessions have the rules that they
+    /// were published with, and the journal has all that was ever set. So a snapshot grows with the directory and not with time.
+    pub(crate) fn keep(&mut self, command: &Command, json: String) {
+        let about = match command {
+            Command::Policy(set) => About::PolicyOf(set.institution.clone()),
+            _ => About::SizesOrNames,
+        };
+        if about != About::SizesOrNames {
+            self.history.retain(|kept| kept.about != about);
+        }
+        self.history.push(Kept { about, json });
+    }
+
+    /// The commands kept, in order, as JSON.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &str> {
+        self.history.iter().map(|kept| kept.json.as_str())
     }
 
     pub(crate) fn policy_of(&mut self, institution: InstitutionId) -> Result<Arc<Policy>, Malformed> {

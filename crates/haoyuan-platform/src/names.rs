@@ -22,7 +22,7 @@ use std::fmt;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Names {
-    /// The commands that built them, in order, as JSON.
+    /// The commands that made them what they are, in order, as JSON: no policy that another one replaced.
     pub commands: Vec<String>,
     /// The carried fractions of reserves.
     pub ledger: CarryLedger,
@@ -97,8 +97,8 @@ impl<T: Trace> Platform<T> {
             entries: Some(limits.entries),
         };
         let mut admin = self.admin();
-        let is_it = |json: &String| matches!(Command::parse(json), Ok(Command::Open(known)) if known == open);
-        if !admin.history.iter().any(is_it) {
+        let is_it = |json: &str| matches!(Command::parse(json), Ok(Command::Open(known)) if known == open);
+        if !admin.kept().any(is_it) {
             self.administered(&mut admin, Command::Open(open));
         }
     }
@@ -108,7 +108,7 @@ impl<T: Trace> Platform<T> {
     pub fn names(&self) -> Names {
         let day = self.day_json();
         let admin = self.admin();
-        Names { commands: admin.history.clone(), ledger: admin.ledger().clone(), day }
+        Names { commands: admin.kept().map(str::to_owned).collect(), ledger: admin.ledger().clone(), day }
     }
 
     fn day_json(&self) -> String {
@@ -183,7 +183,7 @@ impl<T: Trace> Platform<T> {
             Command::Open(open) => {
                 // What the host allows was checked when it was opened.
                 self.open_with_limits(limits_of(open));
-                self.admin().history.push(json.to_owned());
+                self.admin().keep(&command, json.to_owned());
                 Ok(())
             }
             Command::Policy(policy) => match self.set_policy(policy, &presets) {

@@ -167,7 +167,7 @@ impl<T: Trace> Platform<T> {
             (None, Some(trace)) => trace.administered(command.word(), &json, command.at()),
             (None, None) => {}
         }
-        admin.history.push(json);
+        admin.keep(command, json);
     }
 
     /// Executes one line of JSON and answers with one line of JSON. Never panics; see [`Answer`] for the shapes.

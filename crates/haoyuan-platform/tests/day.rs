@@ -962,6 +962,133 @@ fn a_seat_that_is_stopped_is_closed_and_a_booking_that_is_stopped_gives_its_seat
     sound(&platform);
 }
 
+/// The place of a seat that was stopped is anybody's again, one fewer of the slot: whoever had it next was taken for who had been
+/// there, by the next tick or by the same command again.
+#[test]
+fn who_has_the_place_of_a_stopped_seat_since_is_not_displaced() {
+    let platform = house();
+    let at = "2026-03-04T09:00:00+08:00";
+    let first = book_at(&platform, 1, 0, "public", at);
+    assert_eq!(first["number"], 1);
+    let stop = json!({"command": "stop", "at": "2026-03-04T09:00:01+08:00", "scope": {"session": "AM", "number": 1},
+        "actor": staff()});
+    assert_eq!(done(&platform, stop.clone())["displaced"], 1);
+    let next = book_at(&platform, 2, 0, "public", "2026-03-04T09:00:02+08:00");
+    assert_eq!((&next["outcome"], &next["number"]), (&json!("granted"), &json!(1)));
+    let later = "2026-03-04T09:00:03+08:00";
+    done(&platform, json!({"command": "tick", "at": later}));
+    let again = done(&platform, stop);
+    assert_eq!((&again["changed"], &again["displaced"]), (&json!(false), &json!(1)));
+    assert_eq!((live(&platform, 1, later), live(&platform, 2, later)), (0, 1));
+    sound(&platform);
+}
+
+/// Every policy that was ever set was kept in every snapshot.
+#[test]
+fn a_snapshot_keeps_of_the_policies_those_that_are_in_force() {
+    let platform = week("");
+    let set = |institution: Option<&str>, name: &str| {
+        let toml = format!("name = \"{name}\"\nextends = \"jilin-2018\"\n");
+        let mut policy = json!({"command": "policy", "at": EARLY, "toml": toml});
+        if let Some(code) = institution {
+            policy["institution"] = json!(code);
+        }
+        done(&platform, policy);
+    };
+    let sizes = platform.names().commands.len();
+    for round in 0..3 {
+        set(None, &format!("common-{round}"));
+        set(Some("T1"), &format!("own-{round}"));
+    }
+    let names = platform.names();
+    assert_eq!(names.commands.len(), sizes + 1, "{:#?}", names.commands);
+    let again = Platform::new();
+    again.restore_names(names.clone()).unwrap();
+    assert_eq!(again.names(), names);
+    let policy = |code: &str| {
+        let institution = again.directory().institution(code).unwrap();
+        again.policy(institution).unwrap().name().to_owned()
+    };
+    assert_eq!((policy("T1"), policy("S1")), ("own-2".to_owned(), "common-2".to_owned()));
+}
+
+/// Books what the public may have of the last slot of a session; the answers.
+fn fill_last(platform: &Platform, code: &str, first: u32, at: &str) -> Vec<Value> {
+    let answers = (first..first + 10).map(|patient| book_in(platform, patient, code, at));
+    answers.take_while(|answer| answer["outcome"] == "granted").collect()
+}
+
+fn waiting(platform: &Platform, code: &str, at: &str) -> Vec<Value> {
+    let list = done(platform, json!({"command": "waitlist", "at": at, "session": code}));
+    list["entries"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_entry_that_names_several_sessions_has_one_offer_and_closes_everywhere_when_it_is_taken() {
+    let platform = week("");
+    let at = "2026-03-14T09:00:00+08:00";
+    let full = [("S16", 20), ("S17", 40)].map(|(code, first)| fill_last(&platform, code, first, at));
+    let both = json!([{"session": "S16", "slot": 7}, {"session": "S17", "slot": 7}]);
+    let one = json!([{"session": "S16", "slot": 7}]);
+    for (patient, wanted) in [(1, both), (2, one)] {
+        let mut waits = join(patient, at);
+        waits["wanted"] = wanted;
+        done(&platform, waits);
+    }
+    let cancel = |patient: u32, booked: &Value| {
+        done(
+            &platform,
+            json!({"command": "cancel", "at": at, "patient": key(patient), "booking": booked["booking"]}),
+        )
+    };
+    cancel(40, &full[1][0]);
+    let offer = |code: &str, place: usize| waiting(&platform, code, at)[place]["offer"].clone();
+    assert_eq!((&offer("S16", 0)["session"], &offer("S17", 0)["session"]), (&json!("S17"), &json!("S17")));
+    // What comes free in the other is for the next: nobody has two offers.
+    cancel(20, &full[0][0]);
+    assert_eq!((&offer("S16", 0)["session"], &offer("S16", 1)["session"]), (&json!("S17"), &json!("S16")));
+    done(
+        &platform,
+        json!({"command": "confirm", "at": at, "patient": key(1), "booking": offer("S17", 0)["booking"]}),
+    );
+    assert_eq!(waiting(&platform, "S17", at), Vec::<Value>::new());
+    let left: Vec<Value> =
+        waiting(&platform, "S16", at).iter().map(|entry| entry["patient"].clone()).collect();
+    assert_eq!(left, [json!(key(2))]);
+    sound(&platform);
+}
+
+#[test]
+fn what_a_fence_releases_is_offered_to_those_who_wait_before_anybody_else() {
+    // By the tick of the instant, or by the first who asks at it.
+    for by_tick in [true, false] {
+        let platform = week("");
+        let at = "2026-03-14T09:00:00+08:00";
+        let reserved = 5 - fill_last(&platform, "S16", 20, at).len();
+        assert!(reserved > 0);
+        let last = u32::try_from(reserved).unwrap() + 1;
+        for patient in 1..=last {
+            let mut waits = join(patient, at);
+            waits["wanted"] = json!([{"session": "S16", "slot": 7}]);
+            done(&platform, waits);
+        }
+        let offers = |at: &str| {
+            waiting(&platform, "S16", at).iter().map(|entry| !entry["offer"].is_null()).collect::<Vec<_>>()
+        };
+        let (before, fence) = ("2026-03-15T07:59:59+08:00", "2026-03-15T08:00:00+08:00");
+        done(&platform, json!({"command": "tick", "at": before}));
+        assert!(offers(before).iter().all(|offered| !offered), "the reserve is not released yet");
+        if by_tick {
+            done(&platform, json!({"command": "tick", "at": fence}));
+        }
+        assert_eq!(book_in(&platform, 90, "S16", fence)["outcome"], "refused");
+        let mut expected = vec![true; reserved];
+        expected.push(false);
+        assert_eq!(offers(fence), expected);
+        sound(&platform);
+    }
+}
+
 #[test]
 fn who_was_suspended_since_joining_is_skipped_and_said_to_be() {
     let platform = week("[no_show]\nladder = [{ count = 1, period = \"year\", suspend = \"90d\" }]\n");

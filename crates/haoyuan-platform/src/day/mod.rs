@@ -128,7 +128,7 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Shows the engine what the day says.
     pub(crate) fn wake(&mut self) {
-        self.day.woken = true;
+        (self.day.woken, self.day.unfinished) = (true, true);
         let blocks: Vec<SlotRef> =
             self.day.by_block.keys().chain(self.day.returned.keys()).copied().collect();
         let extras: Vec<SessionId> = self.day.extra_of.keys().copied().collect();

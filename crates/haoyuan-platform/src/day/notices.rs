@@ -301,6 +301,24 @@ mod tests {
         assert_eq!(told(), 4);
     }
 
+    /// Every tick went through every stop there had ever been, and through all slots of each.
+    #[test]
+    fn a_tick_looks_at_stops_only_after_a_restart() {
+        let platform = house("", 5);
+        let stop = |day: u32| {
+            let command = json!({"command": "stop", "at": at(0), "actor": {"role": "operator", "id": "00000000000000aa",
+                "reason": 7}, "scope": {"session": format!("S{day}")}});
+            done(&platform, &command);
+        };
+        let looked = || platform.desk_to_decide(instant(1)).complete_stops();
+        for day in 0..5 {
+            stop(day);
+            assert_eq!(looked(), 0, "{day}");
+        }
+        platform.wake();
+        assert_eq!((looked(), looked()), (5, 0));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 

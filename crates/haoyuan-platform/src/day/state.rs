@@ -87,6 +87,9 @@ pub(crate) struct Day {
     /// Whether this state was read back and nothing was decided since.
     #[serde(skip)]
     pub(crate) woken: bool,
+    /// Whether a stop may have been cut short: after the state was read back, until what is left of it was done.
+    #[serde(skip)]
+    pub(crate) unfinished: bool,
     /// Whether the rules of any session have patients told of their own bookings: derived.
     #[serde(skip)]
     pub(crate) telling: bool,

@@ -78,6 +78,8 @@ impl<T: Trace> Desk<'_, T> {
             });
             (stop, reach.slots.clone())
         };
+        // Until it is done: whatever ends it early, the next tick does the rest.
+        let unfinished = std::mem::replace(&mut self.day.unfinished, true);
         // From the moment that the flags are there, nothing is booked any more; then nobody can be missed.
         if reach.scope.stops_blocks() {
             for slot in &slots {
@@ -91,7 +93,7 @@ impl<T: Trace> Desk<'_, T> {
             // For a moment, so that nobody takes the seat before it is closed.
             self.engine.set_stopped(block, true).map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
         }
-        self.take_out(number, reach.scope, &slots);
+        self.take_out(number, &slots);
         match reach.scope {
             Scope::Seat(block, _) => {
                 let closed = if is_new { self.close_seat(block) } else { Ok(()) };
@@ -102,30 +104,53 @@ impl<T: Trace> Desk<'_, T> {
             Scope::Booking(_) => slots.iter().for_each(|slot| self.follow(*slot)),
             _ => {}
         }
+        self.day.unfinished = unfinished;
         Ok((number, self.day.number != before))
     }
 
-    /// Takes everybody back who is within a scope.
-    fn take_out(&mut self, stop: u32, scope: Scope, slots: &[SlotRef]) {
+    /// Takes everybody back whom a stop is about.
+    fn take_out(&mut self, stop: u32, slots: &[SlotRef]) {
         for slot in slots {
-            let occupants = self.engine.occupants(*slot, self.at).unwrap_or_default();
-            for occupied in occupants.into_iter().filter(|occupied| within(scope, occupied.booking)) {
-                self.displace(stop, *slot, &occupied);
+            for occupied in self.engine.occupants(*slot, self.at).unwrap_or_default() {
+                if self.is_stopped(stop, &occupied) {
+                    self.displace(stop, *slot, &occupied);
+                }
             }
         }
     }
 
+    /// Whether a stop is about a live booking.
+    fn is_stopped(&self, stop: u32, occupied: &Occupied) -> bool {
+        let Some(stop) = self.day.stops.get(&stop) else { return false };
+        match stop.scope {
+            Scope::Booking(one) => occupied.booking == one,
+            // The seat is one fewer of the slot, and its place is anybody's again: whoever is there since is not meant.
+            Scope::Seat(_, seat) => {
+                let is_taken_out = self.day.displaced.contains_key(&Text(occupied.booking));
+                let was_there = occupied.granted_at.is_none_or(|granted| granted <= stop.at);
+                occupied.booking.seat() == seat
+                    && (is_taken_out || stop.displaced + stop.voided == 0 && was_there)
+            }
+            Scope::Slot(_) | Scope::Session(_) | Scope::Day { .. } => true,
+        }
+    }
+
     /// Completes stops that a crash had cut short: whoever is still there is taken out, whoever was not told is told, and who
-    /// waited waits no longer. Of stops that are complete nothing is left to do.
-    pub(crate) fn complete_stops(&mut self) {
+    /// waited waits no longer. A command leaves nothing of its stop undone, so that only after a restart anything is looked at;
+    /// how many stops.
+    pub(crate) fn complete_stops(&mut self) -> usize {
+        if !std::mem::take(&mut self.day.unfinished) {
+            return 0;
+        }
         let open: Vec<(u32, Scope, Vec<SlotRef>)> = (self.day.stops.iter())
             .filter(|(_, stop)| !stop.resumed)
             .map(|(number, stop)| (*number, stop.scope, stop.slots.clone()))
             .collect();
+        let looked = open.len();
         for (number, scope, mut slots) in open {
             // What is over is over.
             slots.retain(|slot| self.engine.session(slot.session).is_some_and(|view| self.at < view.time.to));
-            self.take_out(number, scope, &slots);
+            self.take_out(number, &slots);
             if scope.stops_blocks() {
                 self.stop_waiting(number, &slots);
             }
@@ -155,6 +180,7 @@ impl<T: Trace> Desk<'_, T> {
                 desk.tell_notice(super::Notice { booking: Some(booking), ..notice });
             });
         }
+        looked
     }
 
     /// Takes one booking or hold back.
@@ -628,15 +654,6 @@ impl<T: Trace> Desk<'_, T> {
             before += seats;
         }
         Err(refused(Code::UnknownBooking))
-    }
-}
-
-/// Whether a booking of one of the slots is within the scope.
-fn within(scope: Scope, booking: BookingId) -> bool {
-    match scope {
-        Scope::Booking(one) => booking == one,
-        Scope::Seat(_, seat) => booking.seat() == seat,
-        Scope::Slot(_) | Scope::Session(_) | Scope::Day { .. } => true,
     }
 }
 
