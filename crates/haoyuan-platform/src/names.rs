@@ -103,7 +103,8 @@ impl<T: Trace> Platform<T> {
         }
     }
 
-    /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way.
+    /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way. A platform whose trace
+    /// is not wanted ([`Trace::WANTED`]) has kept no commands.
     #[must_use]
     pub fn names(&self) -> Names {
         let day = self.day_json();
