@@ -44,7 +44,7 @@ copy() {
         printf '#[path = "../tests/%s.rs"]\nmod %s;\n' "$suite" "$suite"
     done >"$suites/suites.rs"
     local module
-    for module in check drive fold generate model; do
+    for module in check drive fold generate model random; do
         printf '#[path = "../../crates/haoyuan-model/src/%s.rs"]\npub mod %s;\n' "$module" "$module"
     done >"$suites/lib.rs"
     sed -i 's|"tests"\]|"tests", "tests/suites"]|' "$OUT/tree/Cargo.toml"

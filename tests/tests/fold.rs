@@ -21,6 +21,11 @@ fn node(v: usize) -> NodeIndex {
     NodeIndex::all().nth(v).expect("at most 16 nodes")
 }
 
+/// So many live seats at the first nodes.
+fn counts(seats: &[u32]) -> Counts {
+    std::array::from_fn(|v| seats.get(v).copied().unwrap_or(0))
+}
+
 /// Makes every node bookable, so that each can be asked about: classes and channels are routed to them in turn.
 fn with_all_routes(mut pools: Pools) -> Pools {
     let last = (pools.nodes.len() - 1).min(14);
@@ -80,13 +85,17 @@ fn check_routes(core: &Core, b: &Counts, t: i64) -> Finding {
 
 /// Every way to put `seats` or fewer live seats on nodes 1 to `nodes`.
 fn every_count(nodes: usize, seats: u32) -> Vec<Counts> {
-    let mut all = vec![vec![0]];
-    for _ in 0..nodes {
+    let mut all = vec![Counts::default()];
+    for v in 1..=nodes {
         all = all
             .into_iter()
             .flat_map(|b| {
                 let left = seats - b.iter().sum::<u32>();
-                (0..=left).map(move |more| [b.clone(), vec![more]].concat())
+                (0..=left).map(move |more| {
+                    let mut b = b;
+                    b[v] = more;
+                    b
+                })
             })
             .collect();
     }
@@ -137,9 +146,9 @@ fn the_fold_is_the_models_for_every_state_of_every_small_tree() {
                         for b in &counts {
                             states += 1;
                             let over = |v: usize| {
-                                caps[v - 1].is_some_and(|cap| core.pools.total(b, v) > u32::from(cap))
+                                caps[v - 1].is_some_and(|cap| core.pools.totals(b)[v] > u32::from(cap))
                             };
-                            let fits = core.pools.occupied(b, 0, 0) <= core.pools.capacity;
+                            let fits = core.pools.occupied(b, &core.pools.kept(0)) <= core.pools.capacity;
                             let reachable = fits && !(1..=NODES).any(over);
                             for u in 1..=NODES {
                                 let (said, expected) =
@@ -405,7 +414,7 @@ proptest! {
         let v = 1 + choice % (pools.nodes.len() - 1);
         let raised = pools.nodes[v].guarantee.saturating_add(more);
         pools.nodes[v].guarantee = raised;
-        let caps: Vec<u8> = pools.upwards(v).into_iter().filter_map(|a| pools.nodes[a].cap).collect();
+        let caps: Vec<u8> = pools.upwards(v).filter_map(|a| pools.nodes[a].cap).collect();
         let capacity = u8::try_from(pools.capacity).expect("at most 63");
         let built = PoolTree::new(capacity, pools.nodes.clone(), pools.routes);
         if caps.iter().any(|cap| raised > *cap) {
@@ -479,7 +488,7 @@ fn lowering_a_minimum_can_send_its_own_members_behind_an_extra_reserve() {
         let pools = with_all_routes(Pools { capacity: 10, nodes, routes: Routes::default() });
         Core::of(&pools).expect("it fits")
     };
-    let b = vec![0, 4, 1, 4];
+    let b = counts(&[0, 4, 1, 4]);
     assert!(tree(5).claim(&b, 1, 0).is_ok());
     assert_eq!(tree(4).claim(&b, 1, 0), Err((Code::Protected, 2)));
     assert!(tree(4).claim(&b, 2, 0).is_ok());
@@ -497,7 +506,7 @@ fn a_claim_from_before_a_fence_is_told_which_guarantee_binds() {
     let nodes = vec![Node::plain("ROOT", NodeIndex::ROOT), Node::plain("PUBLIC", NodeIndex::ROOT), reserve];
     let core =
         Core::of(&with_all_routes(Pools { capacity: 2, nodes, routes: Routes::default() })).expect("it fits");
-    let b = vec![0, 1, 0];
+    let b = counts(&[0, 1]);
     assert_eq!(core.claim(&b, 2, 9), Err((Code::Protected, 2)));
     assert_eq!(i23_binding(&core, &b, 9), Ok(()));
     assert!(core.claim(&b, 2, 10).is_ok());
@@ -516,7 +525,7 @@ fn fences_take_effect_at_their_instant() {
         (10, 1, Err((Code::Protected, 1))),
         (20, 1, Ok(())),
     ] {
-        assert_eq!(core.claim(&vec![0, 0, taken], 2, t).map(|_| ()), expected, "{taken} taken at {t}");
+        assert_eq!(core.claim(&counts(&[0, 0, taken]), 2, t).map(|_| ()), expected, "{taken} taken at {t}");
     }
 }
 
@@ -528,10 +537,10 @@ fn outsiders_within_a_minimum_and_a_minimum_that_rises_are_found() {
     nodes.push(Node::plain("PUBLIC", NodeIndex::ROOT));
     let mut pools = Pools { capacity: 5, nodes, routes: Routes::default() };
     // Three of five seats are for outsiders; from the fence on four are.
-    assert_eq!(i3_outsiders(&pools, &vec![0, 0, 3], 99), Ok(()));
-    assert!(i3_outsiders(&pools, &vec![0, 0, 4], 99).is_err_and(|found| found.starts_with("I3")));
-    assert_eq!(i3_outsiders(&pools, &vec![0, 0, 4], 100), Ok(()));
-    assert!(i3_outsiders(&pools, &vec![0, 0, 5], 100).is_err());
+    assert_eq!(i3_outsiders(&pools, &counts(&[0, 0, 3]), 99), Ok(()));
+    assert!(i3_outsiders(&pools, &counts(&[0, 0, 4]), 99).is_err_and(|found| found.starts_with("I3")));
+    assert_eq!(i3_outsiders(&pools, &counts(&[0, 0, 4]), 100), Ok(()));
+    assert!(i3_outsiders(&pools, &counts(&[0, 0, 5]), 100).is_err());
     assert_eq!(i10_never_rises(&pools, &[99, 100, 101]), Ok(()));
     pools.nodes[1].fences[0].seats = 3;
     assert!(i10_never_rises(&pools, &[99, 100, 101]).is_err_and(|found| found.starts_with("I10")));

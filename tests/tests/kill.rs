@@ -15,8 +15,9 @@ use haoyuan::state::Published;
 use haoyuan::terms::{Channel, Class};
 use haoyuan::{Ack, Actor, Durability, Options, Refusals, Registry, rebuild};
 use haoyuan_tests::drive::{ROOMY, alike};
-use haoyuan_tests::generate::{FIRST_DAY, World, any_world, drawn, patient};
+use haoyuan_tests::generate::{FIRST_DAY, World, patient};
 use haoyuan_tests::model::{Model, slots};
+use haoyuan_tests::random::Random as Drawn;
 use haoyuan_tests::recorded;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Write};
@@ -56,7 +57,7 @@ impl Random {
 }
 
 fn world(folder: u64) -> World {
-    drawn(&any_world(8), folder)
+    World::drawn(8, &mut Drawn::new(folder, 0))
 }
 
 fn tickets() -> Vec<Ticket> {

@@ -14,9 +14,9 @@ use haoyuan_core::ids::{BookingId, PatientKey, SlotRef};
 use haoyuan_core::instant::{DAY, Instant};
 use haoyuan_core::request::{Settle, Wish};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_model::generate::{FIRST_DAY, World, any_world, drawn};
+use haoyuan_model::generate::{FIRST_DAY, World};
 use haoyuan_model::model::slots;
-use haoyuan_model::sim::Random;
+use haoyuan_model::random::Random;
 use indicatif::ProgressBar;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -217,7 +217,7 @@ fn soak(folder: &Path, is_passing: bool, seconds: u64, lang: Lang) -> Result<Tol
 fn publish(registry: &Registry, at: Instant) -> Result<Vec<SlotRef>, haoyuan::Error> {
     let mut places = Vec::new();
     for number in 0..96 {
-        let World { plans } = drawn(&any_world(3), number);
+        let World { plans } = World::drawn(3, &mut Random::new(number, 0));
         for mut plan in plans {
             plan.session.code = format!("{number}-{}", plan.session.code);
             let session = registry.publish(&plan, at)?.answer;

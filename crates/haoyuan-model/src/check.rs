@@ -6,7 +6,7 @@
 use crate::generate::Command;
 use crate::model::{
     Accepted, Booking, Counts, Denied, Model, Pools, State, Why, asks_for_ticket, gap, limit_code,
-    most_in_window, too_close,
+    most_in_window, one_more, too_close,
 };
 use haoyuan_core::ids::{BlockId, BookingId, Interval, PatientKey, SeatIndex, Sequence, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
@@ -74,8 +74,8 @@ impl Fold for Pools {
 /// # Errors
 /// What is oversold or lost.
 pub fn i1_i2_conserved(first: u8, seats: u8, live: &[u8], free: u8) -> Finding {
-    let distinct: BTreeSet<u8> = live.iter().copied().collect();
-    ensure!(distinct.len() == live.len(), "I2: a seat has two owners: {live:?}");
+    let is_first = |(place, seat): (usize, &u8)| !live[..place].contains(seat);
+    ensure!(live.iter().enumerate().all(is_first), "I2: a seat has two owners: {live:?}");
     ensure!(
         live.iter().all(|seat| (first..first + seats).contains(seat)),
         "I2: a seat of {live:?} is not one of {first}..{}",
@@ -94,8 +94,9 @@ pub fn i1_i2_conserved(first: u8, seats: u8, live: &[u8], free: u8) -> Finding {
 /// # Errors
 /// The guarantee that is broken.
 pub fn i3_outsiders(pools: &Pools, b: &Counts, t: i64) -> Finding {
+    let totals = pools.totals(b);
     for v in guarantees(pools) {
-        let outsiders = pools.total(b, 0) - pools.total(b, v);
+        let outsiders = totals[0] - totals[v];
         let (most, name) = (pools.capacity.saturating_sub(pools.guarantee(v, t)), &pools.nodes[v].name);
         ensure!(outsiders <= most, "I3: outsiders of `{name}` hold {outsiders} of at most {most} at {t}");
     }
@@ -108,7 +109,8 @@ pub fn i3_outsiders(pools: &Pools, b: &Counts, t: i64) -> Finding {
 /// The guarantee that is not.
 pub fn i4_redeemable(fold: &impl Fold, b: &Counts, t: i64) -> Finding {
     let pools = fold.pools();
-    for v in guarantees(pools).filter(|v| pools.wanted(b, *v, t) < pools.guarantee(*v, t)) {
+    let wanted = pools.wanted(b, &pools.kept(t));
+    for v in guarantees(pools).filter(|v| wanted[*v] < pools.guarantee(*v, t)) {
         for u in pools.bookable().into_iter().filter(|u| pools.is_inside(*u, v)) {
             let verdict = fold.claim(b, u, t);
             let elsewhere = matches!(verdict, Err((Code::NotOpen | Code::Closed | Code::CapReached, _)));
@@ -453,7 +455,7 @@ pub fn state(model: &Model, at: Instant) -> Finding {
             .filter(|b| b.slot == slot && b.is_live(at))
             .map(|b| b.id.seat().get())
             .collect();
-        let free = u8::try_from(model.free_seats(slot, at).len()).unwrap_or(u8::MAX);
+        let free = u8::try_from(model.free_seats(slot, at).count()).unwrap_or(u8::MAX);
         i1_i2_conserved(first, seats, &live, free)?;
     }
     let patients: BTreeSet<PatientKey> = model.bookings().iter().map(|b| b.patient).collect();
@@ -997,9 +999,7 @@ fn counts(pools: &Pools, live: &[&Booking]) -> Counts {
 
 /// I3 for the guarantees that a claim at `u`, just accepted, is outside of.
 fn i3_outsiders_of(pools: &Pools, b: &Counts, u: usize, t: i64) -> Finding {
-    let mut after = b.clone();
-    after[u] += 1;
-    i3_outsiders(pools, &after, t)
+    i3_outsiders(pools, &one_more(b, u), t)
 }
 
 /// The history of each patient: rules kept by what was granted, and refusals that something explains.

@@ -3,7 +3,7 @@
 use crate::check::{
     Finding, Fold, i5_order_free, i7_privilege, i8_capacity, i9_release, i11_window, i23_binding,
 };
-use crate::model::{Accepted, Counts, Pools};
+use crate::model::{Accepted, Counts, Pools, one_more};
 use haoyuan_core::ids::NodeIndex;
 use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::Code;
@@ -70,9 +70,11 @@ impl Fold for Core {
         let live = self.live(b);
         match self.tree.decide_at(live, node(u), t) {
             Ok(permit) => {
-                let mut after = b.clone();
-                after[u] += 1;
-                assert_eq!(permit.live, self.live(&after), "a permit holds the counters after the claim");
+                assert_eq!(
+                    permit.live,
+                    self.live(&one_more(b, u)),
+                    "a permit holds the counters after the claim"
+                );
                 Ok(Accepted { node: permit.node.index(), spill: permit.spill })
             }
             Err(denial) => Err((denial.code, denial.node.index())),

@@ -8,6 +8,7 @@
 
 use crate::check;
 use crate::model::{Booking, Model, Pools, slots};
+use crate::random::Random;
 use haoyuan_core::ids::{
     BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
     PractitionerId, SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
@@ -20,34 +21,14 @@ use haoyuan_core::rules::{LateConfirm, Limit, Rules, Scope, Window};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
 use haoyuan_engine::Suspension;
 use proptest::collection::vec;
-use proptest::option::weighted;
 use proptest::prelude::*;
-use proptest::sample::select;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::Config;
 
-/// The value that a strategy yields for a seed: the same on every machine.
+/// A workload of a third of `most` to `most` steps, as [`any_workload`] has them.
 #[must_use]
-pub fn drawn<S: Strategy>(strategy: &S, seed: u64) -> S::Value {
-    next(strategy, &mut runner(seed))
-}
-
-/// The workload of a seed, up to `most` steps: as [`any_workload`] has them, drawn one by one, because nobody shrinks it.
-#[must_use]
-pub fn drawn_workload(most: usize, seed: u64) -> Vec<Step> {
-    let mut runner = runner(seed);
-    let (step, steps) = (any_step(), next(&(most / 3..=most), &mut runner));
-    (0..steps).map(|_| next(&step, &mut runner)).collect()
-}
-
-fn runner(seed: u64) -> TestRunner {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
-
-fn next<S: Strategy>(strategy: &S, runner: &mut TestRunner) -> S::Value {
-    strategy.new_tree(runner).expect("no strategy here rejects everything").current()
+pub fn drawn_workload(most: usize, random: &mut Random) -> Vec<Step> {
+    let steps = most / 3 + random.number::<usize>(most - most / 3 + 1);
+    (0..steps).map(|_| Step::drawn(random)).collect()
 }
 
 /// How proptest runs here: so many cases unless `PROPTEST_CASES` says otherwise; a failure prints its case, and what it
@@ -84,39 +65,50 @@ struct RawRoute {
     closed: Option<usize>,
 }
 
-fn raw_node() -> impl Strategy<Value = RawNode> {
-    (
-        any::<u8>(),
-        prop::bool::weighted(0.25),
-        prop_oneof![2 => Just(0), 3 => 0..6u8, 1 => 0..64u8],
-        vec((0..EDGES.len(), any::<u8>()), 0..3),
-        weighted(0.25, 0..24u8),
-        (weighted(0.15, 0..EDGES.len()), weighted(0.15, 0..EDGES.len())),
-    )
-        .prop_map(|(parent, extra, guarantee, fences, cap, window)| RawNode {
-            parent,
-            extra,
-            guarantee,
-            fences,
-            cap,
-            window,
-        })
+impl RawNode {
+    fn drawn(random: &mut Random) -> Self {
+        Self {
+            parent: random.byte(),
+            extra: random.percent(25),
+            guarantee: match random.below(6) {
+                0..2 => 0,
+                2..5 => random.number(6),
+                _ => random.number(64),
+            },
+            fences: (0..random.below(3)).map(|_| (random.number(EDGES.len()), random.byte())).collect(),
+            cap: random.percent(25).then(|| random.number(24)),
+            window: (
+                random.percent(15).then(|| random.number(EDGES.len())),
+                random.percent(15).then(|| random.number(EDGES.len())),
+            ),
+        }
+    }
 }
 
-fn raw_route() -> impl Strategy<Value = RawRoute> {
-    (
-        any::<u8>(),
-        weighted(0.3, any::<u8>()),
-        weighted(0.3, (0..Channel::ALL.len(), any::<u8>())),
-        weighted(0.1, 0..Channel::ALL.len()),
-    )
-        .prop_map(|(first, second, channel, closed)| RawRoute { first, second, channel, closed })
+impl RawRoute {
+    fn drawn(random: &mut Random) -> Self {
+        let channel = |random: &mut Random| random.number(Channel::ALL.len());
+        Self {
+            first: random.byte(),
+            second: random.percent(30).then(|| random.byte()),
+            channel: random.percent(30).then(|| (channel(random), random.byte())),
+            closed: random.percent(10).then(|| channel(random)),
+        }
+    }
 }
 
-/// Any pool tree of `capacity` seats with up to `most` nodes, the root included.
+/// A pool tree of `capacity` seats with `pools` nodes beside the root.
+fn drawn_tree(capacity: u8, pools: usize, random: &mut Random) -> PoolTree {
+    let routes: Vec<RawRoute> = Class::ALL.iter().map(|_| RawRoute::drawn(random)).collect();
+    let root_cap = random.percent(10).then(|| random.number(64));
+    let nodes: Vec<RawNode> = (0..pools).map(|_| RawNode::drawn(random)).collect();
+    tree(capacity, &nodes, &routes, root_cap)
+}
+
+/// Any pool tree of `capacity` seats with up to `most` nodes, the root included. It shrinks by losing nodes.
 pub fn any_tree(capacity: u8, most: usize) -> impl Strategy<Value = PoolTree> {
-    (vec(raw_node(), 1..most.max(2)), vec(raw_route(), Class::ALL.len()), weighted(0.1, 0..64u8))
-        .prop_map(move |(nodes, routes, cap)| tree(capacity, &nodes, &routes, cap))
+    (any::<u64>().no_shrink(), 1..most.max(2))
+        .prop_map(move |(seed, pools)| drawn_tree(capacity, pools, &mut Random::new(seed, 0)))
 }
 
 /// Makes a tree of what was drawn: minima are lowered until they fit, fences are put in order.
@@ -137,7 +129,7 @@ fn tree(capacity: u8, raw: &[RawNode], raw_routes: &[RawRoute], root_cap: Option
         }
         pools.nodes.push(node);
         let v = pools.nodes.len() - 1;
-        let cap = pools.upwards(v).into_iter().filter_map(|a| pools.nodes[a].cap).min().unwrap_or(u8::MAX);
+        let cap = pools.upwards(v).filter_map(|a| pools.nodes[a].cap).min().unwrap_or(u8::MAX);
         pools.nodes[v].guarantee = raw.guarantee.min(capacity).min(cap);
         while pools.minima() > pools.capacity {
             pools.nodes[v].guarantee -= 1;
@@ -174,24 +166,23 @@ fn index(v: usize) -> NodeIndex {
     u8::try_from(v).ok().and_then(NodeIndex::new).expect("a tree has at most 16 nodes")
 }
 
-/// Every offset at which something about `pools` changes by time alone, with the milliseconds around it.
+/// Every offset at which something about `pools` changes by time alone, with the milliseconds around it, ascending.
 #[must_use]
 pub fn edges(pools: &Pools) -> Vec<i64> {
-    let node_edges = |node: &Node| {
-        let fences = node.fences.iter().map(|fence| fence.from);
-        fences.chain([node.opens, node.closes]).collect::<Vec<_>>()
-    };
-    let mut edges: Vec<i64> = pools
-        .nodes
-        .iter()
-        .flat_map(node_edges)
-        .filter(|edge| (EDGES[0]..=EDGES[EDGES.len() - 1]).contains(edge))
-        .flat_map(|edge| [edge - 1, edge, edge + 1])
-        .chain([EDGES[0] - DAY, DAY])
-        .collect();
+    let around = |edge| [edge - 1, edge, edge + 1];
+    let mut edges: Vec<i64> = changes(pools).flat_map(around).chain([EDGES[0] - DAY, DAY]).collect();
     edges.sort_unstable();
     edges.dedup();
     edges
+}
+
+/// When pools open, close and release, in no order.
+fn changes(pools: &Pools) -> impl Iterator<Item = i64> + '_ {
+    pools
+        .nodes
+        .iter()
+        .flat_map(|node| node.fences.iter().map(|fence| fence.from).chain([node.opens, node.closes]))
+        .filter(|edge| (EDGES[0]..=EDGES[EDGES.len() - 1]).contains(edge))
 }
 
 // ---- worlds ----------------------------------------------------------------------------------------------------------
@@ -214,10 +205,10 @@ impl World {
     }
 }
 
-fn any_rules() -> impl Strategy<Value = Rules> {
-    let limit = (
-        select(vec![Scope::Practitioner, Scope::Department, Scope::Institution, Scope::Platform]),
-        select(vec![
+fn drawn_limit(random: &mut Random) -> Limit {
+    Limit {
+        scope: *random.of(&[Scope::Practitioner, Scope::Department, Scope::Institution, Scope::Platform]),
+        window: *random.of(&[
             Window::Days(1),
             Window::Days(3),
             Window::Week,
@@ -225,90 +216,91 @@ fn any_rules() -> impl Strategy<Value = Rules> {
             Window::Quarter,
             Window::Year,
         ]),
-        1..4u16,
-    )
-        .prop_map(|(scope, window, most)| Limit { scope, window, most });
-    (
-        vec(select(vec![1_000, 60_000, 300_000, 900_000, 7_200_000]), 8),
-        (1..3u8, 1..4u8),
-        vec(limit, 0..3),
-        select(vec![0, 600_000]),
-        select(vec![0, 3_600_000]),
-        select(vec![i64::MAX, 8 * HOUR, -12 * HOUR]),
-        select(vec![0u8, 0b111_1110, 0b101_0100]),
-        prop::bool::weighted(0.2),
-    )
-        .prop_map(
-            |(hold_ms, (here, all), limits, buffer_ms, travel_ms, cancel_until, ticket_free, retest)| Rules {
-                policy: "generated".to_owned(),
-                hold_ms: hold_ms.try_into().expect("one for each channel"),
-                holds_per_session: here,
-                holds_per_patient: all,
-                limits,
-                buffer_ms,
-                travel_ms,
-                cancel_until,
-                ticket_free,
-                late_confirm: if retest { LateConfirm::Retest } else { LateConfirm::Refuse },
-            },
-        )
+        most: 1 + random.number::<u16>(3),
+    }
 }
 
-fn any_session() -> impl Strategy<Value = Session> {
-    let capacity = prop_oneof![6 => 1..4u8, 2 => 4..12u8, 1 => 12..=63u8];
-    (
-        (1..3u16, 1..3u32, 1..4u32),
-        select(vec![Grade::Ordinary, Grade::Expert]),
-        prop_oneof![4 => Just(0), 2 => 0..6i32],
-        // The last crosses midnight.
-        select(vec![8 * HOUR, 9 * HOUR, 23 * HOUR]),
-        select(vec![30 * MINUTE, HOUR]),
-        prop_oneof![vec(capacity.clone(), 1..4), (capacity, 1..5usize).prop_map(|(c, n)| vec![c; n])],
-    )
-        .prop_map(|((institution, department, practitioner), grade, day, hour, length, capacity)| {
-            let from = Day(FIRST_DAY.0 + day).midnight().plus(hour);
-            let slots = i64::try_from(capacity.len()).expect("a few");
-            Session {
-                code: String::new(),
-                institution: InstitutionId::new(institution).expect("small"),
-                department: DepartmentId::new(department).expect("small"),
-                practitioner: PractitionerId::new(practitioner).expect("small"),
-                grade,
-                kind: Kind::Clinic,
-                time: Interval { from, to: from.plus(length * slots) },
-                slot_ms: u32::try_from(length).expect("an hour"),
-                capacity,
-            }
-        })
+fn drawn_rules(random: &mut Random) -> Rules {
+    Rules {
+        policy: "generated".to_owned(),
+        hold_ms: std::array::from_fn(|_| *random.of(&[1_000, 60_000, 300_000, 900_000, 7_200_000])),
+        holds_per_session: 1 + random.number::<u8>(2),
+        holds_per_patient: 1 + random.number::<u8>(3),
+        limits: (0..random.below(3)).map(|_| drawn_limit(random)).collect(),
+        buffer_ms: *random.of(&[0, 600_000]),
+        travel_ms: *random.of(&[0, 3_600_000]),
+        cancel_until: *random.of(&[i64::MAX, 8 * HOUR, -12 * HOUR]),
+        ticket_free: *random.of(&[0u8, 0b111_1110, 0b101_0100]),
+        late_confirm: if random.percent(20) { LateConfirm::Retest } else { LateConfirm::Refuse },
+    }
 }
 
-fn any_plan(rules: Rules) -> impl Strategy<Value = Plan> {
-    (any_session(), any::<bool>(), any_rules(), prop::bool::weighted(0.3)).prop_flat_map(
-        move |(session, whole, other_rules, has_other)| {
-            let same = session.capacity.iter().all(|c| *c == session.capacity[0]);
-            let blocks = match u8::try_from(session.seats()) {
-                Ok(seats @ 1..=63) if whole && same => {
-                    any_tree(seats, 16).prop_map(Blocks::WholeSession).boxed()
-                }
-                _ => {
-                    let trees: Vec<_> = session.capacity.iter().map(|c| any_tree(*c, 16)).collect();
-                    trees.prop_map(Blocks::PerSlot).boxed()
-                }
-            };
-            let rules = if has_other { other_rules } else { rules.clone() };
-            blocks.prop_map(move |blocks| Plan { session: session.clone(), blocks, rules: rules.clone() })
-        },
-    )
+fn drawn_capacity(random: &mut Random) -> u8 {
+    match random.below(9) {
+        0..6 => 1 + random.number::<u8>(3),
+        6..8 => 4 + random.number::<u8>(8),
+        _ => 12 + random.number::<u8>(52),
+    }
 }
 
-/// Up to `most` sessions, most of them under the same rules, at two institutions over a few days.
+fn drawn_session(number: usize, random: &mut Random) -> Session {
+    let capacity: Vec<u8> = if random.once_in(2) {
+        (0..=random.below(3)).map(|_| drawn_capacity(random)).collect()
+    } else {
+        vec![drawn_capacity(random); 1 + random.number::<usize>(4)]
+    };
+    let day = if random.percent(67) { 0 } else { random.number::<i32>(6) };
+    // The last crosses midnight.
+    let from = Day(FIRST_DAY.0 + day).midnight().plus(*random.of(&[8 * HOUR, 9 * HOUR, 23 * HOUR]));
+    let length = *random.of(&[30 * MINUTE, HOUR]);
+    let slots = i64::try_from(capacity.len()).expect("a few");
+    Session {
+        code: format!("S{number}"),
+        institution: InstitutionId::new(drawn_institution(random)).expect("small"),
+        department: DepartmentId::new(1 + random.number::<u32>(2)).expect("small"),
+        practitioner: PractitionerId::new(1 + random.number::<u32>(3)).expect("small"),
+        grade: *random.of(&[Grade::Ordinary, Grade::Expert]),
+        kind: Kind::Clinic,
+        time: Interval { from, to: from.plus(length * slots) },
+        slot_ms: u32::try_from(length).expect("an hour"),
+        capacity,
+    }
+}
+
+fn drawn_plan(number: usize, usual: &Rules, random: &mut Random) -> Plan {
+    let session = drawn_session(number, random);
+    let is_whole = random.once_in(2);
+    let mut drawn_tree = |seats| {
+        let pools = 1 + random.number::<usize>(15);
+        drawn_tree(seats, pools, random)
+    };
+    let same = session.capacity.iter().all(|c| *c == session.capacity[0]);
+    let blocks = match u8::try_from(session.seats()) {
+        Ok(seats @ 1..=63) if is_whole && same => Blocks::WholeSession(drawn_tree(seats)),
+        _ => Blocks::PerSlot(session.capacity.iter().map(|c| drawn_tree(*c)).collect()),
+    };
+    let rules = if random.percent(30) { drawn_rules(random) } else { usual.clone() };
+    Plan { session, blocks, rules }
+}
+
+impl World {
+    /// Any world of up to `most` sessions.
+    #[must_use]
+    pub fn drawn(most: usize, random: &mut Random) -> Self {
+        Self::of(1 + random.number::<usize>(most), random)
+    }
+
+    /// So many sessions, most of them under the same rules, at two institutions over a few days.
+    fn of(sessions: usize, random: &mut Random) -> Self {
+        let usual = drawn_rules(random);
+        Self { plans: (0..sessions).map(|number| drawn_plan(number, &usual, random)).collect() }
+    }
+}
+
+/// Any world of up to `most` sessions. It shrinks by losing sessions.
 pub fn any_world(most: usize) -> impl Strategy<Value = World> {
-    any_rules().prop_flat_map(move |rules| vec(any_plan(rules), 1..=most)).prop_map(|mut plans| {
-        for (i, plan) in plans.iter_mut().enumerate() {
-            plan.session.code = format!("S{i}");
-        }
-        World { plans }
-    })
+    (any::<u64>().no_shrink(), 1..=most)
+        .prop_map(|(seed, sessions)| World::of(sessions, &mut Random::new(seed, 0)))
 }
 
 // ---- workloads -------------------------------------------------------------------------------------------------------
@@ -485,124 +477,190 @@ pub struct Step {
 /// The patients of every workload: few, so that they collide.
 pub const PATIENTS: u8 = 5;
 
-fn any_clock() -> impl Strategy<Value = Clock> {
-    prop_oneof![
-        10 => Just(Clock::Same),
-        4 => (1..90 * SECOND).prop_map(Clock::Later),
-        2 => (MINUTE..3 * HOUR).prop_map(Clock::Later),
-        1 => select(vec![1, MINUTE, 10 * MINUTE, DAY]).prop_map(Clock::Earlier),
-        3 => (-1..=1i64).prop_map(Clock::Edge),
-    ]
+impl Clock {
+    fn drawn(random: &mut Random) -> Self {
+        match random.below(20) {
+            0..10 => Self::Same,
+            10..14 => Self::Later(random.between(1, 90 * SECOND)),
+            14..16 => Self::Later(random.between(MINUTE, 3 * HOUR)),
+            16 => Self::Earlier(*random.of(&[1, MINUTE, 10 * MINUTE, DAY])),
+            _ => Self::Edge(random.between(-1, 2)),
+        }
+    }
 }
 
-fn any_class() -> impl Strategy<Value = Class> {
-    prop_oneof![2 => Just(Class::Public), 3 => select(Class::ALL)]
+fn drawn_class(random: &mut Random) -> Class {
+    if random.percent(40) { Class::Public } else { *random.of(Class::ALL) }
 }
 
-fn any_channel() -> impl Strategy<Value = Channel> {
-    prop_oneof![1 => Just(Channel::App), 2 => select(Channel::ALL)]
+/// A class that is shown by a ticket.
+fn drawn_privilege(random: &mut Random) -> Class {
+    loop {
+        let class = *random.of(Class::ALL);
+        if class.needs_ticket() {
+            return class;
+        }
+    }
 }
 
-fn any_wish() -> impl Strategy<Value = RawWish> {
-    (
-        0..PATIENTS,
-        0..100usize,
-        prop_oneof![8 => 0..4u16, 1 => 0..1024u16],
-        any_class(),
-        any_channel(),
-        (weighted(0.7, 1..4u8), prop::bool::weighted(0.6)),
-        weighted(0.1, 1..6u8),
-    )
-        .prop_map(|(patient, session, slot, class, channel, (ticket, by_ticket), key)| RawWish {
-            patient,
-            session,
-            slot,
-            class,
-            channel,
-            ticket,
-            by_ticket,
-            key,
-        })
+fn drawn_channel(random: &mut Random) -> Channel {
+    if random.once_in(3) { Channel::App } else { *random.of(Channel::ALL) }
 }
 
-fn any_settle() -> impl Strategy<Value = RawSettle> {
-    (
-        prop_oneof![3 => 0..3usize, 1 => 0..40usize],
-        prop_oneof![12 => Just(Whose::Own), 1 => Just(Whose::SomebodyElse), 1 => Just(Whose::NoSuchBooking)],
-        weighted(0.1, 1..6u8),
-    )
-        .prop_map(|(back, whose, key)| RawSettle { back, whose, key })
+fn drawn_patient(random: &mut Random) -> u8 {
+    random.number(PATIENTS)
 }
 
-fn any_deed() -> impl Strategy<Value = Deed> {
-    let slot = || (0..100usize, 0..4u16);
-    prop_oneof![
-        3 => (slot(), prop::bool::weighted(0.4)).prop_map(|(s, on)| Deed::Waiting(s.0, s.1, on)),
-        2 => (slot(), prop::bool::weighted(0.3)).prop_map(|(s, on)| Deed::Stopped(s.0, s.1, on)),
-        3 => (any_wish(), prop_oneof![4 => 1..3 * HOUR, 1 => Just(900_000), 1 => -1..1i64])
-            .prop_map(|(wish, life)| Deed::Offer(wish, life)),
-        2 => any_wish().prop_map(Deed::HoldPast),
-        2 => any_wish().prop_map(Deed::BookPast),
-        3 => any_settle().prop_map(Deed::Withdraw),
-        1 => slot().prop_map(|(session, slot)| Deed::Occupants(session, slot)),
-        2 => (0..PATIENTS, weighted(0.5, prop_oneof![5 => 0..2 * DAY, 1 => Just(-1)]))
-            .prop_map(|(who, life)| Deed::Suspend(who, life)),
-        1 => (0..100usize, 1..4u32).prop_map(|(session, who)| Deed::Substitute(session, who)),
-        3 => (slot(), any::<u8>(), weighted(0.3, any::<u8>()))
-            .prop_map(|(s, seats, cap)| Deed::Resize(s.0, s.1, seats, cap)),
-    ]
+fn drawn_key(random: &mut Random) -> Option<u8> {
+    random.percent(10).then(|| 1 + random.number::<u8>(5))
 }
 
-fn any_action() -> impl Strategy<Value = Action> {
-    let institution = || weighted(0.5, 1..3u16);
-    let department = || weighted(0.4, 1..3u32);
-    let days = || (-1..7i32, -1..7i32);
-    prop_oneof![
-        1 => (0..8usize).prop_map(Action::Publish),
-        6 => (
-            0..PATIENTS,
-            1..4u8,
-            prop_oneof![
-                5 => select(Class::ALL.iter().copied().filter(|c| c.needs_ticket()).collect::<Vec<_>>()),
-                1 => any_class(),
-            ],
-            (1..3u16, department()),
-            prop_oneof![2 => Just(20 * DAY), 1 => 0..4 * HOUR],
-        )
-            .prop_map(|(patient, id, class, place, life)| Action::IssueTicket(patient, id, class, place, life)),
-        12 => any_wish().prop_map(Action::Hold),
-        8 => any_wish().prop_map(Action::Book),
-        5 => any_settle().prop_map(Action::Confirm),
-        5 => any_settle().prop_map(Action::Cancel),
-        1 => (0..3usize).prop_map(Action::Again),
-        1 => Just(Action::Tick),
-        4 => (0..100usize, 0..5u16, any_class(), any_channel())
-            .prop_map(|(session, slot, class, channel)| Action::Availability(session, slot, class, channel)),
-        2 => (
-            any_class(),
-            any_channel(),
-            days(),
-            (institution(), department(), weighted(0.2, 1..4u32), weighted(0.3, select(Grade::ALL))),
-            any::<bool>().prop_map(|least| if least { Order::LeastLoaded } else { Order::Earliest }),
-            prop_oneof![Just(100), 0..4usize],
-        )
-            .prop_map(|(class, channel, days, filters, order, most)| {
-                Action::Search(class, channel, days, filters, order, most)
-            }),
-        1 => (days(), institution(), department())
-            .prop_map(|(days, institution, department)| Action::Load(days.0, institution, department)),
-        1 => (0..PATIENTS).prop_map(Action::BookingsOf),
-        8 => any_deed().prop_map(Action::Hospital),
-    ]
+fn drawn_slot(random: &mut Random) -> (usize, u16) {
+    (random.number(100), random.number(4))
 }
 
-/// Any workload of a third of `most` to `most` steps.
+fn drawn_institution(random: &mut Random) -> u16 {
+    1 + random.number::<u16>(2)
+}
+
+fn drawn_department(random: &mut Random) -> Option<u32> {
+    random.percent(40).then(|| 1 + random.number::<u32>(2))
+}
+
+fn drawn_day(random: &mut Random) -> i32 {
+    random.number::<i32>(8) - 1
+}
+
+impl RawWish {
+    fn drawn(random: &mut Random) -> Self {
+        Self {
+            patient: drawn_patient(random),
+            session: random.number(100),
+            slot: if random.once_in(9) { random.number(1024) } else { random.number(4) },
+            class: drawn_class(random),
+            channel: drawn_channel(random),
+            ticket: random.percent(70).then(|| 1 + random.number::<u8>(3)),
+            by_ticket: random.percent(60),
+            key: drawn_key(random),
+        }
+    }
+}
+
+impl RawSettle {
+    fn drawn(random: &mut Random) -> Self {
+        Self {
+            back: if random.once_in(4) { random.number(40) } else { random.number(3) },
+            whose: match random.below(14) {
+                0 => Whose::SomebodyElse,
+                1 => Whose::NoSuchBooking,
+                _ => Whose::Own,
+            },
+            key: drawn_key(random),
+        }
+    }
+}
+
+impl Deed {
+    fn drawn(random: &mut Random) -> Self {
+        match random.below(22) {
+            0..3 => {
+                let (session, slot) = drawn_slot(random);
+                Self::Waiting(session, slot, random.percent(40))
+            }
+            3..5 => {
+                let (session, slot) = drawn_slot(random);
+                Self::Stopped(session, slot, random.percent(30))
+            }
+            5..8 => {
+                let wish = RawWish::drawn(random);
+                let life = match random.below(6) {
+                    0..4 => random.between(1, 3 * HOUR),
+                    4 => 900_000,
+                    _ => random.between(-1, 1),
+                };
+                Self::Offer(wish, life)
+            }
+            8..10 => Self::HoldPast(RawWish::drawn(random)),
+            10..12 => Self::BookPast(RawWish::drawn(random)),
+            12..15 => Self::Withdraw(RawSettle::drawn(random)),
+            15 => {
+                let (session, slot) = drawn_slot(random);
+                Self::Occupants(session, slot)
+            }
+            16..18 => {
+                let who = drawn_patient(random);
+                let life =
+                    |random: &mut Random| if random.once_in(6) { -1 } else { random.between(0, 2 * DAY) };
+                Self::Suspend(who, random.once_in(2).then(|| life(random)))
+            }
+            18 => Self::Substitute(random.number(100), 1 + random.number::<u32>(3)),
+            _ => {
+                let (session, slot) = drawn_slot(random);
+                Self::Resize(session, slot, random.byte(), random.percent(30).then(|| random.byte()))
+            }
+        }
+    }
+}
+
+impl Action {
+    fn drawn(random: &mut Random) -> Self {
+        match random.below(55) {
+            0 => Self::Publish(random.number(8)),
+            1..7 => Self::IssueTicket(
+                drawn_patient(random),
+                1 + random.number::<u8>(3),
+                if random.once_in(6) { drawn_class(random) } else { drawn_privilege(random) },
+                (drawn_institution(random), drawn_department(random)),
+                if random.once_in(3) { random.between(0, 4 * HOUR) } else { 20 * DAY },
+            ),
+            7..19 => Self::Hold(RawWish::drawn(random)),
+            19..27 => Self::Book(RawWish::drawn(random)),
+            27..32 => Self::Confirm(RawSettle::drawn(random)),
+            32..37 => Self::Cancel(RawSettle::drawn(random)),
+            37 => Self::Again(random.number(3)),
+            38 => Self::Tick,
+            39..43 => Self::Availability(
+                random.number(100),
+                random.number(5),
+                drawn_class(random),
+                drawn_channel(random),
+            ),
+            43..45 => Self::Search(
+                drawn_class(random),
+                drawn_channel(random),
+                (drawn_day(random), drawn_day(random)),
+                (
+                    random.once_in(2).then(|| drawn_institution(random)),
+                    drawn_department(random),
+                    random.percent(20).then(|| 1 + random.number::<u32>(3)),
+                    random.percent(30).then(|| *random.of(Grade::ALL)),
+                ),
+                if random.once_in(2) { Order::LeastLoaded } else { Order::Earliest },
+                if random.once_in(2) { 100 } else { random.number(4) },
+            ),
+            45 => Self::Load(
+                drawn_day(random),
+                random.once_in(2).then(|| drawn_institution(random)),
+                drawn_department(random),
+            ),
+            46 => Self::BookingsOf(drawn_patient(random)),
+            _ => Self::Hospital(Deed::drawn(random)),
+        }
+    }
+}
+
+impl Step {
+    /// Any step.
+    #[must_use]
+    pub fn drawn(random: &mut Random) -> Self {
+        Self { clock: Clock::drawn(random), action: Action::drawn(random) }
+    }
+}
+
+/// Any workload of a third of `most` to `most` steps. It shrinks by losing steps; what a step is follows from a number.
 pub fn any_workload(most: usize) -> impl Strategy<Value = Vec<Step>> {
-    vec(any_step(), most / 3..=most)
-}
-
-fn any_step() -> impl Strategy<Value = Step> {
-    (any_clock(), any_action()).prop_map(|(clock, action)| Step { clock, action })
+    let any_step = any::<u64>().no_shrink().prop_map(|seed| Step::drawn(&mut Random::new(seed, 0)));
+    vec(any_step, most / 3..=most)
 }
 
 /// The patient with this small number.
@@ -624,9 +682,13 @@ pub fn time_of(clock: Clock, now: Instant, model: &Model) -> Instant {
             let changes = model.plans_with_pools().flat_map(|(plan, pools)| {
                 let origin = plan.session.origin();
                 let cancel = origin.plus(plan.rules.cancel_until.min(DAY));
-                pools.iter().flat_map(edges).map(move |edge| origin.plus(edge)).chain([cancel])
+                // Of an edge and the milliseconds around it, the first that comes after the next one.
+                let next = now.ms() + 2 - origin.ms();
+                let near = move |edge: i64| (edge + 1 >= next).then(|| origin.plus((edge - 1).max(next)));
+                let changes = pools.iter().flat_map(changes).filter_map(near);
+                changes.chain([origin.plus(EDGES[0] - DAY), origin.plus(DAY), cancel])
             });
-            let ends = model.bookings().iter().filter_map(|b| match b.state {
+            let ends = model.open().filter_map(|b| match b.state {
                 crate::model::State::Held(until) => Some(until),
                 _ => None,
             });
@@ -784,7 +846,7 @@ fn resized(tree: &PoolTree, seats: u8, cap: Option<u8>) -> PoolTree {
         pools.nodes[v].cap = (cap % 3 > 0).then_some(cap / 4);
     }
     for v in (1..pools.nodes.len()).rev() {
-        let cap = pools.upwards(v).into_iter().filter_map(|a| pools.nodes[a].cap).min().unwrap_or(u8::MAX);
+        let cap = pools.upwards(v).filter_map(|a| pools.nodes[a].cap).min().unwrap_or(u8::MAX);
         while pools.nodes[v].guarantee > cap
             || pools.nodes[v].guarantee > 0 && pools.minima() > pools.capacity
         {

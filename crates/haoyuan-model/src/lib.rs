@@ -1,6 +1,7 @@
 //! The proof side of haoyuan: what the engine is held to, written from the specification and not from the engine.
 //!
 //! - [`model`]: the executable specification. Sequential, maps and vectors, nothing shared with the code that decides.
+//! - [`random`]: random numbers that follow from a seed.
 //! - [`generate`]: worlds and workloads, drawn from a seed or by proptest, so that a failure can be had again.
 //! - [`check`]: the invariants as functions, and the checker that finds a concurrent history linearizable or says why
 //!   it is not.
@@ -15,6 +16,8 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic here is a specification that contradicts itself")]
 
 pub mod model;
+
+pub mod random;
 
 pub mod generate;
 

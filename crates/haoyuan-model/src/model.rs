@@ -26,7 +26,7 @@ use haoyuan_core::ids::{
 };
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::plan::{Blocks, Plan};
-use haoyuan_core::pool::{Node, PoolTree, Protection, Routes};
+use haoyuan_core::pool::{Node, PoolTree, Protection, Route, Routes};
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{
     Availability, Found, Grant, Order, Query, Settle, Settled, SlotLoad, Standing, Ticket, Wish,
@@ -45,8 +45,8 @@ pub struct Pools {
     pub routes: Routes,
 }
 
-/// `b`: the live seats admitted at each node.
-pub type Counts = Vec<u32>;
+/// `b`: the live seats admitted at each node; 0 for nodes that a tree has not got.
+pub type Counts = [u32; 16];
 
 /// A claim that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,13 +75,8 @@ impl From<&PoolTree> for Pools {
 impl Pools {
     /// No seat taken.
     #[must_use]
-    pub fn empty(&self) -> Counts {
-        vec![0; self.nodes.len()]
-    }
-
-    /// The nodes directly inside `v`.
-    pub fn children(&self, v: usize) -> impl Iterator<Item = usize> + '_ {
-        (1..self.nodes.len()).filter(move |c| self.nodes[*c].parent.index() == v)
+    pub const fn empty(&self) -> Counts {
+        [0; 16]
     }
 
     /// The nodes at which some class may book.
@@ -99,16 +94,14 @@ impl Pools {
     }
 
     /// `u` and every node above it, up to the root.
-    #[must_use]
-    pub fn upwards(&self, u: usize) -> Vec<usize> {
-        let above = |v: &usize| (*v > 0).then(|| self.nodes[*v].parent.index());
-        std::iter::successors(Some(u), above).collect()
+    pub fn upwards(&self, u: usize) -> impl Iterator<Item = usize> + '_ {
+        std::iter::successors(Some(u), |v| (*v > 0).then(|| self.nodes[*v].parent.index()))
     }
 
     /// Whether `u` is `v` or lies within it.
     #[must_use]
     pub fn is_inside(&self, u: usize, v: usize) -> bool {
-        self.upwards(u).contains(&v)
+        self.upwards(u).any(|above| above == v)
     }
 
     /// `R(v, t)`: a step function that never rises.
@@ -118,25 +111,42 @@ impl Pools {
         u32::from(passed.next_back().map_or(self.nodes[v].guarantee, |fence| fence.seats))
     }
 
-    /// `S(v)`.
+    /// What nodes occupy though nobody wants it: `R(v, t)` of a guarantee, nothing of an extra reserve.
     #[must_use]
-    pub fn wanted(&self, b: &Counts, v: usize, t: i64) -> u32 {
-        b[v] + self.children(v).map(|c| self.occupied(b, c, t)).sum::<u32>()
-    }
-
-    /// `occ(v)`.
-    #[must_use]
-    pub fn occupied(&self, b: &Counts, v: usize, t: i64) -> u32 {
-        match self.nodes[v].protection {
-            Protection::Guarantee => self.wanted(b, v, t).max(self.guarantee(v, t)),
-            Protection::Extra => self.wanted(b, v, t),
+    pub fn kept(&self, t: i64) -> Counts {
+        let mut kept = self.empty();
+        for (v, node) in self.nodes.iter().enumerate() {
+            if node.protection == Protection::Guarantee {
+                kept[v] = self.guarantee(v, t);
+            }
         }
+        kept
     }
 
-    /// `tot(v)`.
+    /// `S(v)` for every node. Parents come before their children, so each is complete when it is added to its parent.
     #[must_use]
-    pub fn total(&self, b: &Counts, v: usize) -> u32 {
-        b[v] + self.children(v).map(|c| self.total(b, c)).sum::<u32>()
+    pub fn wanted(&self, b: &Counts, kept: &Counts) -> Counts {
+        let mut wanted = *b;
+        for v in (1..self.nodes.len()).rev() {
+            wanted[self.nodes[v].parent.index()] += wanted[v].max(kept[v]);
+        }
+        wanted
+    }
+
+    /// `occ(root)`.
+    #[must_use]
+    pub fn occupied(&self, b: &Counts, kept: &Counts) -> u32 {
+        self.wanted(b, kept)[0].max(kept[0])
+    }
+
+    /// `tot(v)` for every node.
+    #[must_use]
+    pub fn totals(&self, b: &Counts) -> Counts {
+        let mut totals = *b;
+        for v in (1..self.nodes.len()).rev() {
+            totals[self.nodes[v].parent.index()] += totals[v];
+        }
+        totals
     }
 
     /// `Σ { R(v, t) : v extra, u not inside v }`.
@@ -152,26 +162,28 @@ impl Pools {
     /// All that the minima ask for together while nothing is booked and no fence has passed.
     #[must_use]
     pub fn minima(&self) -> u32 {
-        self.occupied(&self.empty(), 0, i64::MIN)
+        self.occupied(&self.empty(), &self.kept(i64::MIN))
             + self.extras().map(|v| self.guarantee(v, i64::MIN)).sum::<u32>()
     }
 
     /// By how many seats one more claim at `u` would break the fold; 0 if it does not.
     #[must_use]
     pub fn shortfall(&self, b: &Counts, u: usize, t: i64) -> u32 {
-        let mut after = b.clone();
-        after[u] += 1;
-        let (now, then) = (self.occupied(b, 0, t), self.occupied(&after, 0, t));
-        let asked = if then == now { then } else { then + self.extra_of_others(u, t) };
-        asked.saturating_sub(self.capacity)
+        let kept = self.kept(t);
+        let (now, then) = (self.occupied(b, &kept), self.occupied(&one_more(b, u), &kept));
+        self.asked(u, now, then, t).saturating_sub(self.capacity)
+    }
+
+    /// What a claim at `u` asks of the capacity, if it makes `then` of `now`.
+    fn asked(&self, u: usize, now: u32, then: u32, t: i64) -> u32 {
+        if then == now { then } else { then + self.extra_of_others(u, t) }
     }
 
     /// When `u` is open: every node from it up to the root must be, opening inclusive and closing exclusive.
     #[must_use]
     pub fn window(&self, u: usize) -> (i64, i64) {
-        let path = self.upwards(u);
-        let opens = path.iter().map(|v| self.nodes[*v].opens).max().unwrap_or(i64::MIN);
-        let closes = path.iter().map(|v| self.nodes[*v].closes).min().unwrap_or(i64::MAX);
+        let opens = self.upwards(u).map(|v| self.nodes[v].opens).max().unwrap_or(i64::MIN);
+        let closes = self.upwards(u).map(|v| self.nodes[v].closes).min().unwrap_or(i64::MAX);
         (opens, closes)
     }
 
@@ -180,6 +192,17 @@ impl Pools {
     /// # Errors
     /// The first code, in the order of the table, of a constraint that does not hold.
     pub fn decide_at(&self, b: &Counts, u: usize, t: i64, slot_is_full: bool) -> Result<Accepted, Denied> {
+        self.decide_keeping(b, u, (t, &self.kept(t)), slot_is_full)
+    }
+
+    /// The same, with what is kept at that time.
+    fn decide_keeping(
+        &self,
+        b: &Counts,
+        u: usize,
+        (t, kept): (i64, &Counts),
+        slot_is_full: bool,
+    ) -> Result<Accepted, Denied> {
         let (opens, closes) = self.window(u);
         if !(opens <= t && t < closes) {
             let shut = |v: &usize| t < self.nodes[*v].opens || self.nodes[*v].closes <= t;
@@ -188,28 +211,26 @@ impl Pools {
                 code: if will_open { Code::NotOpen } else { Code::Closed },
                 because: self
                     .upwards(u)
-                    .into_iter()
                     .filter(shut)
                     .map(|v| (v, Some(opens).filter(|_| will_open)))
                     .collect(),
             });
         }
-        if slot_is_full || self.total(b, 0) == self.capacity {
+        if slot_is_full || b.iter().sum::<u32>() == self.capacity {
             return Err(Denied { code: Code::SlotFull, because: vec![(0, None)] });
         }
-        let shortfall = self.shortfall(b, u, t);
-        if shortfall > 0 {
+        let (now, then) = (self.occupied(b, kept), self.occupied(&one_more(b, u), kept));
+        if self.asked(u, now, then, t) > self.capacity {
             let because = self.binding(b, u, t).into_iter().map(|v| (v, self.falls(v, t))).collect();
             return Err(Denied { code: Code::Protected, because });
         }
-        let at_cap = |v: &usize| self.nodes[*v].cap.is_some_and(|cap| self.total(b, *v) + 1 > u32::from(cap));
-        let caps: Vec<_> = self.upwards(u).into_iter().filter(at_cap).map(|v| (v, None)).collect();
+        let totals = self.totals(b);
+        let at_cap = |v: &usize| self.nodes[*v].cap.is_some_and(|cap| totals[*v] + 1 > u32::from(cap));
+        let caps: Vec<_> = self.upwards(u).filter(at_cap).map(|v| (v, None)).collect();
         if !caps.is_empty() {
             return Err(Denied { code: Code::CapReached, because: caps });
         }
-        let mut after = b.clone();
-        after[u] += 1;
-        Ok(Accepted { node: u, spill: self.occupied(&after, 0, t) != self.occupied(b, 0, t) })
+        Ok(Accepted { node: u, spill: then != now })
     }
 
     /// Decides one claim of a class through a channel: the first node of its route that accepts. If none does, the
@@ -225,9 +246,19 @@ impl Pools {
         t: i64,
         slot_is_full: bool,
     ) -> Result<Accepted, Denied> {
+        self.decide_route(b, self.routes.get(class, channel), (t, &self.kept(t)), slot_is_full)
+    }
+
+    fn decide_route(
+        &self,
+        b: &Counts,
+        route: Route,
+        time: (i64, &Counts),
+        slot_is_full: bool,
+    ) -> Result<Accepted, Denied> {
         let mut denied = Denied { code: Code::NotAdmitted, because: vec![(0, None)] };
-        for u in self.routes.get(class, channel).nodes() {
-            match self.decide_at(b, u.index(), t, slot_is_full) {
+        for u in route.nodes() {
+            match self.decide_keeping(b, u.index(), time, slot_is_full) {
                 Ok(accepted) => return Ok(accepted),
                 Err(next) if next.code == denied.code => denied.because.extend(next.because),
                 Err(next) if next.code > denied.code => denied = next,
@@ -240,14 +271,15 @@ impl Pools {
     /// How many claims in a row would be accepted, if the slot has `seats` free ones.
     #[must_use]
     pub fn free(&self, b: &Counts, class: Class, channel: Channel, t: i64, seats: u32) -> u32 {
-        match self.decide(b, class, channel, t, seats == 0) {
-            Err(_) => 0,
-            Ok(accepted) => {
-                let mut after = b.clone();
-                after[accepted.node] += 1;
-                1 + self.free(&after, class, channel, t, seats - 1)
+        let (route, kept) = (self.routes.get(class, channel), self.kept(t));
+        let mut after = *b;
+        for granted in 0..seats {
+            match self.decide_route(&after, route, (t, &kept), false) {
+                Err(_) => return granted,
+                Ok(accepted) => after = one_more(&after, accepted.node),
             }
         }
+        seats
     }
 
     /// The minima that keep their seats from a claim at `u`.
@@ -258,13 +290,13 @@ impl Pools {
     /// fail before they are asked for.
     fn binding(&self, b: &Counts, u: usize, t: i64) -> Vec<usize> {
         let is_guarantee = |v: usize| self.nodes[v].protection == Protection::Guarantee;
-        let is_unmet = |v: &usize| is_guarantee(*v) && self.wanted(b, *v, t) < self.guarantee(*v, t);
-        let mut after = b.clone();
-        after[u] += 1;
-        let extras_are_asked_for = self.occupied(&after, 0, t) <= self.capacity;
+        let kept = self.kept(t);
+        let wanted = self.wanted(b, &kept);
+        let is_unmet = |v: &usize| is_guarantee(*v) && wanted[*v] < self.guarantee(*v, t);
+        let extras_are_asked_for = self.occupied(&one_more(b, u), &kept) <= self.capacity;
         let binds = |v: &usize| {
             if is_guarantee(*v) {
-                self.upwards(*v).into_iter().rev().find(is_unmet) == Some(*v)
+                self.upwards(*v).filter(is_unmet).last() == Some(*v)
             } else {
                 extras_are_asked_for && self.guarantee(*v, t) > 0 && !self.is_inside(u, *v)
             }
@@ -473,6 +505,8 @@ pub struct Model {
     sessions: Vec<Published>,
     tickets: Vec<Ticket>,
     bookings: Vec<Booking>,
+    /// The places of those that are held or booked, ascending: the others have ended and count nowhere.
+    open: Vec<usize>,
     /// Transitions of each block so far.
     transitions: Vec<u32>,
     /// All transitions in order.
@@ -567,20 +601,22 @@ impl Model {
     /// fit into the seats or into a cap.
     pub fn resize(&mut self, slot: SlotRef, tree: &PoolTree, at: Instant) -> Result<Sequence, Why> {
         self.plan(slot)?;
-        let old = self.tree(slot).clone();
-        let kept = |tree: &PoolTree| -> Vec<_> {
-            let of = |n: &Node| (n.name.clone(), n.parent, n.protection, n.opens, n.closes);
-            tree.nodes().iter().map(of).collect()
+        let old = self.tree(slot);
+        let is_kept = |(old, new): (&Node, &Node)| {
+            (&old.name, old.parent, old.protection, old.opens, old.closes)
+                == (&new.name, new.parent, new.protection, new.opens, new.closes)
         };
-        if kept(&old) != kept(tree) || old.routes() != tree.routes() || old.seats() != tree.seats() {
+        let are_kept =
+            old.nodes().len() == tree.nodes().len() && old.nodes().iter().zip(tree.nodes()).all(is_kept);
+        if !are_kept || old.routes() != tree.routes() || old.seats() != tree.seats() {
             return Err(Why::plain(Code::PoolsDiffer));
         }
         let (pools, live) = (Pools::from(tree), self.counts(slot, at));
-        let total = pools.total(&live, 0);
-        if total > pools.capacity {
-            return Err(Why::by(Code::BelowLive, [Binding::Limit(total)]));
+        let totals = pools.totals(&live);
+        if totals[0] > pools.capacity {
+            return Err(Why::by(Code::BelowLive, [Binding::Limit(totals[0])]));
         }
-        let over = |v: &usize| pools.nodes[*v].cap.is_some_and(|cap| pools.total(&live, *v) > u32::from(cap));
+        let over = |v: &usize| pools.nodes[*v].cap.is_some_and(|cap| totals[*v] > u32::from(cap));
         let over: Vec<Binding> =
             (0..pools.nodes.len()).filter(over).map(|v| Binding::Node(node(v))).collect();
         if !over.is_empty() {
@@ -631,8 +667,7 @@ impl Model {
     /// `UNKNOWN_SESSION` and `UNKNOWN_SLOT`.
     pub fn occupants(&self, slot: SlotRef, at: Instant) -> Result<Vec<&Booking>, Why> {
         self.plan(slot)?;
-        let mut live: Vec<&Booking> =
-            self.bookings.iter().filter(|b| b.slot == slot && b.is_live(at)).collect();
+        let mut live: Vec<&Booking> = self.live(at).filter(|b| b.slot == slot).collect();
         live.sort_by_key(|b| b.id.seat());
         Ok(live)
     }
@@ -642,15 +677,14 @@ impl Model {
     /// # Errors
     /// `UNKNOWN_BOOKING` if nothing is live there, `HOLD_EXPIRED` if its hold has run out.
     pub fn withdraw(&mut self, booking: BookingId, at: Instant) -> Result<(Booking, Sequence), Why> {
-        let has_not_ended = |b: &Booking| matches!(b.state, State::Held(_) | State::Booked);
-        let found = self.bookings.iter().position(|b| b.id == booking && has_not_ended(b));
+        let found = self.open.iter().copied().find(|place| self.bookings[*place].id == booking);
         let found = found.ok_or_else(|| Why::plain(Code::UnknownBooking))?;
         if !self.bookings[found].is_live(at) {
             return Err(Why::plain(Code::HoldExpired));
         }
         let before = self.bookings[found];
         let sequence = self.next(booking, Change::Withdrawn);
-        self.bookings[found].state = State::Withdrawn;
+        self.end(found, State::Withdrawn);
         Ok((before, sequence))
     }
 
@@ -685,6 +719,16 @@ impl Model {
         &self.bookings
     }
 
+    /// What is held or booked, in order of granting.
+    pub fn open(&self) -> impl Iterator<Item = &Booking> {
+        self.open.iter().map(|place| &self.bookings[*place])
+    }
+
+    /// What counts for a command at `at`, in order of granting.
+    pub fn live(&self, at: Instant) -> impl Iterator<Item = &Booking> {
+        self.open().filter(move |b| b.is_live(at))
+    }
+
     /// Every accepted transition, in order.
     #[must_use]
     pub fn log(&self) -> &[Transition] {
@@ -694,8 +738,7 @@ impl Model {
     /// The live bookings of a patient, in order of the visits' times.
     #[must_use]
     pub fn bookings_of(&self, patient: PatientKey, at: Instant) -> Vec<&Booking> {
-        let mut live: Vec<&Booking> =
-            self.bookings.iter().filter(|b| b.patient == patient && b.is_live(at)).collect();
+        let mut live: Vec<&Booking> = self.live(at).filter(|b| b.patient == patient).collect();
         live.sort_by_key(|b| {
             let session = &self.sessions[b.slot.session.index()].plan.session;
             (session.slot_time(b.slot.slot).from, b.id)
@@ -738,7 +781,7 @@ impl Model {
     /// The live bookings of the block of a slot.
     fn in_block(&self, slot: SlotRef, at: Instant) -> impl Iterator<Item = &Booking> {
         let block = self.block(slot);
-        self.bookings.iter().filter(move |b| self.block(b.slot) == block && b.is_live(at))
+        self.live(at).filter(move |b| b.id.block() == block)
     }
 
     /// `b`, for the block of a slot.
@@ -766,11 +809,10 @@ impl Model {
     }
 
     /// The seats of a slot that nobody has, lowest first.
-    #[must_use]
-    pub fn free_seats(&self, slot: SlotRef, at: Instant) -> Vec<u8> {
+    pub fn free_seats(&self, slot: SlotRef, at: Instant) -> impl Iterator<Item = u8> + use<> {
         let (first, seats) = self.seats(slot);
-        let taken: Vec<u8> = self.in_block(slot, at).map(|b| b.id.seat().get()).collect();
-        (first..first + seats).filter(|seat| !taken.contains(seat)).collect()
+        let taken = self.in_block(slot, at).fold(0u64, |taken, b| taken | 1 << b.id.seat().get());
+        (first..first + seats).filter(move |seat| taken >> seat & 1 == 0)
     }
 
     // ---- questions ---------------------------------------------------------------------------------------------------
@@ -815,9 +857,11 @@ impl Model {
         let pools = self.pools(slot);
         let t = at.ms() - published.plan.session.origin().ms();
         let counts = self.counts(slot, at);
-        let seats = count(self.free_seats(slot, at).iter());
         let verdict = self.decide(slot, class, channel, at, past).err();
-        let free = if verdict.is_some() { 0 } else { pools.free(&counts, class, channel, t, seats) };
+        let free = match verdict {
+            Some(_) => 0,
+            None => pools.free(&counts, class, channel, t, count(self.free_seats(slot, at))),
+        };
         let available = Availability {
             free: small(free),
             capacity: small(pools.capacity),
@@ -853,7 +897,7 @@ impl Model {
         at: Instant,
         origin: i64,
     ) -> Result<Accepted, Why> {
-        let is_full = self.free_seats(slot, at).is_empty();
+        let is_full = self.free_seats(slot, at).next().is_none();
         let counts = self.counts(slot, at);
         self.pools(slot)
             .decide(&counts, class, channel, at.ms() - origin, is_full)
@@ -1062,8 +1106,9 @@ impl Model {
 
     /// Looks past one hold, told from a record; `None` if it is not due.
     pub fn recorded_expiry(&mut self, hold: BookingId, at: Instant) -> Option<Sequence> {
-        let found = self.bookings.iter().position(|b| b.id == hold && b.is_due(at))?;
-        self.bookings[found].state = State::Expired;
+        let is_it = |b: &Booking| b.id == hold && b.is_due(at);
+        let found = self.open.iter().copied().find(|place| is_it(&self.bookings[*place]))?;
+        self.end(found, State::Expired);
         Some(self.next(hold, Change::Expired))
     }
 
@@ -1126,7 +1171,7 @@ impl Model {
         let held = how != How::Book;
         let rules = &self.plan(wish.slot)?.plan.rules;
         let block = self.block(wish.slot);
-        let seat = self.free_seats(wish.slot, at)[0];
+        let seat = self.free_seats(wish.slot, at).next().expect("accepted is not full");
         let sequence = Sequence(self.transitions[block.index()] + 1);
         let id = BookingId::pack(block, SeatIndex::new(seat).expect("a seat of the block"), sequence);
         let until = match how {
@@ -1134,6 +1179,7 @@ impl Model {
             _ => at.plus(i64::from(rules.hold_ms[wish.channel as usize])),
         };
         self.next(id, if held { Change::Held } else { Change::Booked });
+        self.open.push(self.bookings.len());
         self.bookings.push(Booking {
             id,
             patient: wish.patient,
@@ -1252,7 +1298,7 @@ impl Model {
     fn find(&self, settle: &Settle) -> Result<usize, Why> {
         self.bookings
             .iter()
-            .position(|b| b.id == settle.booking && b.patient == settle.patient)
+            .rposition(|b| b.id == settle.booking && b.patient == settle.patient)
             .ok_or_else(|| Why::plain(Code::UnknownBooking))
     }
 
@@ -1300,7 +1346,7 @@ impl Model {
             State::Booked if i128::from(at.ms()) >= last => Err(Why::plain(Code::TooLate)),
             State::Held(_) | State::Booked => {
                 let sequence = self.next(booking.id, Change::Cancelled);
-                self.bookings[found].state = State::Cancelled;
+                self.end(found, State::Cancelled);
                 Ok(Settled { booking: booking.id, sequence, changed: true })
             }
         }
@@ -1319,14 +1365,19 @@ impl Model {
 
     /// Looks past every hold that is due and `concerns` the command: each is a transition of its block.
     fn sweep(&mut self, at: Instant, concerns: impl Fn(&Self, &Booking) -> bool) -> u64 {
-        let due: Vec<usize> = (0..self.bookings.len())
-            .filter(|i| self.bookings[*i].is_due(at) && concerns(self, &self.bookings[*i]))
-            .collect();
-        for i in &due {
-            self.bookings[*i].state = State::Expired;
-            self.next(self.bookings[*i].id, Change::Expired);
+        let is_swept = |b: &Booking| b.is_due(at) && concerns(self, b);
+        let due: Vec<usize> =
+            self.open.iter().copied().filter(|place| is_swept(&self.bookings[*place])).collect();
+        for place in &due {
+            self.end(*place, State::Expired);
+            self.next(self.bookings[*place].id, Change::Expired);
         }
         due.len() as u64
+    }
+
+    fn end(&mut self, place: usize, how: State) {
+        self.bookings[place].state = how;
+        self.open.retain(|open| *open != place);
     }
 }
 
@@ -1392,14 +1443,18 @@ pub fn most_in_window(window: Window, day: Day, days: &[Day]) -> usize {
     }
 }
 
-/// The year and the month, counted off from 1970 one month at a time.
+/// The year and the month, counted off from 1970 one year and then one month at a time.
 #[must_use]
 pub fn calendar(day: Day) -> (i32, i32) {
+    let is_leap = |year: i32| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let (mut year, mut month, mut left) = (1970, 1, day.0.max(0));
+    while left >= 365 + i32::from(is_leap(year)) {
+        left -= 365 + i32::from(is_leap(year));
+        year += 1;
+    }
     loop {
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         let days = match month {
-            2 => 28 + i32::from(leap),
+            2 => 28 + i32::from(is_leap(year)),
             4 | 6 | 9 | 11 => 30,
             _ => 31,
         };
@@ -1407,8 +1462,16 @@ pub fn calendar(day: Day) -> (i32, i32) {
             return (year, month);
         }
         left -= days;
-        (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        month += 1;
     }
+}
+
+/// With one more seat at `u`.
+#[must_use]
+pub const fn one_more(b: &Counts, u: usize) -> Counts {
+    let mut after = *b;
+    after[u] += 1;
+    after
 }
 
 /// A denial in the words of a refusal.

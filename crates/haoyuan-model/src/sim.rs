@@ -27,44 +27,8 @@ pub use canary::{Bug, Caught, catch};
 
 use crate::check::Finding;
 use crate::generate::{Action, Clock, Deed, Step};
+use crate::random::Random;
 use std::ops::AddAssign;
-
-/// `SplitMix64`: small, and the same everywhere.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    /// The numbers of a seed, of its own for each purpose.
-    #[must_use]
-    pub const fn new(seed: u64, purpose: u64) -> Self {
-        Self(seed ^ purpose.wrapping_mul(0xd6e8_feb8_6659_fd93))
-    }
-
-    /// Any number.
-    pub fn any(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `below`.
-    pub fn below(&mut self, below: u64) -> u64 {
-        self.any() % below.max(1)
-    }
-
-    /// Once in so many times.
-    pub fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of these.
-    pub fn of<'a, V>(&mut self, values: &'a [V]) -> &'a V {
-        let place = self.below(values.len() as u64);
-        &values[usize::try_from(place).expect("below a length")]
-    }
-}
 
 /// What is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

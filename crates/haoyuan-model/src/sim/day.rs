@@ -13,8 +13,9 @@ mod visits;
 
 use self::books::{Band, Clinics, DAY, Line, OFFER, PERIOD, Persons, SEATS, Seat, Waiting, Waitlist};
 use super::canary::Bug;
-use super::{Keep, Random, Tape};
+use super::{Keep, Tape};
 use crate::check::Finding;
+use crate::random::Random;
 use haoyuan::journal::Disk;
 use haoyuan::journal::sim::{SimDisk, Survival};
 use haoyuan::{Durability, Options, Registry};

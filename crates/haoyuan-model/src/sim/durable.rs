@@ -5,11 +5,12 @@
 
 use super::canary::Bug;
 use super::live::{Post, world};
-use super::{Delivery, Keep, Random, Swarm, Tape};
+use super::{Delivery, Keep, Swarm, Tape};
 use crate::check::Finding;
-use crate::drive::{Pair, ROOMY, System, alike};
+use crate::drive::{Pair, SNUG, System, alike};
 use crate::generate::{Action, Deed, PATIENTS, Step, drawn_workload, patient, resolve, time_of};
 use crate::model::{Model, slots};
+use crate::random::Random;
 use crate::recorded;
 use haoyuan::journal::disk::{File, Lock};
 use haoyuan::journal::sim::{Faults, SimDisk, Survival};
@@ -49,7 +50,7 @@ pub(super) enum Event {
 pub(super) fn steps(seed: u64) -> Vec<Event> {
     let mut random = Random::new(seed, 4);
     let swarm = Swarm::of(&mut random);
-    let mut workload = drawn_workload(MOST, random.any());
+    let mut workload = drawn_workload(MOST, &mut random);
     // Who waits and who substitutes for whom is the day's to keep.
     let is_days =
         |step: &Step| matches!(step.action, Action::Hospital(Deed::Substitute(..) | Deed::Waiting(..)));
@@ -93,7 +94,7 @@ fn options(random: &mut Random) -> Options {
     } else {
         Durability::Synced { max_delay: Duration::from_millis(1) }
     };
-    let mut options = Options { durability, limits: Some(ROOMY), ..Options::default() };
+    let mut options = Options { durability, limits: Some(SNUG), ..Options::default() };
     options.journal.threads = false;
     options.journal.segment_bytes = *random.of(&[8 << 10, 32 << 10, 1 << 20]);
     options.journal.preallocate = *random.of(&[512, 4 << 10, 16 << 10]);
@@ -428,7 +429,7 @@ impl After<'_> {
             }
         }
         for from in [From::Snapshot, From::Start] {
-            let rebuilt = rebuild(&copy, from, Access::Read, Some(ROOMY), &Refusals::All)
+            let rebuilt = rebuild(&copy, from, Access::Read, Some(SNUG), &Refusals::All)
                 .map_err(|error| format!("not recovered from {from:?}: {error}"))?;
             for at in [self.at, self.at.plus(DAY)] {
                 alike(rebuilt.platform().engine(), &model, (0..PATIENTS).map(patient), at)

@@ -4,8 +4,9 @@
 //! fate of the books.
 
 use super::books::{Clinic, DAY, Place, Scope, Told};
-use super::{CLASSES, Random, Run, at, expect, key, number, staff};
+use super::{CLASSES, Run, at, expect, key, number, staff};
 use crate::check::Finding;
+use crate::random::Random;
 use crate::sim::canary::Bug;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -3,8 +3,9 @@
 //! INVARIANT (as it stands corrected): a person is suspended for what nobody came to and for nothing else, under whatever key.
 
 use super::books::{DAY, Line, PERIOD, VALID, Visit};
-use super::{Random, Run, at, expect, key, number, staff};
+use super::{Run, at, expect, key, number, staff};
 use crate::check::Finding;
+use crate::random::Random;
 use haoyuan::instant::Day;
 use serde_json::json;
 use std::collections::BTreeMap;
