@@ -28,8 +28,8 @@ fn what_is_acknowledged_survives_a_disk_at_its_worst() {
 
 #[test]
 fn the_day_is_what_is_in_the_books() {
-    let totals = check(Lane::Day, 10);
-    assert!(totals.crashes > 20 && totals.operations > 2_000, "{totals:?}");
+    let totals = check(Lane::Day, 40);
+    assert!(totals.crashes > 80 && totals.operations > 8_000, "{totals:?}");
 }
 
 #[test]
