@@ -85,7 +85,9 @@ fn simulate(options: &args::Verify, lang: Lang) -> Result<(), Failure> {
         .take(1)
         .map(|(lane, seed, what)| sim::shrink(*lane, *seed, None, what.clone()))
         .collect();
-    let command = format!("haoyuan verify --seconds {seconds} --seed {seed}");
+    let lane = options.lane.map_or_else(String::new, |lane| format!(" --lane {}", lane.word()));
+    let length = options.runs.map_or_else(|| format!("--seconds {seconds}"), |runs| format!("--runs {runs}"));
+    let command = format!("haoyuan verify{lane} {length} --seed {seed}");
     let elapsed = began.elapsed();
     if options.json {
         print(&format!("{}\n", as_json(&found, &failures, &command, elapsed)))?;
