@@ -554,3 +554,17 @@ fn a_seat_that_the_hospital_gives_is_booked_at_once_whatever_the_patient_holds()
     engine.cancel(&Settle { patient: person(1), booking: given.booking, key: None }, at(-HOUR)).unwrap();
     engine.audit().unwrap();
 }
+
+#[test]
+fn a_keyed_hold_that_ran_out_is_told_so_when_only_its_key_is_remembered() {
+    let (engine, session) = engine(&plan(2, 1, false));
+    let first = Wish { key: IdempotencyKey::new(7), ..wish(1, slot(session, 0)) };
+    let held = engine.hold(&first, at(-47 * HOUR)).unwrap();
+    let later = at(-24 * HOUR);
+    engine.book(&wish(2, slot(session, 0)), later).unwrap();
+    // The patient's next claim leaves of the hold what its key must answer, and no more.
+    engine.book(&wish(1, slot(session, 1)), later).unwrap();
+    let settle = Settle { patient: person(1), booking: held.booking, key: None };
+    assert_eq!(code(engine.confirm(&settle, later)), Code::HoldExpired);
+    assert_eq!(code(engine.cancel(&settle, later)), Code::HoldExpired);
+}
