@@ -1,8 +1,9 @@
 //! Worlds and workloads: what is published, and what is asked of it when.
 //!
-//! Everything is a proptest strategy, so that a failing case shrinks, and can be [`drawn`] from a seed, so that a stress
-//! run can be had again. A workload names things by small numbers ("the third booking before the last", "one millisecond
-//! before the next edge") and is [`resolve`]d against the model as it runs; so it stays meaningful while it shrinks.
+//! Everything is drawn from a [`Random`] number by number, so that a run can be had again from its seed; proptest draws the
+//! seeds, and makes a failing workload smaller by leaving steps out. A workload names things by small numbers ("the third
+//! booking before the last", "one millisecond before the next edge") and is [`resolve`]d against the model as it runs; so it
+//! stays meaningful while it shrinks.
 //!
 //! Patients, seats, tickets and keys are few, so that requests collide; capacities go up to 63, trees to 16 nodes.
 
