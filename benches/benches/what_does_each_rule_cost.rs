@@ -120,6 +120,14 @@ impl Variant {
         self
     }
 
+    /// Somebody waited and has left: what a claim pays for there being waitlists at all.
+    fn after_a_waitlist(self) -> Self {
+        for waits in [true, false] {
+            self.engine.set_waiting(slot(0, 0), waits).expect("the slot exists");
+        }
+        self
+    }
+
     fn run(&self, decisions: usize, keys: &AtomicU64) -> (Spent, u64) {
         let spent = alone(|| {
             let mut asked = 0;
@@ -173,6 +181,7 @@ fn variants() -> Vec<Variant> {
         Variant::new("a referral ticket", 3, 1).with_ticket(),
         Variant::new("an idempotency key", 3, 1).with_keys(),
         Variant::new("100,000 patients", 3, 1).with_patients(),
+        Variant::new("3 guarantees, nobody waits any more", 3, 1).after_a_waitlist(),
         Variant::new("somebody waits: refused", 3, 1).with_waitlist(),
     ]
 }
