@@ -371,8 +371,7 @@ impl Admin {
             plans.push(plan);
             entered.push(Books { ledger: ledger.since(&before), day: rules });
         }
-        let told = |books: &Books| if T::WANTED { books.to_json() } else { String::new() };
-        let books: Vec<String> = entered.iter().map(told).collect();
+        let books: Vec<String> = entered.iter().map(Books::to_json).collect();
         let pairs: Vec<(&Plan, &str)> = plans.iter().zip(&books).map(|(p, b)| (p, b.as_str())).collect();
         // All that the engine checks was checked above, so an error is a foreign publisher's doing.
         let ids = engine.publish_all(&pairs, at).map_err(|error| from.wrong("", error.said()))?;

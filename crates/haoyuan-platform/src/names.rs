@@ -103,8 +103,7 @@ impl<T: Trace> Platform<T> {
         }
     }
 
-    /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way. A platform whose trace
-    /// is not wanted ([`Trace::WANTED`]) has kept no commands.
+    /// What a snapshot keeps beside the engine's parts. Expects that no administration is under way.
     #[must_use]
     pub fn names(&self) -> Names {
         let day = self.day_json();

@@ -155,16 +155,12 @@ impl<T: Trace> Platform<T> {
         self.admin.lock()
     }
 
-    /// Tells the trace of a command that changed names, policies or sizes, and keeps it for the next snapshot; where nobody
-    /// records anything, nothing is kept.
+    /// Tells the trace of a command that changed names, policies or sizes, and keeps it for the next snapshot.
     pub(crate) fn administered(&self, admin: &mut Admin, command: Command) {
         self.recorded(admin, &Recorded { command, presets: Presets::default() });
     }
 
     fn recorded(&self, admin: &mut Admin, recorded: &Recorded) {
-        if !T::WANTED {
-            return;
-        }
         let (command, json) = (&recorded.command, recorded.to_json());
         match (self.engine.get(), &*self.trace.lock()) {
             (Some(engine), _) => engine.trace().administered(command.word(), &json, command.at()),
