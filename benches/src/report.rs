@@ -20,7 +20,7 @@ pub struct Report {
     skipped: Vec<String>,
     sync_us: f64,
     pings: Option<(f64, f64)>,
-    /// The machine and the commit that each workload was measured with.
+    /// The machine and the commit that each workload, and the latency at fixed rates, was measured with.
     runs: BTreeMap<String, String>,
     cells: Vec<Cell>,
     latency: Vec<Point>,
@@ -81,6 +81,9 @@ struct Aim {
     met: bool,
 }
 
+/// What the curves are called beside the workloads.
+const LATENCY: &str = "latency";
+
 const MEMORY: &str = "haoyuan, in memory";
 const ASYNC: &str = "haoyuan, Async, refusals counted";
 const SYNCED: &str = "haoyuan, Synced, refusals counted";
@@ -105,6 +108,9 @@ impl Report {
             growth: Vec::new(),
             sections: Vec::new(),
         };
+        if !report.latency.is_empty() {
+            report.runs.insert(LATENCY.to_owned(), report.machine.clone());
+        }
         report.aims = report.judge();
         report
     }
@@ -154,16 +160,16 @@ impl Report {
         Ok(())
     }
 
-    /// The machine and the commit; if not all workloads have the same, which have which.
-    fn origins(&self) -> String {
+    /// The machine and the commit; if not all of these workloads have the same, which have which.
+    fn origins(&self, of: impl Fn(&str) -> bool) -> String {
         let mut origins: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (workload, machine) in &self.runs {
+        for (workload, machine) in self.runs.iter().filter(|(workload, _)| of(workload)) {
             origins.entry(machine).or_default().push(workload);
         }
         let said = |(machine, workloads): (&&str, &Vec<&str>)| format!("{}: {machine}", workloads.join(", "));
         match origins.len() {
             0 | 1 => self.machine.clone(),
-            _ => origins.iter().map(said).collect::<Vec<_>>().join("  \n"),
+            _ => origins.iter().map(said).collect::<Vec<_>>().join("\\\n"),
         }
     }
 
@@ -271,8 +277,8 @@ impl Report {
              verdicts, or there would be no figure: one client is told exactly what a sequential reference tells it; of several\n\
              clients, what they hold is what the system says is taken, each seat once, within the rules.\n"
         );
-        for origin in self.origins().lines() {
-            let _ = writeln!(text, "- {}", origin.trim_end());
+        for origin in self.origins(|_| true).lines() {
+            let _ = writeln!(text, "- {}", origin.trim_end_matches('\\'));
         }
         let _ =
             writeln!(text, "- versions: haoyuan {}; {}", env!("CARGO_PKG_VERSION"), self.versions.join("; "));
@@ -428,7 +434,7 @@ impl Report {
     #[must_use]
     pub fn ratios(&self, chinese: bool) -> String {
         let say = |english: &'static str, zh: &'static str| if chinese { zh } else { english };
-        let mut text = format!("{}\n\n", self.origins());
+        let mut text = format!("{}\n\n", self.origins(|workload| workload != LATENCY));
         let names = Workload::ALL.map(Workload::name);
         let _ = writeln!(text, "| {} | {} |", say("haoyuan over", "haoyuan 相对于"), names.join(" | "));
         let _ = writeln!(text, "|---|{}", "--:|".repeat(names.len()));
