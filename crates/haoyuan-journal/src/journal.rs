@@ -385,6 +385,15 @@ fn put(group: &mut Group, item: &Item) {
     group.tickets.push(item.ticket);
 }
 
+/// How far it is settled, if it is up to here and for those that came before their turn.
+fn catch_up(early: &mut BinaryHeap<Reverse<u64>>, mut settled: u64) -> u64 {
+    while early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
+        early.pop();
+        settled += 1;
+    }
+    settled
+}
+
 /// A group of more than this part of what is preallocated at a time is large.
 const LARGE: u64 = 4;
 
@@ -783,6 +792,7 @@ impl Shared {
     fn complete(&self, tail: &mut Tail, mut group: Group) -> Vec<(u64, Callback)> {
         let mut settled = self.settled.load(Ordering::Relaxed);
         tail.early.extend(self.returned.lock().drain(..).map(Reverse));
+        settled = catch_up(&mut tail.early, settled);
         for ticket in &group.tickets {
             // Nearly all come in order, and one store below answers for all of them.
             if *ticket != settled + 1 {
@@ -792,11 +802,7 @@ impl Shared {
                 tail.early.push(Reverse(*ticket));
                 continue;
             }
-            settled += 1;
-            while tail.early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
-                tail.early.pop();
-                settled += 1;
-            }
+            settled = catch_up(&mut tail.early, settled + 1);
         }
         self.settled.store(settled, Ordering::Release);
         // Statistics: Relaxed, they order nothing.
@@ -1297,12 +1303,8 @@ impl Journal {
             }
             // Tickets given back are settled with the next group; without one they are settled here.
             let mut tail = shared.tail.lock();
-            let mut settled = shared.settled.load(Ordering::Relaxed);
             tail.early.extend(shared.returned.lock().drain(..).map(Reverse));
-            while tail.early.peek().is_some_and(|Reverse(ticket)| *ticket == settled + 1) {
-                tail.early.pop();
-                settled += 1;
-            }
+            let settled = catch_up(&mut tail.early, shared.settled.load(Ordering::Relaxed));
             shared.settled.store(settled, Ordering::Release);
             settled >= last
         })
@@ -1582,6 +1584,26 @@ mod tests {
     use super::*;
 
     const SYNC: Duration = Duration::from_micros(80);
+
+    /// Once nobody's turn came any more after a ticket that was given back: receipts came true, and were forgotten again.
+    #[test]
+    fn a_ticket_that_was_given_back_holds_up_nobody() {
+        let disk = Arc::new(crate::sim::SimDisk::new(1));
+        let options = Options { threads: false, queue: 4, ..Options::default() };
+        let journal = Journal::open(disk, options).unwrap();
+        let append = || {
+            let payload = crate::Payload::new(&[1]).unwrap();
+            let receipt = journal.append(Entry { place: None, patient: None, kind: 1, payload });
+            assert!(journal.drive());
+            receipt
+        };
+        let before = append();
+        // As `try_append` does it when the queue fills up between its look and its push.
+        let lost = journal.shared.give_ticket();
+        journal.shared.returned.lock().push(lost);
+        let after: Vec<Receipt<'_>> = (0..32).map(|_| append()).collect();
+        assert!(before.is_durable() && after.iter().all(Receipt::is_durable));
+    }
 
     #[test]
     fn whoever_was_answered_a_moment_ago_is_waited_for_and_nobody_else() {
