@@ -19,8 +19,9 @@ use haoyuan_benches::hospital::{RUSH, Tickets, release, rules};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, scaled, smoke};
 use haoyuan_benches::trace::{PATIENTS, Request, SEED, morning_rush};
 use std::collections::VecDeque;
+use std::fs;
 use std::hint::black_box;
-use std::io;
+use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,40 +44,35 @@ fn entry(block: u32, sequence: u32, patient: u128) -> Entry {
     }
 }
 
-/// A bare file, written with zeros beforehand as the journal's segments are.
+/// A bare file, written with zeros beforehand as the journal's segments are, and by nothing but the standard library.
 struct Bare {
-    folder: Folder,
-    file: Box<dyn File>,
+    path: PathBuf,
+    file: fs::File,
     group: Vec<u8>,
-    next: u64,
 }
 
 impl Bare {
     fn new(bench: &Bench, size: usize, groups: u64) -> Self {
-        let folder = Folder::create(bench.root.path().join("bare")).expect("the folder can be made");
-        let mut file = folder.create("bare").expect("the file can be made");
-        file.preallocate(0, size as u64 * groups).expect("the disk works");
-        file.sync_data().expect("the disk works");
+        let path = bench.root.path().join("bare");
+        let mut file = fs::File::create(&path).expect("the file can be made");
+        for _ in 0..groups {
+            file.write_all(&vec![0; size]).expect("the disk works");
+        }
+        file.sync_all().and_then(|()| file.rewind()).expect("the disk works");
         let group = (0..size).map(|at| at.to_le_bytes()[0] | 1).collect();
-        Self { folder, file, group, next: 0 }
+        Self { path, file, group }
     }
 
     /// One write and one sync.
     fn write(&mut self) {
-        let mut written = 0;
-        while written < self.group.len() {
-            let at = self.next + written as u64;
-            written += self.file.write_at(at, &self.group[written..]).expect("the disk works");
-        }
-        self.file.sync_data().expect("the disk works");
-        self.next += self.group.len() as u64;
+        self.file.write_all(&self.group).and_then(|()| self.file.sync_data()).expect("the disk works");
     }
 
     fn time(mut self, groups: u64) -> Duration {
         let began = Instant::now();
         (0..groups).for_each(|_| self.write());
         let spent = began.elapsed();
-        self.folder.remove("bare").expect("the file can be removed");
+        fs::remove_file(&self.path).expect("the file can be removed");
         spent
     }
 }

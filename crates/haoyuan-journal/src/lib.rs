@@ -34,6 +34,7 @@
 #![doc = include_str!("../DESIGN.md")]
 
 mod entry;
+mod direct;
 pub mod disk;
 mod folder;
 pub mod sim;
