@@ -13,7 +13,7 @@ use crate::peers::{System, floor};
 use crate::trace::Request;
 use crate::work::{Client, Workload};
 use haoyuan::Refusals;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,8 @@ pub struct Outcome {
     pub sync_us: f64,
     /// Round trips a second to a server that only answers, for two clients: one at a time, and 64.
     pub pings: Option<(f64, f64)>,
+    /// Of each workload with two threads, before each round: see [`floor::handed_over`].
+    pub handed_over: BTreeMap<String, Vec<f64>>,
 }
 
 /// A round that takes longer is done three times only.
@@ -137,6 +139,9 @@ impl Plan<'_> {
         let name = "physical limit: loads and compare-and-swaps alone";
         let mut floor = Cell::new((Family::Floor, name), workload, clients, 1);
         for _ in 0..self.rounds.0 {
+            if let Some(nanoseconds) = (clients > 1).then(floor::handed_over).flatten() {
+                outcome.handed_over.entry(workload.name().to_owned()).or_default().push(nanoseconds);
+            }
             for race in &mut races {
                 race.round()?;
             }

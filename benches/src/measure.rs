@@ -1,6 +1,7 @@
 //! Figures: medians and spread over rounds, measured side by side so that other load hits every candidate alike.
 
 use crate::drive::Spent;
+use crate::peers::floor::handed_over;
 use std::fmt;
 use std::time::Duration;
 
@@ -119,4 +120,7 @@ pub fn commit() -> String {
 /// Prints the machine that the figures are of.
 pub fn print_machine() {
     println!("{}; medians of {} rounds (least to most)", machine(), rounds());
+    if let Some(nanoseconds) = handed_over() {
+        println!("a cache line to the other processor and back: {nanoseconds:.0} ns");
+    }
 }

@@ -92,10 +92,22 @@ impl Report {
     /// Of what came out of a run.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        let Outcome { cells, points, skipped, versions, sync_us, pings } = outcome;
+        let Outcome { cells, points, skipped, versions, sync_us, pings, mut handed_over } = outcome;
         let machine = format!("{}; commit {}", machine(), commit());
+        let mut runs: BTreeMap<String, String> =
+            cells.iter().map(|cell| (cell.workload.clone(), machine.clone())).collect();
+        for (workload, times) in &mut handed_over {
+            times.sort_by(f64::total_cmp);
+            if let (Some(origin), [least, .., most]) = (runs.get_mut(workload), times.as_slice()) {
+                let middle = times[times.len() / 2];
+                let handed = format!(
+                    "; a cache line to the other processor and back {middle:.0} ns ({least:.0} to {most:.0})"
+                );
+                origin.push_str(&handed);
+            }
+        }
         let mut report = Self {
-            runs: cells.iter().map(|cell| (cell.workload.clone(), machine.clone())).collect(),
+            runs,
             machine,
             versions,
             skipped,

@@ -6,12 +6,13 @@
 use crate::drive::{Spent, together};
 use crate::trace::PATIENTS;
 use crate::work::{Ask, Link, Told, Why};
+use crossbeam_utils::CachePadded;
 use portable_atomic::AtomicU128;
 use std::collections::HashMap;
 use std::hint::spin_loop;
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// One decision as it was: slot, patient, whether it changed something.
@@ -99,6 +100,28 @@ pub fn least(places: u32, clients: &mut [Steps]) -> (Spent, u64) {
     let replaced: u128 = words.iter().map(|word| word.load(Ordering::Relaxed)).sum();
     assert_eq!(replaced, u128::from(changes), "a compare-and-swap was lost");
     (spent, clients.iter().map(|client| client.0.len() as u64).sum())
+}
+
+/// Nanoseconds until a cache line that is handed to the other thread comes back. Virtual processors are neighbours at one time
+/// and far apart at another, and whatever two threads share costs accordingly. `None` where there is one processor.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+pub fn handed_over() -> Option<f64> {
+    const TIMES: u32 = 2_000;
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return None;
+    }
+    let turn = CachePadded::new(AtomicUsize::new(0));
+    let spent = together(&mut [0, 1], |own| {
+        for _ in 0..TIMES {
+            // Acquire and Release: as a line is handed over that something was written into.
+            while turn.load(Ordering::Acquire) != *own {
+                spin_loop();
+            }
+            turn.store(1 - *own, Ordering::Release);
+        }
+    });
+    Some(spent.wall.as_nanos() as f64 / f64::from(TIMES))
 }
 
 /// The median of a write of 4,096 bytes and its `fdatasync` in `folder`, over blocks that are written already.
