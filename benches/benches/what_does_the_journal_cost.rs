@@ -361,7 +361,7 @@ fn callers(bench: &Bench, hash: HashKind, threads: u32, flight: usize) {
         u32::try_from(flight).expect("a few thousand").clamp(1_000, 20_000) * 48 / threads
     };
     let name = format!("callers-{hash:?}-{threads}-{flight}");
-    let journal = bench.journal(&name, Options { hash, ..Options::default() });
+    let journal = bench.journal(&name, Options { hash: Some(hash), ..Options::default() });
     let mut shares = Vec::new();
     let (mut rates, mut bares, mut sizes, mut worked) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     for round in 0..u32::try_from(rounds()).expect("a few") {
@@ -379,7 +379,8 @@ fn callers(bench: &Bench, hash: HashKind, threads: u32, flight: usize) {
         sizes.push(size as f64);
     }
     journal.close().expect("the disk works");
-    let path = Journal::open(Arc::new(Nowhere), Options { hash, ..Options::default() }).expect("it opens");
+    let path = Journal::open(Arc::new(Nowhere), Options { hash: Some(hash), ..Options::default() })
+        .expect("it opens");
     let paths = (0..u32::try_from(rounds()).expect("a few")).map(|round| {
         let spent = fly(&path, threads, flight, round, each);
         f64::from(each * threads) / spent.wall.as_secs_f64() / 1e6
@@ -408,7 +409,7 @@ fn callers(bench: &Bench, hash: HashKind, threads: u32, flight: usize) {
 
 fn reading(bench: &Bench, hash: HashKind) {
     let name = format!("reading-{hash:?}");
-    let journal = bench.journal(&name, Options { hash, ..asynchronous() });
+    let journal = bench.journal(&name, Options { hash: Some(hash), ..asynchronous() });
     let count = u32::try_from(scaled(2_000_000)).expect("a few millions");
     for number in 0..count {
         let _ = journal.append(entry(number % 5_000, number / 5_000 + 1, u128::from(number % 77_777) + 1));

@@ -206,7 +206,7 @@ unsafe fn engine_options(asked: &haoyuan_options_t) -> Result<Options, Status> {
         durability,
         refusals,
         limits: limits(asked)?,
-        journal: journal::Options { hash, ..journal::Options::default() },
+        journal: journal::Options { hash: Some(hash), ..journal::Options::default() },
         ..Options::default()
     })
 }

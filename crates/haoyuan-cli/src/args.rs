@@ -135,7 +135,7 @@ pub(crate) struct Audit {
     pub(crate) seat: Option<String>,
     #[arg(long, value_name = "FILE")]
     pub(crate) export: Option<PathBuf>,
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["booking", "patient", "session", "practitioner", "actor", "from", "to", "code", "seat", "export"])]
     pub(crate) heads: bool,
     #[arg(long, value_name = "FILE")]
     pub(crate) against: Option<PathBuf>,

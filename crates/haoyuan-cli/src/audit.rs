@@ -26,6 +26,11 @@ const SHOWN: usize = 1_000;
 /// Verifies, asks, exports.
 pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
     let folder = options.folder.as_path();
+    // What is asked is read before anything that takes long.
+    let query = row::Query::new(options, lang)?;
+    if let Some(file) = &options.export {
+        export::is_new(file, lang)?;
+    }
     let disk = existing(folder, lang)?;
     let bar = progress_bar(&say!(lang, "audit.verifying"));
     let exported = match &options.against {
@@ -43,14 +48,20 @@ pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
         bar.finish_and_clear();
     }
     if options.heads {
-        let heads: Vec<String> = report.heads.iter().map(|head| format!("{head}\n")).collect();
-        return print(&heads.concat());
+        let heads: Vec<String> = report.heads.iter().map(ToString::to_string).collect();
+        return print(&if options.json {
+            format!("{}\n", json!({ "verified": true, "heads": heads }))
+        } else {
+            heads.iter().map(|head| format!("{head}\n")).collect()
+        });
     }
-    let query = row::Query::new(options, lang)?;
     let mut rows = Vec::new();
     let mut matched = 0_u64;
     let mut export = options.export.as_deref().map(|file| export::Export::begin(file, lang)).transpose()?;
     let bar = progress_bar(&say!(lang, "audit.reading"));
+    if let Some(bar) = &bar {
+        bar.set_length(report.entries);
+    }
     let kinds = read(&disk, folder, lang, bar.as_ref(), |row| {
         if !query.matches(&row) {
             return Ok(());
@@ -81,6 +92,9 @@ pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
             told["matched"] = json!(matched);
             told["rows"] = rows.iter().map(Row::json).collect();
         }
+        if let Some(file) = &options.export {
+            told["exported"] = json!({ "file": file, "rows": matched });
+        }
         return print(&format!("{told}\n"));
     }
     let mut text = say!(lang, "audit.verified");
@@ -94,7 +108,11 @@ pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
         text.push('\n');
     }
     if query.asks() {
-        text += &say!(lang, "audit.matched", count = grouped(matched), shown = grouped(shown as u64));
+        text += &if matched == shown as u64 {
+            say!(lang, "audit.matched", count = grouped(matched))
+        } else {
+            say!(lang, "audit.first_of", count = grouped(matched), shown = grouped(shown as u64))
+        };
         text.push('\n');
     }
     if let Some(file) = &options.export {

@@ -10,6 +10,7 @@ use haoyuan::journal::{
     Disk, Error as JournalError, Folder, Options as JournalOptions, Report, TornTail, salvage,
 };
 use haoyuan::{Durability, Error, Limits, Options, Registry};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,14 +27,24 @@ pub(crate) const fn durability(sync: bool) -> Durability {
 
 /// The same for a command that says what it keeps.
 pub(crate) fn kept(kept: &args::Kept, limits: Option<Limits>) -> Options {
-    let hash = kept.hash.unwrap_or_default();
-    let journal = JournalOptions { hash, ..JournalOptions::default() };
+    let journal = JournalOptions { hash: kept.hash, ..JournalOptions::default() };
     Options { durability: durability(kept.sync), limits, journal, ..Options::default() }
 }
 
 /// Opens a folder for writing; it is created if it is not there.
 pub(crate) fn open(folder: &Path, options: Options, lang: Lang) -> Result<Registry, Failure> {
-    Registry::open(folder, options).map_err(|error| failure(folder, &error, lang))
+    let turns = turning(&say!(lang, "journal.opening"));
+    let opened = Registry::open(folder, options).map_err(|error| failure(folder, &error, lang));
+    turns.finish_and_clear();
+    opened
+}
+
+/// Turns on a terminal while something goes on whose length is not known before.
+fn turning(message: &str) -> ProgressBar {
+    let turns = ProgressBar::new_spinner();
+    turns.set_message(message.to_owned());
+    turns.enable_steady_tick(Duration::from_millis(100));
+    turns
 }
 
 /// A folder that has a journal in it.
@@ -58,7 +69,7 @@ pub(crate) fn failure(folder: &Path, error: &Error, lang: Lang) -> Failure {
     match error {
         Error::Journal(error) | Error::Undecided(error) => journal_failure(&folder, error, lang),
         Error::Folder { source, .. } => {
-            Failure::input(say!(lang, "file.unreadable", file = folder, reason = lang.system(source)))
+            Failure::input(say!(lang, "journal.folder", folder = folder, reason = lang.system(source)))
         }
         Error::Replay { record, segment, reason } => Failure::Violated(say!(
             lang,
@@ -87,8 +98,12 @@ fn journal_failure(folder: &dyn std::fmt::Display, error: &JournalError, lang: L
             file = damage.file,
             offset = damage.offset,
             reason = lang.of(&damage.reason),
-            first = damage.records.start,
-            end = damage.records.end
+            affected = if damage.records.is_empty() {
+                // No later good one tells where it ends.
+                say!(lang, "journal.affected_from", first = damage.records.start)
+            } else {
+                say!(lang, "journal.affected", first = damage.records.start, end = damage.records.end)
+            }
         )),
         JournalError::SegmentMissing { segment } => {
             Failure::Violated(say!(lang, "journal.missing", folder = folder, segment = segment))
@@ -205,8 +220,20 @@ fn bring_over(
         Failure::input(say!(lang, "file.unwritable", file = new.display(), reason = lang.system(&error)))
     })?;
     let target: Arc<dyn Disk> = Arc::new(target);
-    let salvaged = salvage(from, &target, &JournalOptions::default())
-        .map_err(|error| of_journal(folder, &error, lang))?;
+    let turns = turning(&say!(lang, "journal.salvaging"));
+    let salvaged = salvage(from, &target, &JournalOptions::default());
+    turns.finish_and_clear();
+    let salvaged = salvaged.map_err(|error| match &error {
+        // Which of the two it was, the file alone does not tell.
+        JournalError::Medium { .. } => Failure::input(say!(
+            lang,
+            "journal.not_salvaged",
+            folder = folder.display(),
+            new = new.display(),
+            reason = lang.of(&error)
+        )),
+        _ => of_journal(folder, &error, lang),
+    })?;
     let shelves = crate::audit::shelves(&target).map_err(|error| of_journal(new, &error, lang))?;
     if as_json {
         let missing: Vec<Value> = salvaged

@@ -694,11 +694,14 @@ Example
     "rush.durable": "Durable: up to {flight} decisions of a thread on their way to the disk; from decision to disk p50 {p50}, p99 {p99}, max {max} microseconds; all of them {all} ms, the bare disk {bare} ms for the same bytes in the same groups",
         "落盘:每个线程最多 {flight} 个裁决同时在途;从裁决到落盘 p50 {p50} 微秒、p99 {p99} 微秒、最大 {max} 微秒;全部 {all} 毫秒,裸磁盘以相同分组写入相同字节需 {bare} 毫秒";
     "rush.journal_used": "there is a journal in `{folder}` already; give a new folder", "`{folder}` 中已有日志;请给出新目录";
+    "journal.folder": "`{folder}` cannot be opened or created as the folder of a journal: {reason}", "`{folder}` 无法作为日志目录打开或创建:{reason}";
     "journal.foreign": "`{folder}` has no journal; give the folder that `--journal` was given", "`{folder}` 中没有日志;请给出 `--journal` 所用的目录";
     "journal.locked": "the journal in `{folder}` is open elsewhere ({holder}); close it there, or use `haoyuan audit`, which only reads",
         "`{folder}` 中的日志正在别处打开({holder});请先在那里关闭,或使用只读的 `haoyuan audit`";
-    "journal.damaged": "the journal in `{folder}` is damaged: `{file}`, offset {offset}: {reason}; affected are records {first} up to before {end}. Keep a copy; `haoyuan recover {folder} --salvage NEWDIR` brings over what verifies",
-        "`{folder}` 中的日志已损坏:`{file}`,位置 {offset}:{reason};受影响的记录为 {first} 至 {end} 之前。请先备份;`haoyuan recover {folder} --salvage 新目录` 可转出可核验的内容";
+    "journal.damaged": "the journal in `{folder}` is damaged: `{file}`, offset {offset}: {reason}; affected are {affected}. Keep a copy; `haoyuan recover {folder} --salvage NEWDIR` brings over what verifies",
+        "`{folder}` 中的日志已损坏:`{file}`,位置 {offset}:{reason};受影响的记录:{affected}。请先备份;`haoyuan recover {folder} --salvage 新目录` 可转出可核验的内容";
+    "journal.affected": "records {first} up to before {end}", "{first} 至 {end} 之前";
+    "journal.affected_from": "the records from {first} on", "自 {first} 起的全部";
     "journal.missing": "segment {segment} of the journal in `{folder}` is not there; put it back from the archive, or `haoyuan recover {folder} --salvage NEWDIR`",
         "`{folder}` 中缺少日志的第 {segment} 段;请从归档中恢复,或 `haoyuan recover {folder} --salvage 新目录`";
     "journal.version": "`{file}` was written by version {version} of the format; use a newer haoyuan", "`{file}` 由格式版本 {version} 写入;请使用更新的 haoyuan";
@@ -712,14 +715,19 @@ Example
     "journal.bad_snapshot": "the snapshot in `{folder}` verifies and is not understood: {reason}; move the .hys files away to recover from the first segment",
         "`{folder}` 中的快照可核验但无法解读:{reason};移走 .hys 文件即可从第一段恢复";
     "journal.other": "the journal in `{folder}`: {reason}", "`{folder}` 中的日志:{reason}";
+    "audit.empty_range": "`--to` is not after `--from`: there is no such time", "`--to` 不晚于 `--from`:时间范围为空";
     "snapshot.time": "`--retire {text}` is no day or instant, such as 2026-03-02 or 2026-03-02T07:00:00+08:00",
         "`--retire {text}` 不是日期或时间,例如 2026-03-02 或 2026-03-02T07:00:00+08:00";
+    "journal.opening": "reading the journal", "正在读取日志";
+    "journal.not_salvaged": "bringing `{folder}` over into `{new}`: {reason}; remove `{new}`, and give the command again with another folder",
+        "将 `{folder}` 转出到 `{new}`:{reason};请删除 `{new}`,换一个目录重新执行";
+    "journal.salvaging": "bringing over what verifies", "正在转出可核验的内容";
     "journal.retired": "{count} sessions retired", "已归档 {count} 个班次";
     "journal.snapshot": "snapshot `{file}`, state {hash}", "快照 `{file}`,状态 {hash}";
     "journal.state": "{held} held, {booked} booked, state {hash}", "锁号 {held},已约 {booked},状态 {hash}";
     "journal.read": "{records} records in {groups} groups and {segments} segments, {bytes} bytes",
         "{records} 条记录,{groups} 组,{segments} 段,{bytes} 字节";
-    "journal.from_snapshot": "from snapshot `{file}`", "自快照 `{file}`";
+    "journal.from_snapshot": "they follow snapshot `{file}`, which has what was before", "以上在快照 `{file}` 之后,此前的状态取自该快照";
     "journal.passed_over": "snapshot `{file}` does not verify and was passed over", "快照 `{file}` 无法核验,已跳过";
     "journal.torn": "`{file}` ended in the middle of a group at offset {offset}: {bytes} bytes, none of them acknowledged",
         "`{file}` 在位置 {offset} 处止于组的中间:{bytes} 字节,均未被确认";
@@ -733,7 +741,8 @@ Example
     "audit.verifying": "verifying", "正在核验";
     "audit.reading": "reading", "正在读取";
     "audit.verified": "verified: checksums, chain and sequences", "核验通过:校验和、哈希链与流水号";
-    "audit.matched": "{count} records match, {shown} are shown; --export has all", "{count} 条记录符合,显示 {shown} 条;--export 输出全部";
+    "audit.matched": "{count} records match", "{count} 条记录符合";
+    "audit.first_of": "{count} records match, {shown} are shown; --export has all", "{count} 条记录符合,显示 {shown} 条;--export 输出全部";
     "audit.exported": "{count} records are in `{file}`", "{count} 条记录已写入 `{file}`";
     "audit.export_form": "`{file}` must end in .ndjson, .csv or .sqlite", "`{file}` 须以 .ndjson、.csv 或 .sqlite 结尾";
 

@@ -28,12 +28,18 @@ pub(crate) fn parse_date(text: &str) -> Option<Day> {
     (Instant::MIN.day()..=Instant::MAX.day()).contains(&days).then_some(days)
 }
 
-/// Reads an RFC 3339 instant or a day; of a day its first instant, or with `end` the first one after it.
+/// Reads an RFC 3339 instant, a moment as [`date_time`] writes it, or a day; of a day its first instant, or with `end` the first
+/// one after it.
 pub(crate) fn parse_instant(text: &str, end: bool) -> Option<Instant> {
     if let Some(day) = parse_date(text) {
         return Some(day.midnight().plus(if end { DAY } else { 0 }));
     }
-    Instant::new(text.parse::<jiff::Timestamp>().ok()?.as_millisecond())
+    let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        // A moment without an offset is one of the calendar of the rules.
+        let moment: jiff::civil::DateTime = text.parse().ok()?;
+        jiff::tz::Offset::constant(8).to_timestamp(moment).ok()
+    })?;
+    Instant::new(instant.as_millisecond())
 }
 
 /// `2026-03-02 07:00:00.000` at +08:00.
@@ -64,6 +70,8 @@ mod tests {
         assert_eq!(to.ms() - from.ms(), DAY);
         assert_eq!(parse_instant("2026-03-10T00:00:00+08:00", false), Some(from));
         assert_eq!(parse_instant("tomorrow", false), None);
+        assert_eq!(parse_instant(&date_time(to), false), Some(to), "what is printed can be asked for");
+        assert_eq!(parse_instant("2026-03-10 07:30", false), Some(from.plus(27_000_000)));
     }
 
     #[test]

@@ -96,6 +96,24 @@ fn the_chain_is_of_the_hash_that_was_asked_for() {
     }
 }
 
+/// Whoever looks after a journal need not know its hash: it stays what the hospital chose.
+#[test]
+fn no_command_changes_the_hash_of_a_chain() {
+    let place = Place::new();
+    let (folder, script) = (place.path("sm3"), script().display().to_string());
+    ok(&["run", &script, "--journal", &folder, "--hash", "sm3"]);
+    ok(&["recover", &folder]);
+    ok(&["snapshot", &folder]);
+    ok(&["run", &script, "--journal", &folder]);
+    ok(&["recover", &folder, "--salvage", &place.path("saved")]);
+    for folder in [&folder, &place.path("saved")] {
+        let segments = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let segments: Vec<PathBuf> =
+            segments.filter(|path| path.extension().is_some_and(|end| end == "hyj")).collect();
+        assert!(segments.iter().all(|path| std::fs::read(path).unwrap()[12] == 2), "{segments:?}");
+    }
+}
+
 #[test]
 fn a_seat_is_followed_from_publishing_on_and_every_filter_narrows() {
     let place = Place::new();
@@ -108,13 +126,17 @@ fn a_seat_is_followed_from_publishing_on_and_every_filter_narrows() {
     let life: Vec<&str> =
         life["rows"].as_array().unwrap().iter().map(|row| row["what"].as_str().unwrap()).collect();
     assert!(life[0] == "published" && life.len() > 1, "{life:?}");
-    for (option, column) in
-        [("--booking", "booking"), ("--patient", "patient"), ("--session", "session"), ("--actor", "role")]
-    {
+    for (option, column) in [
+        ("--booking", "booking"),
+        ("--patient", "patient"),
+        ("--session", "session"),
+        ("--practitioner", "practitioner"),
+        ("--actor", "role"),
+    ] {
         let value = one[column].as_str().unwrap();
         let found = told(&["audit", &folder, "--json", option, value]);
         let found = found["rows"].as_array().unwrap();
-        assert!(!found.is_empty() && found.len() <= rows.len(), "{option} {value}");
+        assert!(!found.is_empty() && found.len() < rows.len(), "{option} {value}");
         assert!(found.iter().all(|row| row[column] == value), "{option} {value}");
     }
     let refused = rows.iter().find(|row| row["kind"] == "refusal").unwrap();
@@ -123,6 +145,21 @@ fn a_seat_is_followed_from_publishing_on_and_every_filter_narrows() {
     assert!(found["rows"].as_array().unwrap().iter().all(|row| row["code"] == code));
     let none = told(&["audit", &folder, "--json", "--to", "2000-01-01"]);
     assert_eq!(none["matched"], 0);
+    // As it is printed, so it can be asked for; and a code in small letters.
+    let at = one["at"].as_str().unwrap();
+    let since = told(&["audit", &folder, "--json", "--from", at]);
+    assert!(since["rows"].as_array().unwrap().iter().all(|row| row["at"].as_str().unwrap() >= at));
+    let before = told(&["audit", &folder, "--json", "--to", at]);
+    assert!(before["rows"].as_array().unwrap().iter().all(|row| row["at"].as_str().unwrap() < at));
+    let both = since["matched"].as_u64().unwrap() + before["matched"].as_u64().unwrap();
+    assert_eq!(both, all["matched"].as_u64().unwrap(), "every record is before an instant or not");
+    assert_eq!(told(&["audit", &folder, "--json", "--code", &code.to_lowercase()]), found);
+    fails(
+        &["audit", &folder, "--from", "2026-03-10", "--to", "2026-03-01"],
+        2,
+        "no such time",
+        "时间范围为空",
+    );
     fails(&["audit", &folder, "--patient", "张三"], 2, "32 hexadecimal digits", "32 位十六进制数");
     fails(&["audit", &folder, "--from", "soon"], 2, "a day or an instant", "日期或时间");
     assert!(!text(&haoyuan(&["audit", &folder, "--patient", "张三"]).stderr).contains("张三"));
@@ -139,6 +176,11 @@ fn exports_have_every_row_whatever_their_form() {
         // An export is evidence: it is not written over.
         fails(&["audit", &folder, "--export", &file], 2, "cannot be written", "无法写入");
     }
+    assert_eq!(
+        std::fs::read_dir(&place.0).unwrap().count(),
+        1 + 3,
+        "nothing is left beside the journal and the files"
+    );
     let lines = std::fs::read_to_string(place.path("trace.ndjson")).unwrap().lines().count();
     let table = std::fs::read_to_string(place.path("trace.csv")).unwrap().lines().count();
     assert_eq!(lines + 1, table);
@@ -148,6 +190,26 @@ fn exports_have_every_row_whatever_their_form() {
     fails(&["audit", &folder, "--export", &place.path("trace.xls")], 2, "must end in", "结尾");
 }
 
+/// What is under the name of the evidence is all of it: an export that stops on the way leaves nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_export_that_could_not_be_written_leaves_no_part_of_it() {
+    let place = Place::new();
+    let folder = morning(&place, false);
+    for end in ["ndjson", "csv", "sqlite"] {
+        let file = place.path(&format!("trace.{end}"));
+        // A disk that fills up on the way: no file may grow beyond some kilobytes.
+        let limited = Command::new("bash")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" --lang en audit \"$1\" --export \"$2\""])
+            .args([env!("CARGO_BIN_EXE_haoyuan"), &folder, &file])
+            .output()
+            .unwrap();
+        assert_eq!(limited.status.code(), Some(2), "{end}: {}", text(&limited.stderr));
+        assert!(text(&limited.stderr).contains("cannot be written"), "{end}: {}", text(&limited.stderr));
+        assert_eq!(std::fs::read_dir(&place.0).unwrap().count(), 1, "{end}: only the journal is there");
+    }
+}
+
 #[test]
 fn heads_that_were_deposited_are_checked_later() {
     let place = Place::new();
@@ -155,6 +217,9 @@ fn heads_that_were_deposited_are_checked_later() {
     let heads = place.path("heads.txt");
     std::fs::write(&heads, ok(&["audit", &folder, "--heads"])).unwrap();
     ok(&["audit", &folder, "--against", &heads]);
+    let json = told(&["audit", &folder, "--heads", "--json"]);
+    assert_eq!(format!("{}\n", json["heads"][0].as_str().unwrap()), std::fs::read_to_string(&heads).unwrap());
+    fails(&["audit", &folder, "--heads", "--session", "X"], 2, "--heads", "--heads");
     let other = std::fs::read_to_string(&heads).unwrap().trim_end().chars().rev().skip(1).collect::<String>();
     let other: String = other.chars().rev().chain(['f']).collect();
     let differs = if std::fs::read_to_string(&heads).unwrap().contains(&other) { 'e' } else { 'f' };
@@ -184,7 +249,11 @@ fn foreign_locked_and_damaged_folders_are_told_with_what_to_do() {
         ok(&["audit", &folder]);
     }
     let segment = Path::new(&folder).join("00000001.hyj");
-    let mut bytes = std::fs::read(&segment).unwrap();
+    let good = std::fs::read(&segment).unwrap();
+    // Of a header nothing later tells how much it has cost.
+    std::fs::write(&segment, &good[..100]).unwrap();
+    fails(&["audit", &folder], 1, "affected are the records from 0 on", "受影响的记录:自 0 起的全部");
+    let mut bytes = good;
     bytes[300] ^= 1;
     std::fs::write(&segment, bytes).unwrap();
     fails(&["audit", &folder], 1, "is damaged", "已损坏");
@@ -253,6 +322,9 @@ fn who_when_why_and_by_which_policy_is_in_every_row() {
     let all = rows(&["--from", "2000-01-01"]);
     let published: Vec<&Value> = all.iter().filter(|row| row["what"] == "published").collect();
     assert_eq!(published.len(), 2, "one record, a row for each session of the roster");
+    // Nobody said who set the policy; that does not make it the patient's doing.
+    let policies: Vec<&Value> = all.iter().filter(|row| row["what"] == "policy").collect();
+    assert!(policies.len() == 2 && policies.iter().all(|row| row.get("role").is_none()), "{policies:?}");
     for (row, session) in published.iter().zip(["AM", "PM"]) {
         assert_eq!((row["session"].as_str(), row["role"].as_str()), (Some(session), Some("operator")));
         assert_eq!(row["actor"], "00000000000000aa");

@@ -116,6 +116,8 @@ pub enum Error {
         /// A file in it.
         file: String,
     },
+    /// A salvage into the folder did not end: only part of what verifies is there.
+    Unfinished,
 }
 
 /// Where bytes are not what was written, and what that costs.
@@ -301,6 +303,10 @@ impl Speak for Error {
                     file
                 )
             }
+            Self::Unfinished => said!(
+                "a salvage into this folder did not end, so it is no journal; remove it and salvage again",
+                "向此目录的转出未完成,它不是完整的日志;请删除该目录后重新转出"
+            ),
         }
     }
 }

@@ -51,6 +51,9 @@ pub(crate) fn segment_number(name: &str) -> Option<u32> {
 }
 
 /// A segment or snapshot that was being made.
+/// Is in a folder as long as a salvage writes into it.
+pub(crate) const UNFINISHED: &str = "SALVAGE";
+
 pub(crate) fn is_temporary(name: &str) -> bool {
     name.strip_suffix(".tmp").is_some_and(is_ours)
 }

@@ -62,8 +62,9 @@ pub enum Mode {
 pub struct Options {
     /// When records are synced.
     pub mode: Mode,
-    /// The hash of the chain. Another one than that of the last segment begins a new segment.
-    pub hash: HashKind,
+    /// The hash of the chain. Another one than that of the last segment begins a new segment; `None` goes on with that one,
+    /// and begins a new journal with BLAKE3.
+    pub hash: Option<HashKind>,
     /// The shard, written into every segment.
     pub shard: u64,
     /// A segment is closed before it grows beyond this.
@@ -88,7 +89,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             mode: Mode::Synced { max_delay: Duration::from_millis(2) },
-            hash: HashKind::Blake3,
+            hash: None,
             shard: 0,
             segment_bytes: 64 << 20,
             preallocate: 1 << 20,
@@ -1135,11 +1136,12 @@ impl Journal {
             return Err(Error::Shard { file: segment_name(position.segment), found, wanted: options.shard });
         }
         remove_temporaries(&*disk)?;
-        let (mut keeper, mut tail) = relay(Arc::clone(&disk), lock, position, frontier, &options);
+        let chain = options.hash.unwrap_or(hash);
+        let (mut keeper, mut tail) = relay(Arc::clone(&disk), lock, position, frontier, chain, &options);
         if position.segment > 0 {
             keeper.salt = reopen(&mut tail, &position, last_group)?;
         }
-        if position.segment == 0 || hash != options.hash {
+        if position.segment == 0 || hash != chain {
             let header = keeper.next_segment();
             tail.begin(&header)?;
             tail.durable = keeper.position;
@@ -1208,7 +1210,7 @@ impl Journal {
         Ok(Self {
             shared,
             disk,
-            hash: options.hash,
+            hash: chain,
             shard: options.shard,
             is_async: matches!(options.mode, Mode::Async { .. }),
             wake_every: (capacity as u64 / 4).next_power_of_two().max(1),
@@ -1474,8 +1476,8 @@ pub(crate) struct Raw {
 impl Raw {
     pub(crate) fn begin(disk: Arc<dyn Disk>, lock: Box<dyn Lock>, options: &Options) -> Result<Self, Error> {
         options.check()?;
-        let (mut keeper, mut tail) =
-            relay(disk, lock, crate::reader::Walker::origin(), Frontier::default(), options);
+        let (origin, hash) = (crate::reader::Walker::origin(), options.hash.unwrap_or_default());
+        let (mut keeper, mut tail) = relay(disk, lock, origin, Frontier::default(), hash, options);
         let header = keeper.next_segment();
         tail.begin(&header)?;
         tail.durable = keeper.position;
@@ -1507,13 +1509,14 @@ fn relay(
     lock: Box<dyn Lock>,
     position: Position,
     frontier: Frontier,
+    hash: HashKind,
     options: &Options,
 ) -> (Keeper, Tail) {
     let mut keeper = Keeper {
         order: Order::new(frontier),
         group: Group::new(position),
         ready: VecDeque::new(),
-        chain: options.hash.begin(),
+        chain: hash.begin(),
         hashed: 0,
         position,
         salt: 0,
@@ -1522,7 +1525,7 @@ fn relay(
         segment_bytes: options.segment_bytes,
         room: position.offset,
         preallocate: options.preallocate,
-        hash: options.hash,
+        hash,
         shard: options.shard,
         checked: Instant::now(),
     };

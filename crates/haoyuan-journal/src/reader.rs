@@ -7,7 +7,7 @@ use crate::disk::{Disk, File, read_full};
 use crate::entry::EntryRef;
 use crate::error::Error;
 use crate::format::{
-    self, COMMIT, Commit, GROUP_MAX, HEADER, PREFIX, Piece, SegmentHeader, decode_record, piece,
+    self, COMMIT, Commit, GROUP_MAX, HEADER, PREFIX, Piece, SegmentHeader, UNFINISHED, decode_record, piece,
     record_holds, segment_name, segment_number,
 };
 use crate::hash::Head;
@@ -24,6 +24,9 @@ pub(crate) const UNCHAINED: Phrase =
 /// The numbers of all segments of the folder, in order.
 pub(crate) fn segments(disk: &dyn Disk) -> Result<Vec<u32>, Error> {
     let names = disk.list().map_err(Error::medium("list", &disk.name()))?;
+    if names.iter().any(|name| name == UNFINISHED) {
+        return Err(Error::Unfinished);
+    }
     let mut numbers: Vec<u32> = names.iter().filter_map(|name| segment_number(name)).collect();
     numbers.sort_unstable();
     Ok(numbers)

@@ -2,12 +2,13 @@
 //!
 //! Invariant: every record of the new journal was read with a matching checksum from a group whose commit block
 //! verifies, in its old order; the old folder is not changed. What is missing of a block is known by its sequences;
-//! the new journal keeps the gaps, so that a recovery sets aside what follows one.
+//! the new journal keeps the gaps, so that a recovery sets aside what follows one. Until the salvage has ended nobody takes
+//! the new folder for a journal.
 
 use crate::disk::Disk;
 use crate::entry::EntryRef;
 use crate::error::{Damage, Error};
-use crate::format::{COMMIT, SegmentHeader, decode_record, record_holds};
+use crate::format::{COMMIT, SegmentHeader, UNFINISHED, decode_record, record_holds};
 use crate::frontier::Frontier;
 use crate::hash::HashKind;
 use crate::journal::{Options, Raw};
@@ -61,7 +62,10 @@ struct Salvage {
 }
 
 /// Reads `from`, writes what verifies to `to`, which must be empty. The options say how the new segments are written;
-/// their shard is taken from the old.
+/// their shard is taken from the old, and so is their hash unless the options have one.
+///
+/// A salvage that does not end, whatever stops it, leaves a folder that nobody opens ([`Error::Unfinished`]): part of a
+/// journal looks like a whole one.
 ///
 /// # Errors
 ///
@@ -76,8 +80,11 @@ pub fn salvage(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, options: &Options) -> R
     if let Some(header) = numbers.iter().find_map(|number| Some(Walker::open(&**from, *number).ok()?.header))
     {
         options.shard = header.shard;
+        options.hash = options.hash.or(Some(header.hash));
     }
     let lock = take_lock(&**to)?;
+    to.create(UNFINISHED).map_err(Error::medium("create", UNFINISHED))?;
+    to.sync_dir().map_err(Error::medium("sync", &to.name()))?;
     let raw = Raw::begin(Arc::clone(to), lock, &options)?;
     let mut salvage = Salvage { raw, seen: Frontier::default(), found: Salvaged::default() };
     // Where the segment before ended, if that is known for certain.
@@ -122,6 +129,8 @@ pub fn salvage(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, options: &Options) -> R
         }
     }
     salvage.raw.finish()?;
+    to.remove(UNFINISHED).map_err(Error::medium("remove", UNFINISHED))?;
+    to.sync_dir().map_err(Error::medium("sync", &to.name()))?;
     salvage.found.missing.sort_by_key(|missing| (missing.block, *missing.sequences.start()));
     Ok(salvage.found)
 }

@@ -44,7 +44,7 @@ fn detected(disk: &SimDisk, whole: &[haoyuan_journal::Entry], is_last: bool, wha
 #[test]
 fn every_single_flipped_bit_is_detected() {
     for hash in [HashKind::Blake3, HashKind::Sm3] {
-        let disk = journal(14, Options { hash, ..small() });
+        let disk = journal(14, Options { hash: Some(hash), ..small() });
         let whole = read(&shared(&disk)).unwrap();
         let names = segments(&disk);
         assert!(names.len() >= 2);

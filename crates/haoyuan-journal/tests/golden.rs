@@ -21,7 +21,8 @@ fn written(hash: HashKind) -> SimDisk {
     let disk = SimDisk::new(1);
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let journal =
-        Journal::open(shared, Options { hash, shard: 220_000, segment_bytes: 1024, ..small() }).unwrap();
+        Journal::open(shared, Options { hash: Some(hash), shard: 220_000, segment_bytes: 1024, ..small() })
+            .unwrap();
     for (at, entry) in story(25).into_iter().enumerate() {
         let _ = journal.append(entry);
         if at % 3 == 2 {

@@ -35,7 +35,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
 fn options() -> impl Strategy<Value = Options> {
     (any::<bool>(), 200..6000_u64, 0..4000_u64, 1..4000_usize, any::<u64>()).prop_map(
         |(sm3, segment_bytes, preallocate, group_bytes, shard)| Options {
-            hash: if sm3 { HashKind::Sm3 } else { HashKind::Blake3 },
+            hash: Some(if sm3 { HashKind::Sm3 } else { HashKind::Blake3 }),
             segment_bytes,
             preallocate,
             group_bytes,

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{entry, read, read_from, seeds, small, story, write};
-use haoyuan_journal::sim::SimDisk;
+use haoyuan_journal::sim::{Faults, SimDisk, Survival};
 use haoyuan_journal::{
     Access, Disk, Entry, Error, From, HashKind, Journal, Missing, Options, Salvaged, salvage, verify,
 };
@@ -112,7 +112,7 @@ fn whatever_byte_is_bad_the_rest_is_kept_and_the_loss_is_named() {
     for hash in [HashKind::Blake3, HashKind::Sm3] {
         let disk = SimDisk::new(1);
         let story = story(16);
-        write(&shared(&disk), Options { hash, ..small() }, &story);
+        write(&shared(&disk), Options { hash: Some(hash), ..small() }, &story);
         let names = segments(&disk);
         for name in &names {
             for at in 0..disk.contents(name).unwrap().len() {
@@ -123,6 +123,47 @@ fn whatever_byte_is_bad_the_rest_is_kept_and_the_loss_is_named() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_salvaged_keeps_the_hash_of_its_chain() {
+    for (hash, code) in [(HashKind::Blake3, 1), (HashKind::Sm3, 2)] {
+        let (disk, to) = (SimDisk::new(1), SimDisk::new(2));
+        write(&shared(&disk), Options { hash: Some(hash), ..small() }, &story(16));
+        salvage(&shared(&disk), &shared(&to), &small()).unwrap();
+        assert!(segments(&to).iter().all(|name| to.contents(name).unwrap()[12] == code), "{hash:?}");
+    }
+}
+
+/// Part of a journal verifies like a whole one. So wherever a salvage stops, its folder must not be taken for one.
+#[test]
+fn a_salvage_that_did_not_end_is_no_journal() {
+    let disk = SimDisk::new(1);
+    write(&shared(&disk), small(), &story(16));
+    let stopped = |faults| {
+        let to = SimDisk::new(2);
+        to.set_faults(faults);
+        let ended = salvage(&shared(&disk), &shared(&to), &small()).is_ok();
+        let (operations, ..) = to.operations();
+        to.set_faults(Faults::default());
+        (ended, to, operations)
+    };
+    let (ended, _, operations) = stopped(Faults::default());
+    assert!(ended && operations > 10, "{operations} operations");
+    let mut refused = 0;
+    for fail in 1..=operations {
+        let (ended, to, _) = stopped(Faults { fail_operation: Some(fail), ..Faults::default() });
+        assert!(!ended, "operation {fail} failed");
+        for to in [to.restart(), to.crash(Survival::Nothing), to.crash(Survival::Everything)] {
+            match read(&shared(&to)) {
+                Err(Error::Unfinished) => refused += 1,
+                // Nothing was begun, or only the last name of it was not yet certain.
+                Ok(entries) => assert!(entries.is_empty() || entries == story(16), "operation {fail}"),
+                Err(error) => panic!("operation {fail}: {error}"),
+            }
+        }
+    }
+    assert!(refused > operations, "{refused} refused, of {operations} operations");
 }
 
 #[test]

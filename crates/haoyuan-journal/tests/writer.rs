@@ -426,12 +426,29 @@ fn another_hash_begins_another_segment() {
     for (number, hash) in
         [HashKind::Blake3, HashKind::Sm3, HashKind::Sm3, HashKind::Blake3].into_iter().enumerate()
     {
-        let journal = Journal::open(shared(&disk), Options { hash, ..small() }).unwrap();
+        let journal = Journal::open(shared(&disk), Options { hash: Some(hash), ..small() }).unwrap();
         journal.append(plain(number as u32)).wait().unwrap();
         journal.close().unwrap();
     }
     assert_eq!(read(&shared(&disk)).unwrap(), [plain(0), plain(1), plain(2), plain(3)]);
     assert_eq!(disk.list().unwrap().iter().filter(|name| common::is_segment(name)).count(), 3);
+}
+
+/// A journal of a place that asks for SM3 once went on with BLAKE3 as soon as somebody looked after it without saying which.
+#[test]
+fn whoever_names_no_hash_goes_on_with_that_of_the_journal() {
+    for hash in [HashKind::Blake3, HashKind::Sm3] {
+        let disk = SimDisk::new(1);
+        for (number, named) in [Some(hash), None, None].into_iter().enumerate() {
+            let journal = Journal::open(shared(&disk), Options { hash: named, ..small() }).unwrap();
+            journal.append(plain(number as u32)).wait().unwrap();
+            journal.close().unwrap();
+        }
+        assert_eq!(read(&shared(&disk)).unwrap(), [plain(0), plain(1), plain(2)]);
+        let segments: Vec<_> =
+            disk.list().unwrap().into_iter().filter(|name| common::is_segment(name)).collect();
+        assert_eq!(segments, ["00000001.hyj"], "it goes on in the same segment");
+    }
 }
 
 #[test]

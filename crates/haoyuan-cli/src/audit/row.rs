@@ -126,6 +126,14 @@ impl Row {
         }
     }
 
+    /// The same of an act that no patient can do: where nobody said who did it, it is not told as a patient's.
+    fn by_staff(&mut self, actor: &Actor) {
+        self.by(actor);
+        if *actor == Actor::default() {
+            self.values.remove("role");
+        }
+    }
+
     fn of(&mut self, patient: PatientKey) {
         self.patient = Some(patient);
         self.set("patient", format!("{:032x}", patient.get()));
@@ -248,7 +256,7 @@ impl Reader {
             }
             Record::Retired { session, at, actor } => {
                 row.instant(at);
-                row.by(&actor);
+                row.by_staff(&actor);
                 row.set("what", "retired");
                 self.session(&mut row, session.index());
             }
@@ -266,7 +274,7 @@ impl Reader {
                 let Some(bytes) = whole else { return Ok(Vec::new()) };
                 let act = Administered::from_bytes(&bytes).map_err(|error| error.said())?;
                 row.instant(act.at);
-                row.by(&act.actor);
+                row.by_staff(&act.actor);
                 let Recorded { command, .. } = Recorded::parse(&act.command).map_err(|error| error.said())?;
                 row.set("what", command.word());
                 if matches!(command, Command::Directory(_)) {
@@ -277,7 +285,7 @@ impl Reader {
             Record::Resized(resizing) => {
                 let tree = resizing.tree().map_err(|error| error.said())?;
                 row.instant(resizing.at);
-                row.by(&resizing.actor);
+                row.by_staff(&resizing.actor);
                 row.set("what", "resized");
                 row.set("count", tree.capacity());
                 row.set("block", resizing.block.get());
@@ -333,7 +341,7 @@ impl Reader {
 
     fn published(&mut self, mut row: Row, published: Published) -> Row {
         row.instant(published.at);
-        row.by(&published.actor);
+        row.by_staff(&published.actor);
         row.set("what", "published");
         row.set("count", published.plan.session.seats());
         let policy = format!("{} #{}", published.plan.rules.policy, published.policies);
@@ -542,7 +550,7 @@ impl Query {
         let when = said!(
             "a day or an instant, such as {form}",
             "日期或时间,如 {form}",
-            form = "2026-03-10 | 2026-03-10T07:00:00+08:00"
+            form = "2026-03-10 | 2026-03-10 07:00:00 | 2026-03-10T07:00:00+08:00"
         );
         let wrong = |arg: &str, value: &str, reason: &Said| {
             Failure::input(say!(lang, "args.value_wrong", arg = arg, value = value, reason = lang.of(reason)))
@@ -551,7 +559,7 @@ impl Query {
             (text.len() == digits).then(|| u128::from_str_radix(text, 16).ok()).flatten()
         };
         let instant = |end: bool| move |text: &str| parse_instant(text, end);
-        Ok(Self {
+        let asked = Self {
             booking: read(
                 options.booking.as_ref(),
                 "--booking",
@@ -590,10 +598,9 @@ impl Query {
                 &said!("a refusal code such as SLOT_FULL", "拒绝代码,如 SLOT_FULL"),
                 &wrong,
                 |text| {
-                    Code::ALL
-                        .iter()
-                        .copied()
-                        .find(|code| code.text() == text || code.number().to_string() == text)
+                    Code::ALL.iter().copied().find(|code| {
+                        code.text().eq_ignore_ascii_case(text) || code.number().to_string() == text
+                    })
                 },
             )?,
             seat: read(
@@ -607,7 +614,11 @@ impl Query {
                     Some((session.to_owned(), slot.parse().ok()?, seat.parse().ok()?))
                 },
             )?,
-        })
+        };
+        if asked.from.zip(asked.to).is_some_and(|(from, to)| to <= from) {
+            return Err(Failure::input(say!(lang, "audit.empty_range")));
+        }
+        Ok(asked)
     }
 
     /// Whether anything is asked for at all.
