@@ -504,7 +504,8 @@ impl Report {
             text.split_once(MARKS[0]).and_then(|(before, rest)| Some((before, rest.split_once(MARKS[1])?.1)));
         let (before, after) =
             parts.ok_or_else(|| format!("{} has no marks `{}`", file.display(), MARKS[0].trim()))?;
-        let is_chinese = file.to_string_lossy().contains("zh");
+        // By its own name, whatever the folders above are called.
+        let is_chinese = file.file_name().is_some_and(|name| name.to_string_lossy().contains(".zh"));
         let written = format!("{before}{}\n{}\n{}{after}", MARKS[0], self.ratios(is_chinese), MARKS[1]);
         std::fs::write(file, written).map_err(failed)
     }
@@ -692,5 +693,107 @@ fn time(nanoseconds: u64) -> String {
         ns if ns < 10_000 => format!("{ns} ns"),
         ns if ns < 10_000_000 => format!("{} µs", ns / 1_000),
         ns => format!("{} ms", ns / 1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What came of two clients who wait for each answer: Redis at a thousand a second, haoyuan so many times as fast.
+    fn outcome(workloads: &[(Workload, f64)]) -> Outcome {
+        let mut outcome = Outcome { sync_us: 70.0, ..Outcome::default() };
+        for (workload, times) in workloads {
+            let redis = (Family::Redis, "Redis, appendonly off");
+            for (system, rate) in [((Family::Haoyuan, MEMORY), 1_000.0 * times), (redis, 1_000.0)] {
+                let mut cell = Cell::new(system, *workload, 2, 1);
+                cell.rates = vec![rate; 3];
+                outcome.cells.push(cell);
+            }
+        }
+        outcome
+    }
+
+    fn point(system: &str) -> Point {
+        Point {
+            system: system.to_owned(),
+            clients: 1,
+            offered: 1e6,
+            decided: 1e6,
+            unserved: 0,
+            p50: 100,
+            p99: 200,
+            p999: 300,
+            max: 400,
+        }
+    }
+
+    fn measured(report: &Report, workload: Workload) -> Option<f64> {
+        report.rate(MEMORY, workload.name(), 2, 1)
+    }
+
+    #[test]
+    fn what_a_run_leaves_out_is_kept_from_the_one_before_and_what_it_has_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut whole = outcome(&[(Workload::HotSlot, 2_000.0), (Workload::Rush, 800.0)]);
+        whole.points.push(point(MEMORY));
+        let mut before = Report::new(whole);
+        before.runs.values_mut().for_each(|run| "the machine before".clone_into(run));
+        before.write(folder.path()).unwrap();
+
+        let mut after = Report::new(outcome(&[(Workload::Rush, 500.0)]));
+        after.keep(folder.path()).unwrap();
+        assert_eq!(measured(&after, Workload::HotSlot), Some(2_000_000.0), "kept");
+        assert_eq!(measured(&after, Workload::Rush), Some(500_000.0), "measured anew");
+        assert_eq!(after.cells.len(), 4, "each figure is there once");
+        assert_eq!(after.latency.len(), 1, "the curves were left out and are kept");
+        // Each figure says with what it was measured.
+        assert_eq!(after.runs[Workload::HotSlot.name()], "the machine before");
+        assert_eq!(after.runs[LATENCY], "the machine before");
+        assert_eq!(after.runs[Workload::Rush.name()], after.machine);
+        let page = after.markdown();
+        assert!(page.contains("the machine before") && page.contains(&after.machine), "{page}");
+        // The aims are judged by what is shown: 700 times were asked of the rush.
+        let rush = |report: &Report| {
+            let aim = report.aims.iter().find(|aim| aim.what.contains("Redis one at a time")).unwrap();
+            (aim.measured, aim.met)
+        };
+        assert_eq!((rush(&before), rush(&after)), ((800.0, true), (500.0, false)));
+        // And what is written can be kept again.
+        after.write(folder.path()).unwrap();
+        let mut third = Report::new(outcome(&[(Workload::HotSlot, 1.0)]));
+        third.keep(folder.path()).unwrap();
+        assert_eq!(measured(&third, Workload::Rush), Some(500_000.0));
+        assert_eq!(measured(&third, Workload::HotSlot), Some(1_000.0));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_folder_without_a_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut report = Report::new(outcome(&[(Workload::Rush, 500.0)]));
+        let error = report.keep(folder.path()).unwrap_err();
+        assert!(error.contains("report.json"), "{error}");
+        std::fs::write(folder.path().join("report.json"), "{\"cells\":[]}").unwrap();
+        let error = report.keep(folder.path()).unwrap_err();
+        assert!(error.contains("report.json") && error.contains("missing field"), "{error}");
+        assert_eq!(report.cells.len(), 2, "what was measured stands");
+    }
+
+    #[test]
+    fn a_readme_has_the_ratios_between_its_marks_and_is_otherwise_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("README.md");
+        let (begin, end) = ("<!-- ratios: benches/report writes them -->", "<!-- end of ratios -->");
+        std::fs::write(&file, format!("before\n{begin}\nold\n{end}\nafter\n")).unwrap();
+        let report = Report::new(outcome(&[(Workload::Rush, 500.0)]));
+        report.into_readme(&file).unwrap();
+        let page = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            page.starts_with(&format!("before\n{begin}\n")) && page.ends_with(&format!("{end}\nafter\n"))
+        );
+        assert!(page.contains("500 ×") && !page.contains("old"), "{page}");
+        std::fs::write(&file, "no marks").unwrap();
+        report.into_readme(&file).expect_err("it has no place for them");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "no marks");
     }
 }

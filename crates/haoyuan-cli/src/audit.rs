@@ -52,7 +52,7 @@ pub(crate) fn run(options: &args::Audit, lang: Lang) -> Result<(), Failure> {
         return print(&if options.json {
             format!("{}\n", json!({ "verified": true, "heads": heads }))
         } else {
-            heads.iter().map(|head| format!("{head}\n")).collect()
+            heads.join("\n") + "\n"
         });
     }
     let mut rows = Vec::new();

@@ -114,18 +114,66 @@ fn the_page_of_files_names_every_key_of_a_policy() {
 }
 
 #[test]
-fn the_readmes_map_every_crate_and_link_to_files_that_exist() {
+fn the_readmes_map_every_crate() {
     for (name, page) in READMES.iter().zip(READMES.map(read)) {
         for entry in std::fs::read_dir(root("crates")).expect("the crates") {
             let entry = entry.expect("an entry").file_name().into_string().expect("a name");
             assert!(page.contains(&format!("crates/{entry}")), "{name} has no `crates/{entry}`");
         }
-        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let file = link.split('#').next().unwrap_or_default();
-            let is_file = !link.contains("://") && !file.is_empty();
-            assert!(!is_file || root(file).exists(), "{name} links to `{link}`");
+    }
+}
+
+/// The Markdown pages below a folder: what is written, not what is built, and each where it is written (not its links).
+fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (kind, path) = (entry.file_type().expect("its kind"), entry.path());
+        let built = |name: &str| matches!(name, "target" | "node_modules" | "dist" | "bench-report");
+        let name = entry.file_name().into_string().expect("a name");
+        if kind.is_dir() && !built(&name) && !name.starts_with('.') {
+            pages(&path, found);
+        } else if kind.is_file() && path.extension().is_some_and(|end| end == "md") {
+            found.push(path);
         }
     }
+}
+
+/// A page without its blocks of code.
+fn prose(page: &str) -> String {
+    page.split("\n```").step_by(2).collect()
+}
+
+/// What a heading is called in a link.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
+}
+
+#[test]
+fn every_page_links_to_files_and_headings_that_exist() {
+    let mut found = Vec::new();
+    pages(&root("."), &mut found);
+    let mut links = 0;
+    for path in &found {
+        let page = prose(&std::fs::read_to_string(path).expect("a page"));
+        for link in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            // An address elsewhere, or an item of the documentation, which rustdoc checks.
+            if link.contains(':') || link.starts_with('<') {
+                continue;
+            }
+            links += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let to = if file.is_empty() { path.clone() } else { path.with_file_name(file) };
+            assert!(to.exists(), "{} links to `{link}`", path.display());
+            if !heading.is_empty() && to.extension().is_some_and(|end| end == "md") {
+                let there = std::fs::read_to_string(&to).expect("a page");
+                let mut headings = there.lines().filter_map(|line| line.strip_prefix('#'));
+                let has = headings.any(|line| anchor(line.trim_start_matches('#')) == heading);
+                assert!(has, "{} links to `{link}`, and there is no such heading", path.display());
+            }
+        }
+    }
+    assert!(found.len() >= 20 && links > 60, "{} pages, {links} links", found.len());
 }
 
 #[test]
