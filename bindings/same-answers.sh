@@ -18,7 +18,8 @@ done
 [[ -f bindings/wasm/dist/haoyuan.wasm ]] || { echo "first: npm ci && npm run build, in bindings/wasm" >&2; exit 2; }
 cargo build --locked --quiet --profile "$profile" -p haoyuan-cli
 make --silent -C bindings/c all PROFILE="$profile"
-cargo build --locked --quiet --profile "$profile" -p haoyuan --example lines
+# By the profile of the tests and of the whole workspace: where those were built before, there is nothing to build.
+cargo build --locked --quiet --profile test --workspace --example lines
 
 rm -rf "$work"
 mkdir -p "$work"
@@ -28,7 +29,7 @@ read -ra flags <<<"$(pkg-config --cflags --libs haoyuan)"
 gcc -std=c11 -Wall -Wextra -Werror -O1 bindings/c/tests/c/lines.c "${flags[@]}" -o "$work/lines"
 
 # The homes, each a command that takes a script. Only the command counts the lines of its script in its answers.
-in_rust() { "$built/examples/lines" "$1"; }
+in_rust() { "$target/debug/examples/lines" "$1"; }
 in_command() { "$built/haoyuan" run "$1" 2>"$work/told" | sed 's/^{"line":[0-9]*,/{/'; }
 in_c() { "$work/lines" "$1"; }
 in_wasm() { node bindings/wasm/scripts/lines.mjs "$1"; }
