@@ -100,6 +100,9 @@ pub(crate) fn trim(gate: &mut Gate<'_>) {
 /// In the details of a grant: it was cancelled.
 pub(crate) const CANCELLED: u64 = 1 << 48;
 
+/// In the details of a live entry: the booking is another key's of the same person, and only counts here.
+pub(crate) const MERGED: u64 = 1 << 49;
+
 pub(crate) fn key_fingerprint(key: IdempotencyKey) -> u64 {
     fingerprint(key.get()).max(1)
 }

@@ -9,7 +9,8 @@
 
 use crate::Engine;
 use crate::fact::Trace;
-use crate::patients::{Entry, EntryKind, Reserved};
+use crate::memory::MERGED;
+use crate::patients::{Entry, EntryKind, Gate, Number, Reserved};
 use crate::portfolio::{LiveBooking, Own, Portfolio};
 use crate::suspension::BLOCKED;
 use haoyuan_core::ids::{BookingId, PatientKey};
@@ -23,8 +24,8 @@ impl<T: Trace> Engine<T> {
     /// Nothing is booked under a blocked key, so that nothing is missed that comes later; who lifts the block says this again.
     /// Saying it again changes nothing else.
     ///
-    /// Waits while a command of either key is being decided, for one after the other. Linearizes when the gate of `stays`
-    /// opens.
+    /// Waits while a command of either key is being decided. Linearizes when the gates open: until then commands of either key
+    /// are told `CONCURRENT_REQUEST`, so that nobody sees one key merged and the other not yet.
     ///
     /// # Errors
     /// `ENGINE_FULL` if there is no room for the keys or for what is copied; nothing was changed.
@@ -38,16 +39,11 @@ impl<T: Trace> Engine<T> {
         let from = self.patients.enter(given_up).ok_or(full)?;
         let into = self.patients.enter(stays).ok_or(full)?;
 
-        // First no more comes to it, then what is there is copied. Never both gates at once: two merges that cross would wait
-        // for each other.
-        let mut theirs = Portfolio::default();
-        let before = {
-            let mut gate = self.patients.wait(from);
-            self.gather(&mut gate, at, &mut theirs);
-            std::mem::replace(&mut gate.suspended, BLOCKED)
-        };
-        let mut gate = self.patients.wait(into);
-        let mut own = Portfolio::default();
+        let (mut other, mut gate) = self.both(from, into);
+        let (mut theirs, mut own) = (Portfolio::default(), Portfolio::default());
+        if let Some(other) = &mut other {
+            self.gather(other, at, &mut theirs);
+        }
         self.gather(&mut gate, at, &mut own);
         let known = |booking: &BookingId| own.ids().any(|other| other == *booking);
         let copied: Vec<BookingId> = theirs.ids().filter(|booking| !known(booking)).collect();
@@ -55,20 +51,31 @@ impl<T: Trace> Engine<T> {
             let reserved: Option<Vec<Reserved<'_>>> = copied.iter().map(|_| gate.reserve()).collect();
             reserved.and_then(|reserved| reserved.into_iter().map(Reserved::take).collect())
         };
-        let Some(cells) = cells else {
-            drop(gate);
-            self.patients.wait(from).suspended = before;
-            return Err(full);
-        };
+        let cells = cells.ok_or(full)?;
 
         // From here it must succeed.
         for (booking, cell) in copied.iter().zip(cells) {
-            let kind = EntryKind::Live;
-            gate.push(cell, &Entry { kind, booking: booking.get(), fingerprint: 0, command: 0, details: 0 });
+            let (kind, details) = (EntryKind::Live, MERGED);
+            gate.push(cell, &Entry { kind, booking: booking.get(), fingerprint: 0, command: 0, details });
         }
-        drop(gate);
+        other.as_mut().unwrap_or(&mut gate).suspended = BLOCKED;
         let others = theirs.live.iter().filter(|own| copied.contains(&own.booking));
         let all = own.live.iter().chain(others);
-        Ok(Self::listed(all.filter_map(|Own { booking, .. }| self.live_booking(*booking, at))))
+        let listed = Self::listed(all.filter_map(|Own { booking, .. }| self.live_booking(*booking, at)));
+        // The key that stays comes first: whoever is told that the other was given up finds there what stood under it.
+        drop(gate);
+        drop(other);
+        Ok(listed)
+    }
+
+    /// The gates of two keys, the second of them also where both are one key. Nobody else waits with a gate in hand, and here
+    /// the lower number comes first, so that two merges that cross do not wait for each other.
+    fn both(&self, from: Number, into: Number) -> (Option<Gate<'_>>, Gate<'_>) {
+        if from < into {
+            let other = self.patients.wait(from);
+            return (Some(other), self.patients.wait(into));
+        }
+        let gate = self.patients.wait(into);
+        ((from != into).then(|| self.patients.wait(from)), gate)
     }
 }

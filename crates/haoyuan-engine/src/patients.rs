@@ -259,7 +259,8 @@ impl Patients {
         Some(Gate { patients: self, record, number, head, live, suspended })
     }
 
-    /// Takes a patient's gate, waiting for whoever has it. Not lock-free; nobody who has a gate waits for anything.
+    /// Takes a patient's gate, waiting for whoever has it. Not lock-free; nobody who has a gate waits for anything but a merge,
+    /// which takes two in the order of their numbers.
     pub(crate) fn wait(&self, number: Number) -> Gate<'_> {
         let backoff = Backoff::new();
         loop {

@@ -7,8 +7,8 @@ use crate::Engine;
 use crate::block::View;
 use crate::engine::Placed;
 use crate::fact::{Change, Command, Trace};
-use crate::memory::{CANCELLED, Operation, Remembered, pack_refusal, settle_fingerprint};
-use crate::patients::{EntryKind, Gate};
+use crate::memory::{CANCELLED, MERGED, Operation, Remembered, pack_refusal, settle_fingerprint};
+use crate::patients::{Entry, EntryKind, Gate};
 use crate::seat::{Seat, State};
 use haoyuan_core::ids::{BlockId, BookingId};
 use haoyuan_core::instant::Instant;
@@ -189,9 +189,11 @@ impl<T: Trace> Engine<T> {
         if gate.first() == Some(booking) {
             return Refusal::plain(Code::HoldExpired);
         }
-        let entry = gate
-            .entries()
-            .find(|(_, e)| matches!(e.kind, EntryKind::Live | EntryKind::Past) && e.booking == booking.get());
+        let is_own = |e: &Entry| match e.kind {
+            EntryKind::Live => e.details & MERGED == 0,
+            kind => kind == EntryKind::Past,
+        };
+        let entry = gate.entries().find(|(_, e)| is_own(e) && e.booking == booking.get());
         Refusal::plain(match entry {
             Some((_, entry)) if entry.kind == EntryKind::Past && entry.details & CANCELLED != 0 => {
                 Code::Cancelled

@@ -1,5 +1,5 @@
-//! Every pair and every triple of {claim, confirm, expire, cancel, stop}, the handing over to those who wait, and idempotency
-//! keys: the whole engine, by two and three threads, in every interleaving, without a bound on preemptions.
+//! Every pair and every triple of {claim, confirm, expire, cancel, stop}, the handing over to those who wait, what the hospital
+//! gives, keys that are merged, and idempotency keys: the whole engine, by two and three threads, in every interleaving, without a bound on preemptions.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test --release -p haoyuan-engine --lib unbounded -- --nocapture`; each line says how
 //! many states and accesses were explored, by which memory, and whether that is all. An exploration stops after 20,000
@@ -13,7 +13,7 @@
 use crate::explore::{Explored, Memory, alone, explore};
 use crate::fact::{Change, Fact, Trace};
 use crate::hospital::Occupied;
-use crate::{Engine, Limits};
+use crate::{Engine, Limits, LiveBooking};
 use haoyuan_core::ids::{
     BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId,
     SessionId, SlotIndex, SlotRef,
@@ -174,6 +174,11 @@ fn granted(grant: Grant) -> (String, Vec<u128>) {
     (format!("granted {} {:?}", grant.booking.get(), grant.standing), Vec::new())
 }
 
+fn merged(live: Vec<LiveBooking>) -> (String, Vec<u128>) {
+    let live: Vec<u64> = live.iter().map(|live| live.grant.booking.get()).collect();
+    (format!("merged {live:?}"), Vec::new())
+}
+
 fn settled(settled: Settled) -> (String, Vec<u128>) {
     (format!("settled {} {}", settled.sequence.0, settled.changed), Vec::new())
 }
@@ -185,6 +190,15 @@ enum Act {
     Expire,
     Cancel,
     Stop,
+    /// The hospital gives a seat to a claimant.
+    Assign,
+    /// The second patient asks for a seat.
+    ClaimSecond,
+    /// The first patient, who has one, asks for another.
+    ClaimFirst,
+    /// The first patient's key is given up for the second's, or the second's for the first's.
+    Merge,
+    MergeBack,
 }
 
 const ACTS: [Act; 5] = [Act::Claim, Act::Confirm, Act::Expire, Act::Cancel, Act::Stop];
@@ -196,6 +210,11 @@ impl Act {
         match self {
             Self::Claim if books => hear(|| engine.book(&wish(number + 1), early()), granted),
             Self::Claim => hear(|| engine.hold(&wish(number + 1), early()), granted),
+            Self::Assign => hear(|| engine.assign(&wish(number + 1), early()), granted),
+            Self::ClaimFirst => hear(|| engine.book(&wish(0), early()), granted),
+            Self::ClaimSecond => hear(|| engine.book(&wish(1), early()), granted),
+            Self::Merge => hear(|| engine.merge(patient(0), patient(1), early()), merged),
+            Self::MergeBack => hear(|| engine.merge(patient(1), patient(0), early()), merged),
             Self::Confirm => hear(|| engine.confirm(&settle(), early()), settled),
             Self::Cancel => hear(|| engine.cancel(&settle(), early()), settled),
             Self::Expire => hear(|| Ok(engine.tick(late())), |swept| (format!("swept {swept}"), Vec::new())),
@@ -209,16 +228,24 @@ impl Act {
         }
     }
 
-    const fn is_of_the_first_patient(self) -> bool {
-        matches!(self, Self::Confirm | Self::Cancel)
+    /// Whose gates it asks for: another command of theirs may be told to ask again.
+    fn patients(self, number: usize) -> Vec<usize> {
+        match self {
+            Self::Claim | Self::Assign => vec![number + 1],
+            Self::Confirm | Self::Cancel | Self::ClaimFirst => vec![0],
+            Self::ClaimSecond => vec![1],
+            Self::Merge | Self::MergeBack => vec![0, 1],
+            Self::Expire | Self::Stop => Vec::new(),
+        }
     }
 }
 
-/// Who is in the block, by seat, and how.
+/// Who is in the block, by seat, and how; and which of two keys is given up.
 fn left(engine: &Subject) -> String {
     let live: Vec<String> =
         live(engine).iter().map(|one| format!("{} {:?}", one.booking.get(), one.standing)).collect();
-    format!("{live:?} after {}", engine.sequence(slot()).unwrap().0)
+    let given_up = [0, 1].map(|number| engine.suspension(patient(number)));
+    format!("{live:?} after {}, {given_up:?}", engine.sequence(slot()).unwrap().0)
 }
 
 /// What the commands are answered one after the other, in every order, and what they leave.
@@ -270,9 +297,11 @@ fn memory() -> (Memory, usize) {
 }
 
 fn check(acts: &[Act]) -> Explored {
-    // Where a seat can come free one is enough; else there is one beside the hold.
+    // Where a seat can come free one is enough; else there is one beside the hold. Where a patient asks twice they do not run
+    // out: whether the block refuses or the patient's rules is then a matter of moments.
     let frees = acts.iter().any(|act| matches!(act, Act::Expire | Act::Cancel));
-    let seats = if frees { 1 } else { 2 };
+    let asks_twice = |act: &Act| matches!(act, Act::Merge | Act::MergeBack | Act::ClaimSecond);
+    let seats = if acts.iter().any(asks_twice) { 4 } else { 2 - u8::from(frees) };
     let books = acts.contains(&Act::Expire);
     let make = || {
         let engine = held(seats);
@@ -293,7 +322,8 @@ fn check(acts: &[Act]) -> Explored {
         .collect();
     let runs: Vec<&dyn Fn(&Subject) -> Heard> = runs.iter().map(AsRef::as_ref).collect();
     let kind = |(number, act): (usize, &Act)| match act {
-        Act::Claim => ACTS.len() + number,
+        Act::Claim => 100 + number,
+        Act::Assign => 200 + number,
         other => *other as usize,
     };
     let kinds: Vec<usize> = acts.iter().enumerate().map(kind).collect();
@@ -306,12 +336,13 @@ fn check(acts: &[Act]) -> Explored {
             let told_to_ask_again = one.is(Code::ConcurrentRequest);
             if told_to_ask_again {
                 again += 1;
-                let rivals = acts.iter().enumerate().filter(|(other, act)| {
-                    *other != number
-                        && act.is_of_the_first_patient()
-                        && acts[number].is_of_the_first_patient()
+                let own = acts[number].patients(number);
+                let mut rivals = acts.iter().enumerate().filter(|(other, act)| {
+                    *other != number && act.patients(*other).iter().any(|patient| own.contains(patient))
                 });
-                assert!(rivals.count() > 0, "a different patient never waits: {acts:?} {heard:?}");
+                assert!(rivals.next().is_some(), "a different patient never waits: {acts:?} {heard:?}");
+                let waits = matches!(acts[number], Act::Assign | Act::Merge | Act::MergeBack);
+                assert!(!waits, "what the hospital does waits for its turn: {acts:?} {heard:?}");
             }
             answers.push((!told_to_ask_again).then(|| one.answer.clone()));
         }
@@ -477,6 +508,61 @@ fn an_offer_that_ends_while_it_is_taken_is_taken_or_ended() {
             assert_eq!(taken, heard[1].answer == "swept 0", "{heard:?}");
             assert!(!(taken && heard[2].has_grant()), "{heard:?}");
             assert_eq!(taken, live(engine).iter().any(|one| one.patient == patient(0)));
+        },
+    );
+}
+
+// ---- what the hospital gives, and keys that are merged --------------------------------------------------------------
+
+#[test]
+fn what_the_hospital_gives_is_given_as_if_it_came_in_some_order() {
+    for other in [Act::Claim, Act::Confirm, Act::Expire, Act::Cancel, Act::Stop, Act::Assign] {
+        assert!(check(&[Act::Assign, other]).finished, "a pair is explored to its end");
+    }
+    // To the second patient while that patient asks, too.
+    assert!(check(&[Act::Assign, Act::ClaimSecond]).finished, "a pair is explored to its end");
+    check(&[Act::Assign, Act::Claim, Act::Expire]);
+    check(&[Act::Assign, Act::ClaimSecond, Act::Expire]);
+    check(&[Act::Assign, Act::ClaimSecond, Act::Cancel]);
+}
+
+#[test]
+fn keys_are_merged_as_if_it_came_in_some_order() {
+    let others = [
+        Act::ClaimFirst,
+        Act::ClaimSecond,
+        Act::Confirm,
+        Act::Expire,
+        Act::Cancel,
+        Act::Merge,
+        Act::MergeBack,
+    ];
+    for other in others {
+        assert!(check(&[Act::Merge, other]).finished, "a pair is explored to its end");
+    }
+    check(&[Act::Merge, Act::ClaimFirst, Act::ClaimSecond]);
+    check(&[Act::Merge, Act::ClaimSecond, Act::Confirm]);
+    check(&[Act::Merge, Act::ClaimSecond, Act::Cancel]);
+    check(&[Act::Merge, Act::MergeBack, Act::ClaimSecond]);
+    check(&[Act::Merge, Act::MergeBack, Act::Cancel]);
+}
+
+/// The two keys were dealt with one after the other: who had been told `IDENTITY_MERGED` under the first could still book
+/// under the second beside what stood under the first.
+#[test]
+fn nobody_sees_one_key_merged_and_the_other_not_yet() {
+    all(
+        "merge + claim under the one key and then under the other",
+        || held(2),
+        &[&|engine| Act::Merge.run(engine, 0, true), &|engine| {
+            let first = Act::ClaimFirst.run(engine, 1, true);
+            let second = Act::ClaimSecond.run(engine, 1, true);
+            Heard { answer: format!("{}, then {}", first.answer, second.answer), ..second }
+        }],
+        |_, heard| {
+            if heard[1].answer.starts_with("IdentityMerged") {
+                assert_eq!(heard[1].answer, "IdentityMerged, then Overlap");
+            }
         },
     );
 }

@@ -481,6 +481,34 @@ fn what_stands_under_a_key_that_was_given_up_counts_for_the_one_that_stays() {
     engine.audit().unwrap();
 }
 
+/// The key that stays was told `HOLD_EXPIRED` of a booking of the other key that had been given back: what counts for a key was
+/// taken for what had been its own.
+#[test]
+fn of_a_booking_that_only_counts_for_a_key_nothing_is_told_under_it() {
+    let (engine, session) = engine(&plan(2, 3, false));
+    let settle = |patient: u64, booking| Settle { patient: person(patient), booking, key: None };
+    let given_back = engine.book(&wish(1, slot(session, 0)), at(-2 * HOUR)).unwrap();
+    engine.merge(person(1), person(2), at(-2 * HOUR)).unwrap();
+    engine.cancel(&settle(1, given_back.booking), at(-2 * HOUR)).unwrap();
+    for answer in [Engine::confirm, Engine::cancel] {
+        let answer = answer(&engine, &settle(2, given_back.booking), at(-2 * HOUR));
+        assert_eq!(code(answer), Code::UnknownBooking);
+        let own = engine.cancel(&settle(1, given_back.booking), at(-2 * HOUR));
+        assert_eq!(code(own), Code::Cancelled);
+    }
+}
+
+/// What merges, and what is merged with itself, waits for nobody but commands of the two keys.
+#[test]
+fn a_key_that_is_merged_with_itself_is_blocked_and_keeps_what_it_has() {
+    let (engine, session) = engine(&plan(2, 3, false));
+    let booked = engine.book(&wish(1, slot(session, 0)), at(-2 * HOUR)).unwrap();
+    let both = engine.merge(person(1), person(1), at(-2 * HOUR)).unwrap();
+    assert_eq!(both.iter().map(|live| live.grant.booking).collect::<Vec<_>>(), [booked.booking]);
+    assert_eq!(engine.bookings_of(person(1), at(-2 * HOUR)).unwrap(), both);
+    assert_eq!(code(engine.book(&wish(1, slot(session, 1)), at(-2 * HOUR))), Code::IdentityMerged);
+}
+
 #[test]
 fn a_dead_hold_of_a_key_that_was_given_up_is_not_confirmed_beside_what_was_booked_since() {
     let rules = Rules { late_confirm: haoyuan_core::rules::LateConfirm::Retest, ..Rules::default() };
