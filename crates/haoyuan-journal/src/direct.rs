@@ -93,17 +93,25 @@ impl Direct {
     /// Writes zeros from the end of the file, up to the end of the block that `to` is in. What was kept stays: behind what was
     /// written there are zeros before and after.
     pub(crate) fn zero(&mut self, file: &fs::File, from: u64, to: u64) -> io::Result<()> {
-        let zeros = vec![0; MOST.min(usize::try_from(to.saturating_sub(from)).unwrap_or(MOST))];
+        let block = BLOCK as u64;
         let (edge, written) = (self.edge.take(), self.written);
+        let whole = from.next_multiple_of(block).min(to);
         let mut at = from;
         while at < to {
-            let block = (at + 1).next_multiple_of(BLOCK as u64);
-            // Only the first step begins within a block; it ends with it.
-            let end = if at % BLOCK as u64 == 0 { to } else { to.min(block) };
-            let step = usize::try_from(end - at).unwrap_or(MOST).min(zeros.len());
-            match self.write_at(file, at, &zeros[..step])? {
-                0 => return Err(io::Error::new(io::ErrorKind::WriteZero, "the medium took no bytes")),
-                done => at += done as u64,
+            let done = if at < whole {
+                let part = usize::try_from(whole - at).unwrap_or(BLOCK);
+                self.write_at(file, at, &[0; BLOCK][..part])
+            } else {
+                let left = usize::try_from((to - at).next_multiple_of(block)).unwrap_or(MOST);
+                let zeros = self.stage.of(left.min(MOST));
+                zeros.fill(0);
+                write_there(file, at, zeros)
+            };
+            match done {
+                Ok(0) => return Err(io::Error::new(io::ErrorKind::WriteZero, "the medium took no bytes")),
+                Ok(done) => at += done as u64,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         (self.edge, self.written) = (edge, written);
