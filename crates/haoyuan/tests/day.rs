@@ -104,11 +104,12 @@ fn script(name: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     "scenario-1-stopped-clinic",
     "scenario-7-extra-and-fewer-seats",
     "scenario-8-waitlist-chain",
     "scenario-10-green-channel",
+    "queue-two-booked-to-one-walk-in",
     "day-arriving-and-being-called",
     "day-returns-and-notices",
 ];
