@@ -983,6 +983,95 @@ fn who_has_the_place_of_a_stopped_seat_since_is_not_displaced() {
     sound(&platform);
 }
 
+/// The number of a seat counts the seats that were published. It used to count the usable ones, so that after one had been closed every
+/// number behind it named another patient's seat.
+#[test]
+fn a_number_names_the_same_seat_whatever_was_closed_before() {
+    let platform = house();
+    let at = "2026-03-04T09:00:00+08:00";
+    let stop = |scope: Value| json!({"command": "stop", "at": at, "scope": scope, "actor": staff()});
+    assert_eq!(done(&platform, stop(json!({"session": "AM", "number": 2})))["displaced"], 0);
+    for patient in 1..4 {
+        let booked = book_at(&platform, patient, 1, "public", at);
+        assert_eq!((&booked["outcome"], &booked["number"]), (&json!("granted"), &json!(5 + patient)));
+    }
+    assert_eq!(done(&platform, stop(json!({"session": "AM", "number": 7})))["displaced"], 1);
+    assert_eq!([1, 2, 3].map(|patient| live(&platform, patient, at)), [1, 0, 1]);
+    refused(&platform, stop(json!({"session": "AM", "number": 41})), "UNKNOWN_BOOKING");
+    sound(&platform);
+}
+
+/// Of two seats one was stopped. The same command again used to find one usable seat, which is the slot: it stopped the slot.
+#[test]
+fn a_seat_that_is_stopped_twice_is_stopped_once_and_comes_back_when_it_is_resumed() {
+    let platform = house();
+    publish(&platform, session("TWO", "D2", "ordinary", DAY, 2));
+    let at = "2026-03-04T09:00:00+08:00";
+    let book = |patient: u32| {
+        tell(
+            &platform,
+            json!({"command": "book", "at": at, "patient": key(patient), "session": "TWO", "slot": 0,
+            "class": "public", "channel": "app"}),
+        )
+    };
+    let act = |command: &str, more: Value| {
+        let mut act = json!({"command": command, "at": at, "actor": staff()});
+        act.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        act
+    };
+    let seat = |number: u32| act("stop", json!({"scope": {"session": "TWO", "number": number}}));
+    assert_eq!((book(1)["number"].as_u64(), book(2)["number"].as_u64()), (Some(1), Some(2)));
+    let stopped = done(&platform, seat(1));
+    assert_eq!((&stopped["displaced"], &stopped["changed"]), (&json!(1), &json!(true)));
+    let again = done(&platform, seat(1));
+    assert_eq!((&again["stop"], &again["changed"]), (&stopped["stop"], &json!(false)));
+    assert_eq!((live(&platform, 1, at), live(&platform, 2, at)), (0, 1));
+    assert_eq!(book(3)["code"], "SLOT_FULL");
+    let resume = act("resume", json!({"stop": stopped["stop"]}));
+    assert_eq!(done(&platform, resume.clone())["changed"], true);
+    assert_eq!(done(&platform, resume)["changed"], false);
+    assert_eq!(book(3)["number"], 1);
+    assert_eq!(book(4)["code"], "SLOT_FULL");
+
+    // The last usable seat is the slot. Another place of it is none: there is nothing left to take but somebody else's seat.
+    let stopped = done(&platform, seat(1));
+    assert_eq!((&stopped["displaced"], live(&platform, 2, at)), (&json!(1), 1));
+    let booking = tell(&platform, json!({"command": "bookings", "at": at, "patient": key(2)}));
+    assert_eq!(booking["bookings"][0]["number"], 2, "{booking}");
+    assert_eq!(done(&platform, seat(2))["displaced"], 1);
+    assert_eq!(book(5)["code"], "STOPPED");
+    sound(&platform);
+}
+
+/// A stop of a seat whose patient stays, because they are with the doctor, was refused and left a stop behind all the same.
+#[test]
+fn a_seat_that_cannot_be_closed_leaves_nothing_behind() {
+    let platform = house();
+    publish(&platform, session("TWO", "D2", "ordinary", DAY, 2));
+    let book = |patient: u32, at: &str| {
+        tell(
+            &platform,
+            json!({"command": "book", "at": at, "patient": key(patient), "session": "TWO", "slot": 0,
+            "class": "public", "channel": "app"}),
+        )
+    };
+    let booked: Vec<Value> = (1..3).map(|patient| book(patient, "2026-03-04T09:00:00+08:00")).collect();
+    let there = json!({"command": "check_in", "at": on("07:55:00"), "patient": key(1), "booking": booked[0]["booking"]});
+    done(&platform, there);
+    let called =
+        done(&platform, json!({"command": "call_next", "at": on("08:00:00"), "session": "TWO", "room": 1}));
+    done(&platform, json!({"command": "enter", "at": on("08:00:00"), "visit": called["visit"]}));
+    let seat = json!({"command": "stop", "at": on("08:01:00"), "scope": {"session": "TWO", "number": 1}, "actor": staff()});
+    assert_eq!(refused(&platform, seat, "BELOW_LIVE")["binding"]["limit"], 2);
+    refused(
+        &platform,
+        json!({"command": "resume", "at": on("08:02:00"), "stop": 1, "actor": staff()}),
+        "UNKNOWN_STOP",
+    );
+    assert_eq!(book(3, &on("08:02:00"))["code"], "SLOT_FULL");
+    sound(&platform);
+}
+
 /// Every policy that was ever set was kept in every snapshot.
 #[test]
 fn a_snapshot_keeps_of_the_policies_those_that_are_in_force() {

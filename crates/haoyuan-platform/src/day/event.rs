@@ -85,11 +85,21 @@ pub(crate) enum Event {
         slots: Vec<SlotRef>,
         /// Sessions that are stopped as a whole.
         sessions: Vec<SessionId>,
+        /// The usable seats that the block is to have, if a seat is stopped: told before, so that it is closed whatever comes between.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usable: Option<u8>,
         cause: Cause,
         at: Instant,
     },
     /// What a stop stopped can be booked again.
-    Resumed { stop: u32, cause: Cause, at: Instant },
+    Resumed {
+        stop: u32,
+        /// The usable seats that the block is to have, if it was a seat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usable: Option<u8>,
+        cause: Cause,
+        at: Instant,
+    },
     /// A booking is taken from its patient by a stop. Told before the seat goes back, so that nobody is lost.
     Displaced {
         stop: u32,
@@ -208,7 +218,15 @@ pub(crate) enum Event {
     /// How many extra seats of a session are open, beside those of the green channel.
     Opened { session: SessionId, seats: u16, cause: Cause, at: Instant },
     /// So many usable seats more or fewer within the session; the blocks' own histories have it as well.
-    Resized { session: SessionId, by: i32, cause: Cause, at: Instant },
+    Resized {
+        session: SessionId,
+        by: i32,
+        /// If it was announced by the stop of a seat, or by its end: that is done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stop: Option<u32>,
+        cause: Cause,
+        at: Instant,
+    },
     /// A patient has an extra seat.
     Extra {
         session: SessionId,

@@ -116,7 +116,13 @@ impl<T: Trace> Desk<'_, T> {
         }
         let grown = self.grow(&view, ask.seats.min(blocked));
         if grown > 0 {
-            self.tell(&Event::Resized { session: view.id, by: i32::from(grown), cause, at: self.at });
+            self.tell(&Event::Resized {
+                session: view.id,
+                by: i32::from(grown),
+                stop: None,
+                cause,
+                at: self.at,
+            });
         }
         if over > 0 {
             let seats = self.widen(&view, cause)?.opened + over;
@@ -150,7 +156,13 @@ impl<T: Trace> Desk<'_, T> {
         let shrinks = now.seats - ask.seats - closes;
         if shrinks > 0 {
             self.shrink(&view, shrinks)?;
-            self.tell(&Event::Resized { session: view.id, by: -i32::from(shrinks), cause, at: self.at });
+            self.tell(&Event::Resized {
+                session: view.id,
+                by: -i32::from(shrinks),
+                stop: None,
+                cause,
+                at: self.at,
+            });
         }
         if closes > 0 {
             self.tell(&Event::Opened { session: view.id, seats: opened - closes, cause, at: self.at });
@@ -320,15 +332,6 @@ impl<T: Trace> Desk<'_, T> {
         }
     }
 
-    /// One usable seat fewer in a block.
-    pub(crate) fn close_seat(&self, block: SlotRef) -> Result<(), Stop> {
-        let tree = self.engine.tree(block).ok_or(refused(Code::UnknownSlot))?;
-        let smaller = tree.capacity().checked_sub(1).and_then(|usable| with_usable(tree, usable));
-        let smaller = smaller.ok_or(refused(Code::BelowLive))?;
-        let resized = self.engine.resize(block, &smaller, self.at);
-        resized.map(drop).map_err(|refusal| Stop::Refusal(refusal, Some(block)))
-    }
-
     /// Makes seats usable again that were taken out of the session, from its first slot on; how many.
     fn grow(&mut self, view: &SessionView, seats: u16) -> u16 {
         let mut grown = 0;
@@ -359,9 +362,9 @@ impl<T: Trace> Desk<'_, T> {
     }
 }
 
-/// The tree with fewer usable seats. Where the minima no longer fit, they are lowered from the last pool backwards: what is
+/// The tree with another number of usable seats. Where the minima no longer fit, they are lowered from the last pool backwards: what is
 /// not reserved by law goes first.
-fn with_usable(tree: &PoolTree, usable: u8) -> Option<PoolTree> {
+pub(super) fn with_usable(tree: &PoolTree, usable: u8) -> Option<PoolTree> {
     let mut nodes = tree.nodes().to_vec();
     loop {
         if let Ok(tree) = tree.resized(usable, nodes.clone()) {

@@ -10,8 +10,8 @@
 //! INVARIANT (nothing by halves): what belongs together about one patient is one record. A seat that the day gave away and
 //! did not write down is taken back after a restart, before anything else is decided; nobody was told of it. So after a crash
 //! between two records of a command, giving it again completes it: every command here looks at what is there before it acts. A
-//! stop is completed by the next `tick` as well, and the placing of those it displaced, by `rebook` or `move`, by the first command
-//! that decides.
+//! stop is completed by the next `tick` as well; that of a seat, and the placing of those a stop displaced, by `rebook` or `move`, by
+//! the first command that decides.
 
 mod event;
 pub(crate) mod extra;
@@ -61,6 +61,9 @@ impl<T: Trace> Platform<T> {
         if std::mem::take(&mut desk.day.woken) {
             desk.complete_leaving();
             desk.take_back_unwritten();
+            if desk.day.stops.values().any(|stop| stop.usable.is_some()) {
+                desk.complete_stops();
+            }
             desk.complete_placing();
         }
         desk
@@ -136,7 +139,7 @@ impl<T: Trace> Desk<'_, T> {
             .day
             .stops
             .values()
-            .filter(|stop| !stop.resumed)
+            .filter(|stop| !stop.resumed || stop.usable.is_some())
             .flat_map(|stop| stop.slots.clone())
             .collect();
         for block in blocks {

@@ -286,6 +286,9 @@ pub(crate) struct Stop {
     pub(crate) scope: Scope,
     pub(crate) slots: Vec<SlotRef>,
     pub(crate) sessions: Vec<SessionId>,
+    /// The usable seats that the block of a stopped seat is about to have: none, but after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usable: Option<u8>,
     pub(crate) cause: Cause,
     pub(crate) at: Instant,
     pub(crate) resumed: bool,
@@ -535,12 +538,13 @@ impl Day {
                     }
                 }
             }
-            Event::Stopped { stop, scope, slots, sessions, cause, at } => {
+            Event::Stopped { stop, scope, slots, sessions, usable, cause, at } => {
                 self.last_stop = *stop;
                 let stopped = Stop {
                     scope: *scope,
                     slots: slots.clone(),
                     sessions: sessions.clone(),
+                    usable: *usable,
                     cause: *cause,
                     at: *at,
                     resumed: false,
@@ -550,9 +554,9 @@ impl Day {
                 };
                 self.stops.insert(*stop, stopped);
             }
-            Event::Resumed { stop, .. } => {
+            Event::Resumed { stop, usable, .. } => {
                 if let Some(stop) = self.stops.get_mut(stop) {
-                    stop.resumed = true;
+                    (stop.resumed, stop.usable) = (true, *usable);
                 }
             }
             Event::Displaced { stop, patient, booking, slot, class, channel, booked_at, .. } => {
@@ -700,7 +704,12 @@ impl Day {
                 self.substitutes.insert(*session, *after);
                 self.known.retain(|(_, news)| *news != News::Substituted);
             }
-            Event::Resized { .. } | Event::Refused { .. } => {}
+            Event::Resized { stop, .. } => {
+                if let Some(stop) = stop.and_then(|stop| self.stops.get_mut(&stop)) {
+                    stop.usable = None;
+                }
+            }
+            Event::Refused { .. } => {}
         }
     }
 

@@ -7,12 +7,13 @@
 //!
 //! A stop is one command. Flags come first, so that nothing is booked any more; then everybody who is there is taken out.
 //! Repeating it finds the same stop and does what is left of it, usually nothing; so does the next `tick`. Placing more than one of
-//! the displaced is announced before, a move with its stop: what a crash cuts short is done before anything else is decided, as if
-//! the command were given then.
+//! the displaced is announced before, a move with its stop, and so is how many usable seats a block is to have once one of its seats
+//! is stopped, or no longer: what a crash cuts short is done before anything else is decided, as if the command were given then.
 
 use super::event::Event;
+use super::extra::with_usable;
 use super::state::{Departure, Displaced, Fate, News, Placing, Scope};
-use super::{Desk, first_slot, refused, staff};
+use super::{Desk, refused, staff};
 use crate::actor;
 use crate::answer::{Answer, Done, Placed, Rebooked};
 use crate::command::day::{self as command, Half};
@@ -22,7 +23,7 @@ use crate::text::Text;
 use haoyuan_core::displaced::{self, Clinic, Nearness};
 use haoyuan_core::ids::{BookingId, NodeIndex, SeatIndex, SessionId, SlotRef, TicketId};
 use haoyuan_core::instant::{HOUR, Instant};
-use haoyuan_core::refusal::Code;
+use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Standing, Ticket, Wish};
 use haoyuan_core::said;
 use haoyuan_engine::{Occupied, SessionView, Trace};
@@ -62,10 +63,11 @@ impl<T: Trace> Desk<'_, T> {
             stop.scope == reach.scope && !stop.resumed && covers
         };
         let known = self.day.stops.iter().rev().find(|(_, stop)| is_same(stop));
-        let (before, is_new) = (self.day.number, known.is_none());
+        let before = self.day.number;
         let (number, slots) = if let Some((number, stop)) = known {
             (*number, stop.slots.clone())
         } else {
+            let usable = self.usable_without(reach)?;
             let stop = self.day.last_stop + 1;
             let (scope, slots, sessions) = (reach.scope, reach.slots.clone(), reach.sessions.clone());
             let at = self.at;
@@ -74,7 +76,7 @@ impl<T: Trace> Desk<'_, T> {
                     let into = vec![into];
                     desk.tell(&Event::Placing(Placing { stop, into, tickets: false, cause, at }));
                 }
-                desk.tell(&Event::Stopped { stop, scope, slots, sessions, cause, at });
+                desk.tell(&Event::Stopped { stop, scope, slots, sessions, usable, cause, at });
             });
             (stop, reach.slots.clone())
         };
@@ -89,23 +91,55 @@ impl<T: Trace> Desk<'_, T> {
             }
             self.stop_waiting(number, &slots);
         }
-        if let Scope::Seat(block, _) = reach.scope {
-            // For a moment, so that nobody takes the seat before it is closed.
-            self.engine.set_stopped(block, true).map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
-        }
         self.take_out(number, &slots);
         match reach.scope {
-            Scope::Seat(block, _) => {
-                let closed = if is_new { self.close_seat(block) } else { Ok(()) };
-                self.show_stopped(slots[0]);
-                closed?;
-            }
+            Scope::Seat(..) => self.have_usable(number, cause)?,
             // The seat goes to whoever waits for it.
             Scope::Booking(_) => slots.iter().for_each(|slot| self.follow(*slot)),
             _ => {}
         }
         self.day.unfinished = unfinished;
         Ok((number, self.day.number != before))
+    }
+
+    /// How many usable seats a block is to have once the seat of a stop is closed. Asked before anything is written down: the others
+    /// must fit. The block is stopped from here until it is closed, so that what was asked stays so.
+    fn usable_without(&self, reach: &Reach) -> Result<Option<u8>, Stop> {
+        let Scope::Seat(block, seat) = reach.scope else { return Ok(None) };
+        self.engine.set_stopped(block, true).map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
+        let occupants: Vec<Occupied> = (reach.slots.iter())
+            .flat_map(|slot| self.engine.occupants(*slot, self.at).unwrap_or_default())
+            .collect();
+        // Who is with the doctor, or was, stays.
+        let goes = |occupied: &&Occupied| occupied.booking.seat() == seat && !self.is_over(occupied.booking);
+        let stays = occupants.len() - occupants.iter().filter(goes).count();
+        let usable = (self.engine.tree(block))
+            .and_then(|tree| with_usable(tree, tree.capacity().checked_sub(1)?))
+            .map(|tree| tree.capacity())
+            .filter(|usable| stays <= usize::from(*usable));
+        if usable.is_none() {
+            self.show_stopped(block);
+            let live = u32::try_from(occupants.len()).unwrap_or(u32::MAX);
+            let refusal = Refusal::plain(Code::BelowLive).by(Binding::Limit(live));
+            return Err(Stop::Refusal(refusal, Some(block)));
+        }
+        Ok(usable)
+    }
+
+    /// Gives a block the usable seats that the stop of a seat, or its end, has announced; what is done already is only written down.
+    fn have_usable(&mut self, number: u32, cause: super::Cause) -> Result<(), Stop> {
+        let Some(stop) = self.day.stops.get(&number) else { return Ok(()) };
+        let (Scope::Seat(block, _), Some(usable)) = (stop.scope, stop.usable) else { return Ok(()) };
+        let by = if stop.resumed { 1 } else { -1 };
+        let tree = self.engine.tree(block).ok_or(refused(Code::UnknownSlot))?;
+        if tree.capacity() != usable {
+            let other = with_usable(tree, usable).ok_or(refused(Code::BelowLive))?;
+            let resized = self.engine.resize(block, &other, self.at);
+            resized.map_err(|refusal| Stop::Refusal(refusal, Some(block)))?;
+        }
+        self.tell(&Event::Resized { session: block.session, by, stop: Some(number), cause, at: self.at });
+        self.show_stopped(block);
+        Ok(())
     }
 
     /// Takes everybody back whom a stop is about.
@@ -124,12 +158,10 @@ impl<T: Trace> Desk<'_, T> {
         let Some(stop) = self.day.stops.get(&stop) else { return false };
         match stop.scope {
             Scope::Booking(one) => occupied.booking == one,
-            // The seat is one fewer of the slot, and its place is anybody's again: whoever is there since is not meant.
+            // Once it is closed it is one fewer of the slot, and its place is anybody's again: whoever is there since is not meant.
             Scope::Seat(_, seat) => {
                 let is_taken_out = self.day.displaced.contains_key(&Text(occupied.booking));
-                let was_there = occupied.granted_at.is_none_or(|granted| granted <= stop.at);
-                occupied.booking.seat() == seat
-                    && (is_taken_out || stop.displaced + stop.voided == 0 && was_there)
+                occupied.booking.seat() == seat && (is_taken_out || stop.usable.is_some())
             }
             Scope::Slot(_) | Scope::Session(_) | Scope::Day { .. } => true,
         }
@@ -142,17 +174,27 @@ impl<T: Trace> Desk<'_, T> {
         if !std::mem::take(&mut self.day.unfinished) {
             return 0;
         }
-        let open: Vec<(u32, Scope, Vec<SlotRef>)> = (self.day.stops.iter())
-            .filter(|(_, stop)| !stop.resumed)
-            .map(|(number, stop)| (*number, stop.scope, stop.slots.clone()))
+        let open: Vec<(u32, super::state::Stop)> = (self.day.stops.iter())
+            .filter(|(_, stop)| !stop.resumed || stop.usable.is_some())
+            .map(|(number, stop)| (*number, stop.clone()))
             .collect();
         let looked = open.len();
-        for (number, scope, mut slots) in open {
+        for (number, stop) in open {
+            let mut slots = stop.slots;
             // What is over is over.
             slots.retain(|slot| self.engine.session(slot.session).is_some_and(|view| self.at < view.time.to));
-            self.take_out(number, &slots);
-            if scope.stops_blocks() {
+            if !stop.resumed {
+                self.take_out(number, &slots);
+            }
+            if stop.scope.stops_blocks() {
                 self.stop_waiting(number, &slots);
+            }
+            // If there is no room for it now, the next tick tries again.
+            self.day.unfinished |= !slots.is_empty() && self.have_usable(number, stop.cause).is_err();
+            if stop.resumed {
+                for slot in slots {
+                    self.follow(slot);
+                }
             }
         }
         let untold: Vec<(BookingId, Displaced)> = (self.day.displaced.iter())
@@ -275,7 +317,16 @@ impl<T: Trace> Desk<'_, T> {
         let cause = staff(true)?;
         let stop = self.day.stops.get(&resume.stop).ok_or(refused(Code::UnknownStop))?.clone();
         if !stop.resumed {
-            self.tell(&Event::Resumed { stop: resume.stop, cause, at: self.at });
+            // A seat that was closed is one of the slot again, if it is not by another command.
+            let usable = match stop.scope {
+                Scope::Seat(block, _) if stop.usable.is_none() => self.engine.tree(block),
+                _ => None,
+            };
+            let usable = usable.map(|tree| (tree.capacity() + 1).min(tree.seats()));
+            self.tell(&Event::Resumed { stop: resume.stop, usable, cause, at: self.at });
+            let unfinished = std::mem::replace(&mut self.day.unfinished, true);
+            self.have_usable(resume.stop, cause)?;
+            self.day.unfinished = unfinished;
             for slot in stop.slots {
                 self.show_stopped(slot);
                 self.follow(slot);
@@ -286,11 +337,12 @@ impl<T: Trace> Desk<'_, T> {
 
     /// Sets the flag of a slot's block as the day has it.
     pub(crate) fn show_stopped(&self, slot: SlotRef) {
-        let stopped = self
-            .day
-            .stops
-            .values()
-            .any(|stop| !stop.resumed && stop.scope.stops_blocks() && stop.slots.contains(&slot));
+        // A seat is closed, or opened again, while nobody books.
+        let is_stopped = |stop: &super::state::Stop| {
+            let is_whole = !stop.resumed && stop.scope.stops_blocks();
+            (is_whole || stop.usable.is_some()) && stop.slots.contains(&slot)
+        };
+        let stopped = self.day.stops.values().any(is_stopped);
         // The slot was there when it was stopped.
         let _ = self.engine.set_stopped(slot, stopped);
     }
@@ -626,32 +678,36 @@ impl<T: Trace> Desk<'_, T> {
         slots
     }
 
-    /// The seat with this number, which is taken out of the session.
+    /// The seat with this number, which is taken out of the session. Numbers are those of the seats that were published, whichever are
+    /// usable now.
     fn seat(&self, view: &SessionView, number: u16) -> Result<Reach, Stop> {
-        let slots: Vec<SlotRef> = Self::slots(view).collect();
         let mut before = 0;
-        for slot in slots {
-            let Some(tree) = self.engine.tree(slot) else { continue };
-            let seats =
-                if view.whole { u16::from(tree.capacity()) / view.slots } else { u16::from(tree.capacity()) };
-            if (before + 1..=before + seats).contains(&number) {
-                let base = if view.whole { before } else { 0 };
-                let seat = u8::try_from(number - before - 1 + base).ok().and_then(SeatIndex::new);
-                let seat = seat.ok_or(refused(Code::UnknownBooking))?;
-                let block = if view.whole { first_slot(view.id) } else { slot };
-                if tree.capacity() == 1 {
-                    // The last seat is the block.
-                    let all = if view.whole { Self::slots(view).collect() } else { vec![slot] };
-                    let slots = self.with_extras(all);
-                    return Ok(Reach { scope: Scope::Slot(block), slots, sessions: Vec::new() });
-                }
-                return Ok(Reach {
-                    scope: Scope::Seat(block, seat),
-                    slots: vec![slot],
-                    sessions: Vec::new(),
-                });
+        for block in Self::blocks(view) {
+            let Some(tree) = self.engine.tree(block) else { continue };
+            let seats = u16::from(tree.seats());
+            if !(before + 1..=before + seats).contains(&number) {
+                before += seats;
+                continue;
             }
-            before += seats;
+            let seat = u8::try_from(number - before - 1).ok().and_then(SeatIndex::new);
+            let seat = seat.ok_or(refused(Code::UnknownBooking))?;
+            let slots = if view.whole { Self::slots(view).collect() } else { vec![block] };
+            let scope = Scope::Seat(block, seat);
+            let is_known = self.day.stops.values().any(|stop| stop.scope == scope && !stop.resumed);
+            if tree.capacity() > 1 || is_known {
+                return Ok(Reach { scope, slots, sessions: Vec::new() });
+            }
+            // The last usable seat is the block, if nobody has another.
+            let live =
+                slots.iter().flat_map(|slot| self.engine.occupants(*slot, self.at).unwrap_or_default());
+            if live.into_iter().any(|occupied| occupied.booking.seat() != seat) {
+                return Err(Stop::Refusal(
+                    Refusal::plain(Code::BelowLive).by(Binding::Limit(1)),
+                    Some(block),
+                ));
+            }
+            let slots = self.with_extras(slots);
+            return Ok(Reach { scope: Scope::Slot(block), slots, sessions: Vec::new() });
         }
         Err(refused(Code::UnknownBooking))
     }
