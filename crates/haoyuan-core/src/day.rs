@@ -49,6 +49,9 @@ pub struct WaitlistRules {
     pub ageing_ms: u64,
     /// How long an offer is held, milliseconds; never beyond `cleared`.
     pub offer_ms: u32,
+    /// The hours in which the time of an offer does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curfew: Option<Curfew>,
     /// Offset from the session's midnight from which nobody waits any more (exclusive end of the list).
     pub cleared: i64,
     /// The most open entries of a patient on the platform.
@@ -64,10 +67,21 @@ impl WaitlistRules {
         by_class: false,
         ageing_ms: 0,
         offer_ms: 0,
+        curfew: None,
         cleared: i64::MIN,
         per_patient: 0,
         per_session: 0,
     };
+}
+
+/// Hours of every day, through midnight if they end before they begin; milliseconds since midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curfew {
+    /// When it begins.
+    pub from_ms: u32,
+    /// When it ends (exclusive); another than `from_ms`.
+    pub to_ms: u32,
 }
 
 /// The rules about extra seats. The default allows none.

@@ -1,10 +1,11 @@
-//! The order of a waitlist (候补), and how long an offer lives.
+//! The order of a waitlist (候补), and how long an offer lives: its time does not run at night, if the policy says so, because nobody
+//! should have to answer then.
 //!
 //! INVARIANT (one order): two entries have the same order at every instant at which both are below the cap, because all
 //! routine classes age at one rate (accumulating priority, Kleinrock 1964); ageing never lifts an entry into the band above.
 
-use crate::day::WaitlistRules;
-use crate::instant::Instant;
+use crate::day::{Curfew, WaitlistRules};
+use crate::instant::{DAY, Instant};
 use crate::terms::Class;
 
 /// The band of a class: no waiting lifts anybody over its border.
@@ -56,7 +57,19 @@ impl WaitlistRules {
     #[must_use]
     pub fn offer_until(&self, origin: Instant, at: Instant) -> Option<Instant> {
         let cleared = self.cleared_at(origin);
-        (at < cleared).then(|| at.plus(i64::from(self.offer_ms)).min(cleared))
+        if at >= cleared {
+            return None;
+        }
+        let (mut now, mut left) = (at, i64::from(self.offer_ms));
+        let next = |now| self.curfew.and_then(|curfew| curfew.next(now));
+        while let Some((begins, ends)) = next(now).filter(|(begins, _)| begins.ms() < now.ms() + left) {
+            left -= (begins.ms() - now.ms()).max(0);
+            now = ends;
+            if now >= cleared {
+                break;
+            }
+        }
+        Some(now.plus(left).min(cleared))
     }
 
     /// From when on nobody waits any more.
@@ -66,10 +79,23 @@ impl WaitlistRules {
     }
 }
 
+impl Curfew {
+    /// The curfew of this instant, or the next: from when until when.
+    fn next(self, at: Instant) -> Option<(Instant, Instant)> {
+        let midnight = at.day().midnight();
+        let over_night = if self.to_ms <= self.from_ms { DAY } else { 0 };
+        let of = |day: i64| {
+            let from = midnight.plus(day * DAY + i64::from(self.from_ms));
+            (from, midnight.plus(day * DAY + i64::from(self.to_ms) + over_night))
+        };
+        [-1, 0, 1].into_iter().map(of).find(|(_, ends)| *ends > at)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::instant::{DAY, HOUR};
+    use crate::instant::HOUR;
 
     fn rules(by_class: bool, ageing_ms: u64) -> WaitlistRules {
         let (per_patient, per_session) = (3, 20);
@@ -78,6 +104,7 @@ mod tests {
             by_class,
             ageing_ms,
             offer_ms: 8 * 3_600_000,
+            curfew: None,
             cleared: -HOUR,
             per_patient,
             per_session,
@@ -132,6 +159,44 @@ mod tests {
         let cleared = origin.plus(-HOUR);
         assert_eq!(rules.offer_until(origin, cleared.plus(-9 * HOUR)), Some(cleared.plus(-HOUR)));
         assert_eq!(rules.offer_until(origin, cleared.plus(-1)), Some(cleared));
+        assert_eq!(rules.offer_until(origin, cleared), None);
+    }
+
+    /// An offer made at `made` (hours since a midnight) with `offer` hours to answer ends at `ends`.
+    #[track_caller]
+    fn check_curfew(curfew: (u32, u32), made: i64, offer: u32, ends: i64) {
+        let midnight = Instant::saturating(1_000 * DAY).day().midnight();
+        let hours = |hours: u32| hours * 3_600_000;
+        let curfew = Some(Curfew { from_ms: hours(curfew.0), to_ms: hours(curfew.1) });
+        let rules = WaitlistRules { curfew, offer_ms: hours(offer), ..rules(true, 0) };
+        let made = midnight.plus(made * HOUR);
+        assert_eq!(rules.offer_until(midnight.plus(40 * DAY), made), Some(midnight.plus(ends * HOUR)));
+    }
+
+    #[test]
+    fn the_time_of_an_offer_stands_still_in_the_curfew() {
+        let night = (22, 7);
+        check_curfew(night, 9, 8, 17);
+        check_curfew(night, 14, 8, 22);
+        check_curfew(night, 15, 8, 24 + 8);
+        check_curfew(night, 22, 8, 24 + 15);
+        check_curfew(night, 24 + 3, 8, 24 + 15);
+        check_curfew(night, 24 + 7, 8, 24 + 15);
+        // Over two nights, and at noon.
+        check_curfew(night, 21, 24, 48 + 15);
+        check_curfew((12, 14), 11, 2, 15);
+        check_curfew((12, 14), 13, 2, 16);
+        // The whole day but an hour: an hour a day.
+        check_curfew((8, 7), 7, 3, 48 + 8);
+    }
+
+    #[test]
+    fn an_offer_ends_with_the_list_in_the_curfew_as_well() {
+        let origin = Instant::saturating(1_000 * DAY).day().midnight();
+        let curfew = Some(Curfew { from_ms: 22 * 3_600_000, to_ms: 7 * 3_600_000 });
+        let rules = WaitlistRules { curfew, ..rules(true, 0) };
+        let cleared = origin.plus(-HOUR);
+        assert_eq!(rules.offer_until(origin, cleared.plus(-HOUR / 2)), Some(cleared));
         assert_eq!(rules.offer_until(origin, cleared), None);
     }
 }

@@ -214,12 +214,15 @@ fn scenario_7_extra_and_fewer_seats() {
     let platform = house();
     fill(&platform);
     let seats = |command: &str, seats: u32| json!({"command": command, "at": on("07:00:00"), "session": "AM", "seats": seats, "actor": staff()});
-    let mut nobody = seats("add_seats", 1);
+    let mut nobody = seats("add_seats", 41);
     nobody["actor"] = json!({"role": "doctor", "id": "00000000000000bb"});
     refused(&platform, nobody, "REASON_REQUIRED");
-    let added = done(&platform, seats("add_seats", 5));
-    assert_eq!((&added["seats"], &added["live"], &added["extra"]), (&json!(45), &json!(40), &json!(5)));
-    let sixth = refused(&platform, seats("add_seats", 1), "EXTRA_LIMIT");
+    // Given again, as by a host that has heard no answer, it adds nothing.
+    for _ in 0..2 {
+        let added = done(&platform, seats("add_seats", 45));
+        assert_eq!((&added["seats"], &added["live"], &added["extra"]), (&json!(45), &json!(40), &json!(5)));
+    }
+    let sixth = refused(&platform, seats("add_seats", 46), "EXTRA_LIMIT");
     assert_eq!(sixth["binding"]["limit"], 5);
     // No command of a patient reaches an extra seat.
     refused(
@@ -921,11 +924,11 @@ fn seats_that_nobody_has_are_taken_out_and_come_back_before_any_is_added() {
     let mut waits = join(3, "2026-03-09T09:00:00+08:00");
     waits["wanted"] = json!([{"session": "AM", "slot": 7}]);
     assert!(done(&platform, waits)["offer"].is_null());
-    let mut added = seats("add_seats", 4);
+    let mut added = seats("add_seats", 34);
     added["at"] = json!("2026-03-09T10:00:00+08:00");
     let added = done(&platform, added);
     assert_eq!((&added["seats"], &added["extra"]), (&json!(34), &json!(0)));
-    let mut more = seats("add_seats", 7);
+    let mut more = seats("add_seats", 41);
     more["at"] = json!("2026-03-09T10:00:00+08:00");
     let more = done(&platform, more);
     assert_eq!((&more["seats"], &more["extra"]), (&json!(41), &json!(1)));
@@ -1069,6 +1072,65 @@ fn a_seat_that_cannot_be_closed_leaves_nothing_behind() {
         "UNKNOWN_STOP",
     );
     assert_eq!(book(3, &on("08:02:00"))["code"], "SLOT_FULL");
+    sound(&platform);
+}
+
+/// The five extra seats of a practitioner are of the day, over all sessions; one session has no more of the green channel than its two.
+#[test]
+fn extra_seats_are_bounded_over_the_sessions_of_a_practitioner_and_day() {
+    let platform = house();
+    let mut afternoon = session("PM", "D1", "expert", DAY, 5);
+    (afternoon["from"], afternoon["to"]) = (json!(on("14:00:00")), json!(on("18:00:00")));
+    publish(&platform, afternoon);
+    publish(&platform, session("OTHER", "D2", "expert", DAY, 5));
+    let seats = |session: &str, seats: u32| json!({"command": "add_seats", "at": on("07:00:00"), "session": session, "seats": seats, "actor": staff()});
+    assert_eq!(done(&platform, seats("AM", 43))["extra"], 3);
+    assert_eq!(refused(&platform, seats("PM", 43), "EXTRA_LIMIT")["binding"]["limit"], 5);
+    assert_eq!(done(&platform, seats("PM", 42))["extra"], 2);
+    let extra = |patient: u32, session: &str, slot: u32| {
+        json!({"command": "extra_seat", "at": on("07:10:00"), "patient": key(patient), "session": session, "slot": slot,
+               "class": "public", "channel": "window", "actor": staff()})
+    };
+    for patient in 500..503 {
+        done(&platform, extra(patient, "AM", patient - 500));
+    }
+    refused(&platform, extra(503, "AM", 3), "EXTRA_LIMIT");
+    done(&platform, extra(503, "OTHER", 3));
+    // One a slot.
+    done(&platform, extra(504, "PM", 0));
+    refused(&platform, extra(505, "PM", 0), "SLOT_FULL");
+    sound(&platform);
+}
+
+/// At night nobody is made to answer: an offer is made at once, and its time runs from the morning.
+#[test]
+fn the_time_of_an_offer_does_not_run_in_the_curfew() {
+    let platform = house();
+    let toml = "name = \"own\"\nextends = \"jilin-2018\"\n[waitlist]\noffer = \"2h\"\n\
+                curfew = { from = \"22:00\", to = \"07:00\" }\n[anti_scalping]\nreappears_after = { least = \"0s\", most = \"0s\" }\n";
+    done(&platform, json!({"command": "policy", "at": EARLY, "toml": toml}));
+    publish(&platform, session("NIGHT", "D2", "ordinary", DAY, 1));
+    let book = |patient: u32, at: &str| {
+        tell(
+            &platform,
+            json!({"command": "book", "at": at, "patient": key(patient), "session": "NIGHT", "slot": 0,
+            "class": "public", "channel": "app"}),
+        )
+    };
+    let booked = book(1, "2026-03-04T09:00:00+08:00");
+    let mut waits = join(2, "2026-03-04T10:00:00+08:00");
+    waits["wanted"] = json!([{"session": "NIGHT", "slot": 0}]);
+    done(&platform, waits);
+    let cancel = json!({"command": "cancel", "at": "2026-03-04T23:30:00+08:00", "patient": key(1), "booking": booked["booking"]});
+    done(&platform, cancel);
+    let list = |at: &str| {
+        done(&platform, json!({"command": "tick", "at": at}));
+        done(&platform, json!({"command": "waitlist", "at": at, "session": "NIGHT"}))["entries"][0].clone()
+    };
+    assert_eq!(list("2026-03-04T23:30:00+08:00")["offer"]["expires"], "2026-03-05T09:00:00+08:00");
+    assert_eq!(list("2026-03-05T08:59:59+08:00")["passes"], 0);
+    assert_eq!(book(3, "2026-03-05T08:59:59+08:00")["code"], "SLOT_FULL");
+    assert_eq!(list("2026-03-05T09:00:00+08:00")["passes"], 1);
     sound(&platform);
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Clinic {
     pub(super) to: Instant,
     pub(super) slots: usize,
     pub(super) seats: u32,
+    /// Those of all slots, and what was added over capacity.
+    pub(super) all_seats: u32,
     /// Seats of each slot that are the referrals' before the fence.
     pub(super) reserved: Vec<u32>,
     pub(super) stopped: bool,
@@ -323,6 +325,7 @@ mod tests {
             to: from.plus(SLOT),
             slots: 1,
             seats: 2,
+            all_seats: 0,
             reserved: vec![1],
             stopped: false,
         };

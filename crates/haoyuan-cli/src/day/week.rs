@@ -217,6 +217,7 @@ impl<'a> Week<'a> {
             to,
             slots,
             seats: SEATS,
+            all_seats: u32::try_from(slots).unwrap_or(0) * SEATS,
             reserved,
             stopped: false,
         });
@@ -638,10 +639,14 @@ impl<'a> Week<'a> {
             );
             command["ticket"] = json!(ticket);
         } else {
-            self.say(
+            let seats = self.ledger.clinics[clinic].all_seats + 1;
+            let added = self.say(
                 at,
-                json!({ "command": "add_seats", "session": code, "seats": 1, "actor": staff("doctor") }),
+                json!({ "command": "add_seats", "session": code, "seats": seats, "actor": staff("doctor") }),
             );
+            if added["outcome"] == "done" {
+                self.ledger.clinics[clinic].all_seats = seats;
+            }
         }
         let answer = self.say(at, command);
         if answer["outcome"] == "granted" || answer["outcome"] == "done" {

@@ -670,6 +670,13 @@ fn check_day(document: &Document) -> Result<(), Wrong> {
         return wrong("waitlist.cleared", reason);
     }
     let waitlist = &document.waitlist;
+    if waitlist.curfew.is_some_and(|hours| (hours.from.ms() - hours.to.ms()) % crate::instant::DAY == 0) {
+        let reason = said!(
+            "a curfew of no hours, or of all: leave it out or let an hour be left",
+            "时段为空或为全天;请去掉此项或留出可答复的时间"
+        );
+        return wrong("waitlist.curfew", reason);
+    }
     for (name, none) in [
         ("offer", waitlist.offer.is_some_and(|offer| offer.ms() == 0)),
         ("per_patient", waitlist.per_patient == Some(0)),

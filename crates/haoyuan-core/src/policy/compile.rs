@@ -8,7 +8,7 @@ use super::schema::{
 use super::{Policy, PolicyError, PublishRefusal, blame, locate_in};
 use crate::apportion::{Carry, CarryLedger, CarryScope, Month, Rounding, spread, spread_all};
 use crate::civil;
-use crate::day::{CancelRules, DayRules, ExtraRules, NoticeRules, ReturnRules, WaitlistRules};
+use crate::day::{CancelRules, Curfew, DayRules, ExtraRules, NoticeRules, ReturnRules, WaitlistRules};
 use crate::ids::{NodeIndex, SlotIndex};
 use crate::instant::{DAY, Day, HOUR, MINUTE};
 use crate::plan::{Blocks, Plan, Session};
@@ -516,6 +516,11 @@ pub(super) fn day_rules(policy: &Policy, session: &Session) -> DayRules {
         by_class: list.order.unwrap_or(WaitOrder::ClassThenEntry) == WaitOrder::ClassThenEntry,
         ageing_ms: list.ageing.map_or(0, |length| length.ms().unsigned_abs()),
         offer_ms: ms(list.offer, 8 * HOUR),
+        // A clock is at most 24:00.
+        curfew: list.curfew.map(|hours| Curfew {
+            from_ms: u32::try_from(hours.from.ms()).unwrap_or(0),
+            to_ms: u32::try_from(hours.to.ms()).unwrap_or(0),
+        }),
         cleared: list.cleared.as_ref().map_or(frame.start, |moment| frame.offset(moment, None)),
         per_patient: list.per_patient.unwrap_or(u8::MAX),
         per_session: list.per_session.unwrap_or(u16::MAX),

@@ -914,6 +914,16 @@ pub enum WaitOrder {
     Entry,
 }
 
+/// Hours of every day, through midnight if they end before they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// When they begin.
+    pub from: Clock,
+    /// When they end.
+    pub to: Clock,
+}
+
 /// `[waitlist]` (候补).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -926,6 +936,8 @@ pub struct Waitlist {
     pub ageing: Option<Length>,
     /// How long an offer is held.
     pub offer: Option<Length>,
+    /// The hours in which the time of an offer does not run; none, if absent.
+    pub curfew: Option<Hours>,
     /// When the list is cleared.
     pub cleared: Option<Moment>,
     /// The most open entries of a patient.
@@ -1116,7 +1128,7 @@ pub(crate) const CARRIED: [&str; 2] = ["anti_scalping.slow_lane", "coverage"];
 
 /// Whether the value of this key is replaced whole although it is a table.
 pub(crate) fn is_single_value(parent: &str, key: &str) -> bool {
-    matches!(key, "opens" | "closes" | "until" | "cap" | "cleared" | "reappears_after")
+    matches!(key, "opens" | "closes" | "until" | "cap" | "cleared" | "curfew" | "reappears_after")
         || matches!(parent, "reserve")
         || parent == "grade"
 }

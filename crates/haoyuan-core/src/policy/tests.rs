@@ -485,6 +485,7 @@ same_day_returns = [{ count = 3, period = "month", suspend = "30d" }]
 valid = "30min"
 [waitlist]
 offer = "24h"
+curfew = { from = "22:00", to = "07:00" }
 cleared = { days_before = 1, at = "18:00" }
 [extra_seats]
 per_practitioner_day = 5
@@ -682,6 +683,9 @@ fn contradictions_are_named() {
         "limits[1]",
         "meaningless",
     );
+    for hours in ["from = \"22:00\", to = \"22:00\"", "from = \"00:00\", to = \"24:00\""] {
+        refused(&format!("[waitlist]\ncurfew = {{ {hours} }}"), 4, "waitlist.curfew", "or of all");
+    }
     refused(
         "[anti_scalping]\nreappears_after = { least = \"2h\", most = \"1h\" }",
         4,

@@ -210,7 +210,8 @@ pub struct Substitute {
     pub practitioner: String,
 }
 
-/// `add_seats`: so many seats more, over capacity (加号). `reduce_seats`: so many seats are left, added ones included.
+/// `add_seats` (加号): so many seats there are to be, those over capacity included. `reduce_seats` (减号): so many are left. Neither
+/// does anything when it is given again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seats {

@@ -102,19 +102,26 @@ impl<T: Trace> Desk<'_, T> {
     pub(crate) fn add_seats(&mut self, ask: &command::Seats) -> Decided {
         let view = self.own_session(&ask.session)?;
         let cause = staff(self.rules(view.id).extra.reason_required)?;
-        if ask.seats == 0 {
-            return Err(Malformed::field("seats", said!("add at least one seat", "请至少加一个号")).into());
+        let now = self.seats_of(&view).seats;
+        if ask.seats < now {
+            let reason = said!(
+                "the session has {seats} seats; `reduce_seats` leaves it fewer",
+                "该班次有 {seats} 个号;减少请用 `reduce_seats`",
+                seats = now
+            );
+            return Err(Malformed::field("seats", reason).into());
         }
+        let more = ask.seats - now;
         // Seats that were taken out of the session come back before any is added over capacity.
         let blocked: u16 = (Self::blocks(&view).into_iter())
             .filter_map(|block| self.engine.tree(block))
             .map(|tree| u16::from(tree.seats() - tree.capacity()))
             .sum();
-        let over = ask.seats.saturating_sub(blocked);
+        let over = more.saturating_sub(blocked);
         if over > 0 {
             self.may_open(&view, over)?;
         }
-        let grown = self.grow(&view, ask.seats.min(blocked));
+        let grown = self.grow(&view, more.min(blocked));
         if grown > 0 {
             self.tell(&Event::Resized {
                 session: view.id,
