@@ -308,7 +308,8 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// A place and who has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(test), derive(PartialOrd, Ord))] // the tests count the comparisons
 struct Key {
     turn: Turn,
     visit: VisitId,
@@ -677,8 +678,28 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+    use std::cmp::Ordering;
 
     const SLOT: i64 = 30 * MINUTE;
+
+    thread_local! {
+        /// How many places this thread has compared.
+        static COMPARED: Cell<u64> = const { Cell::new(0) };
+    }
+
+    impl Ord for Key {
+        fn cmp(&self, other: &Self) -> Ordering {
+            COMPARED.set(COMPARED.get() + 1);
+            (self.turn, self.visit).cmp(&(other.turn, other.visit))
+        }
+    }
+
+    impl PartialOrd for Key {
+        fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+            Some(self.cmp(other))
+        }
+    }
 
     /// 2026-03-10 08:00 at +08:00, moved by minutes.
     fn at(minutes: i64) -> Instant {
@@ -979,5 +1000,38 @@ mod tests {
             again.apply(fact);
         }
         assert_eq!(again, clinic.queue);
+    }
+
+    /// The most places that were compared for a call and what follows from it, and for an arrival amid the line, while so many wait.
+    fn compared(waiting: u32) -> u64 {
+        let mut clinic = Clinic::new(Rules::default());
+        for id in 0..waiting {
+            clinic.arrives(id, if id % 3 == 0 { Band::WalkIn } else { Band::Booked }, i64::from(id));
+        }
+        let mut most = 0;
+        for more in 0..100 {
+            let before = COMPARED.get();
+            let Ok(Fact::Called { visit, .. }) = clinic.ask(Ask::Call { room: room(1) }, 0) else {
+                panic!("somebody waits");
+            };
+            clinic.ask(Ask::Enter { visit }, 0).unwrap();
+            clinic.ask(Ask::Free { room: room(1) }, 0).unwrap();
+            most = most.max(COMPARED.get() - before);
+            let before = COMPARED.get();
+            clinic.arrives(waiting + more, Band::WalkIn, i64::from(waiting / 2));
+            most = most.max(COMPARED.get() - before);
+        }
+        most
+    }
+
+    #[test]
+    fn a_call_compares_as_many_places_as_the_logarithm_of_who_waits() {
+        // A node of the tree has 5 to 11 places, and one is compared with each of them at most.
+        for power in [6, 9, 12, 15] {
+            let waiting = 1u32 << power;
+            let most = compared(waiting);
+            let levels = u64::from(waiting.ilog2() * 100 / 258 + 1);
+            assert!(0 < most && most <= 11 * levels, "{most} places compared while {waiting} wait");
+        }
     }
 }

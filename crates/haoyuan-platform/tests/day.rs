@@ -1102,6 +1102,52 @@ fn extra_seats_are_bounded_over_the_sessions_of_a_practitioner_and_day() {
     sound(&platform);
 }
 
+/// Nobody who joins is held to the limits: they are asked when there is a seat. Whoever has booked another for that time since is
+/// skipped, and said to be; the next is served.
+#[test]
+fn limits_are_asked_when_there_is_a_seat_to_offer() {
+    let platform = house();
+    let booked = fill(&platform);
+    publish(&platform, session("OTHER", "D2", "ordinary", DAY, 5));
+    for (patient, at) in [(300, "2026-03-04T10:00:00+08:00"), (301, "2026-03-04T10:01:00+08:00")] {
+        let mut waits = join(patient, at);
+        waits["wanted"] = json!([{"session": "AM", "slot": 0}]);
+        done(&platform, waits);
+    }
+    let at = "2026-03-04T10:02:00+08:00";
+    let elsewhere = json!({"command": "book", "at": at, "patient": key(300), "session": "OTHER", "slot": 0,
+        "class": "public", "channel": "app"});
+    done(&platform, elsewhere);
+    let returned = booked.iter().find(|(patient, _)| *patient == 200).unwrap();
+    done(&platform, json!({"command": "cancel", "at": at, "patient": key(200), "booking": returned.1}));
+    let list = done(&platform, json!({"command": "waitlist", "at": at, "session": "AM"}));
+    let entries = list["entries"].as_array().unwrap();
+    let told: Vec<_> = entries.iter().map(|entry| (&entry["skipped"], entry["offer"].is_null())).collect();
+    assert_eq!(told, [(&json!("OVERLAP"), true), (&Value::Null, false)]);
+    sound(&platform);
+}
+
+#[test]
+fn a_patient_waits_for_three_sessions_at_once_and_for_no_fourth() {
+    let platform = house();
+    let at = "2026-03-13T09:00:00+08:00";
+    let mut answers = Vec::new();
+    for day in 16..20 {
+        let code = format!("S{day}");
+        publish(&platform, session(&code, "D1", "ordinary", &format!("2026-03-{day}"), 1));
+        let book = json!({"command": "book", "at": at, "patient": key(400 + day), "session": code, "slot": 0,
+            "class": "public", "channel": "app"});
+        done(&platform, book);
+        let mut waits = join(310, at);
+        waits["wanted"] = json!([{"session": code, "slot": 0}]);
+        answers.push(tell(&platform, waits));
+    }
+    let fourth = answers.pop().unwrap();
+    assert!(answers.iter().all(|answer| answer["outcome"] == "done"), "{answers:?}");
+    assert_eq!((&fourth["code"], &fourth["binding"]["limit"]), (&json!("WAITLIST_LIMIT"), &json!(3)));
+    sound(&platform);
+}
+
 /// At night nobody is made to answer: an offer is made at once, and its time runs from the morning.
 #[test]
 fn the_time_of_an_offer_does_not_run_in_the_curfew() {
