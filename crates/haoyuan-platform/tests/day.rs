@@ -399,6 +399,46 @@ fn a_stop_at_each_of_five_scopes() {
     sound(&platform);
 }
 
+#[test]
+fn a_move_at_each_of_five_scopes_is_one_command_and_nothing_the_second_time() {
+    let scopes = |bookings: &[Value]| {
+        [
+            (json!({"booking": bookings[0]}), vec![1]),
+            (json!({"session": "AM", "number": 2}), vec![2]),
+            (json!({"session": "AM", "slot": 0}), vec![1, 2]),
+            (json!({"session": "AM"}), vec![1, 2, 3]),
+            (json!({"practitioner": "D1", "day": DAY, "half": "morning"}), vec![1, 2, 3]),
+        ]
+    };
+    for which in 0..5 {
+        let platform = house();
+        publish(&platform, session("TO", "D3", "expert", DAY, 5));
+        let bookings: Vec<Value> = [(1, 0), (2, 0), (3, 1)]
+            .map(|(patient, slot)| book_at(&platform, patient, slot, "public", "2026-03-04T09:00:00+08:00"))
+            .map(|booked| booked["booking"].clone())
+            .to_vec();
+        let (scope, moves) = scopes(&bookings)[which].clone();
+        let act =
+            json!({"command": "move", "at": on("06:00:00"), "scope": scope, "into": "TO", "actor": staff()});
+        let told = |news: &str| -> Vec<Value> {
+            let told = notices(&platform, 0).into_iter().filter(|notice| notice["news"] == news);
+            told.map(|notice| notice["patient"].clone()).collect()
+        };
+        for again in [false, true] {
+            let answer = done(&platform, act.clone());
+            let placed = answer["placed"].as_array().unwrap().len();
+            assert_eq!(
+                (&answer["moved"], placed),
+                (&json!(moves.len()), if again { 0 } else { moves.len() })
+            );
+            let whom: Vec<Value> = moves.iter().map(|patient| json!(key(*patient))).collect();
+            assert_eq!((told("stopped"), told("moved")), (whom.clone(), whom), "{scope}");
+            assert_eq!([1, 2, 3].map(|patient| live(&platform, patient, &on("06:00:00"))), [1, 1, 1]);
+        }
+        sound(&platform);
+    }
+}
+
 /// A house whose policy adds this text to that of Jilin, with an expert session on each of five days.
 fn week(policy: &str) -> Platform {
     let platform = house();
