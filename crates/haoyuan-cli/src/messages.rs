@@ -384,8 +384,8 @@ Examples
     "help.haoyuan.report:as_of": "As it was known at this instant or at the end of this day; by default as it is known now",
         "按此时刻或此日结束时已知的情况;默认按目前已知的情况";
     "help.haoyuan.report:visits": "What came of visits, from the hospital's own system (see below)", "医院系统中的就诊结果(见下)";
-    "help.haoyuan.report:districts": "Which patient lives where: CSV with the columns patient and district",
-        "患者所在区县:含 patient 与 district 两列的 CSV";
+    "help.haoyuan.report:districts": "Which patient lives where: CSV with the columns patient and district, and perhaps aged_65 (true or false)",
+        "患者所在区县:含 patient 与 district 两列的 CSV,可加 aged_65 列(true 或 false,是否 65 岁及以上)";
     "help.haoyuan.report:json": "Print JSON, with the ids behind every figure", "输出 JSON,含每项指标所依据的编号";
     "help.haoyuan.report:csv": "Write every figure and every version of it as CSV", "将各项指标及其各版本写为 CSV";
     "help.haoyuan.report:html": "Write a page in both languages, to read and to print", "写出中英双语网页,可阅读、可打印";

@@ -203,13 +203,20 @@ fn files_are_written_and_the_page_and_the_table_speak_both_languages() {
     let mut reader = csv::Reader::from_path(&csv).unwrap();
     assert!(reader.records().map(Result::unwrap).any(|row| &row[6] == "reserved" && &row[11] == "12"));
     // A district file: evenness is measured.
-    let districts = (0..30).fold("patient,district\n".to_owned(), |mut all, n| {
-        let _ = writeln!(all, "{},{}", patient(100 + n), if n % 2 == 0 { "东区" } else { "西区" });
+    let districts = (0..30).fold("patient,district,aged_65\n".to_owned(), |mut all, n| {
+        let _ = writeln!(all, "{},{},{}", patient(100 + n), if n % 2 == 0 { "东区" } else { "西区" }, n < 10);
         all
     });
     let districts = place.write("districts.csv", &districts);
     let even = report(&folder, &["--districts", &districts]);
     assert_ne!(parts(&even, "district_evenness", &Value::Null).1, 0);
+    let of = |of: Value| parts(&even, "denied", &of);
+    let (all, east, west) =
+        (of(json!({"class": "public"})), of(json!({"district": "东区"})), of(json!({"district": "西区"})));
+    // The one who asked after the fence is in neither.
+    assert_eq!((east.0 + west.0, east.1 + west.1), (all.0, all.1 - 1));
+    let (old, young) = (of(json!({"aged_65": "true"})), of(json!({"aged_65": "false"})));
+    assert_eq!((old.1, young.1, old.0 + young.0), (10, 20, all.0));
 }
 
 #[test]
@@ -258,6 +265,8 @@ fn wrong_input_is_told_where_it_stands_and_nothing_personal_is_repeated() {
         let path = file(name, content);
         check(&["--visits", &path], en, "应为");
     }
+    let path = file("g.csv", &format!("patient,district,aged_65\n{},东区,72\n", patient(1)));
+    check(&["--districts", &path], "65 and older", "65 岁及以上");
     let path = file("f.csv", "patient,district\n210102,东区\n");
     check(&["--districts", &path], "line 2", "第 2 行");
     let empty = place.path("empty");

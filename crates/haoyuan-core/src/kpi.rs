@@ -35,7 +35,9 @@ mod rows;
 mod seats;
 mod visits;
 
-pub use rows::{DistrictRow, Recorded, Requests, ReserveRow, SessionRow, Stop, ThirdNext, Visit, Wait};
+pub use rows::{
+    AgeRow, DistrictRow, Recorded, Requests, ReserveRow, SessionRow, Stop, ThirdNext, Visit, Wait,
+};
 pub use visits::REVISIT_DAYS;
 
 /// The version of the definitions in this module; a figure is comparable with figures of the same version only.
@@ -207,7 +209,8 @@ term! {
         ReserveReleased = 23 "reserve_released" "预留释放率",
         /// Of the released seats: booked by others afterwards (释放后使用率).
         ReleasedUsed = 24 "released_used" "释放后使用率",
-        /// Requests denied because of the supply / those and the granted ones, by class and channel (拒绝率).
+        /// Requests denied because of the supply / those and the granted ones, by class and channel, and by district and age if
+        /// the host says them (拒绝率).
         Denied = 25 "denied" "拒绝率",
         /// Success through a channel / success through all (渠道均等).
         ChannelParity = 26 "channel_parity" "渠道均等比",
@@ -266,6 +269,11 @@ pub enum Group {
     Class(Class),
     /// One pool.
     Pool(String),
+    /// Who lives in one district, as the host calls it.
+    District(String),
+    /// Who is 65 or older, or younger.
+    #[serde(rename = "aged_65")]
+    Aged65(bool),
 }
 
 /// What a figure must reach.
@@ -461,6 +469,8 @@ pub struct Rows {
     pub third_next: Vec<ThirdNext>,
     /// Requests by district, if the host says which patient lives where.
     pub districts: Vec<DistrictRow>,
+    /// Requests by age, if the host says it.
+    pub ages: Vec<AgeRow>,
 }
 
 /// The report of one month.

@@ -353,16 +353,24 @@ impl Cells<'_> {
     }
 }
 
-/// Which patient lives in which district: a CSV file with the columns `patient` and `district`.
-pub(super) fn districts(file: &Path, lang: Lang) -> Result<HashMap<PatientKey, String>, Failure> {
+/// What fairness is asked by, of one patient.
+pub(super) struct Life {
+    pub(super) district: String,
+    pub(super) aged_65: Option<bool>,
+}
+
+/// Which patient lives in which district, and is 65 or older: a CSV file with the columns `patient`, `district` and perhaps `aged_65`.
+pub(super) fn lives(file: &Path, lang: Lang) -> Result<HashMap<PatientKey, Life>, Failure> {
     let bytes = crate::files::read_bytes(file, lang)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut districts = HashMap::new();
+    let mut lives = HashMap::new();
     for record in csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text).records() {
         let line = record.as_ref().ok().and_then(csv::StringRecord::position).map_or(0, csv::Position::line);
         let wrong = || {
-            let form =
-                ("a patient key of 32 hexadecimal digits and a district", "32 位十六进制的患者键与区县名称");
+            let form = (
+                "a patient key of 32 hexadecimal digits, a district, and perhaps `true` or `false` for 65 and older",
+                "32 位十六进制的患者键、区县名称,以及可选的 `true` 或 `false`(是否 65 岁及以上)",
+            );
             let reason = in_language(form, lang);
             let file = file.display();
             Failure::input(say!(
@@ -378,7 +386,14 @@ pub(super) fn districts(file: &Path, lang: Lang) -> Result<HashMap<PatientKey, S
         let (Some(key), Some(district)) = (record.get(0), record.get(1)) else { return Err(wrong()) };
         let digits = key.len() == 32 && key.bytes().all(|c| c.is_ascii_hexdigit());
         let key = digits.then(|| u128::from_str_radix(key, 16).ok().and_then(PatientKey::new));
-        districts.insert(key.flatten().ok_or_else(wrong)?, district.to_owned());
+        let aged_65 = match record.get(2) {
+            None | Some("") => None,
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some(_) => return Err(wrong()),
+        };
+        let district = district.to_owned();
+        lives.insert(key.flatten().ok_or_else(wrong)?, Life { district, aged_65 });
     }
-    Ok(districts)
+    Ok(lives)
 }

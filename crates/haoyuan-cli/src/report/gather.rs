@@ -5,13 +5,14 @@
 //! A visit has the number that the day gave it at check-in or with its outcome; a booking of which nothing is recorded yet
 //! is known by [`UNRECORDED`] and its place among the confirmed bookings of the journal.
 
-use super::attendance::Attendance;
+use super::attendance::{Attendance, Life};
 use haoyuan::engine::Command as Asked;
 use haoyuan::ids::{BookingId, InstitutionId, Interval, NodeIndex, PatientKey, SessionId, SlotRef, VisitId};
 use haoyuan::instant::{Day, HOUR, Instant, SECOND};
 use haoyuan::journal::{Access, Disk, From};
 use haoyuan::kpi::{
-    DistrictRow, Month, REVISIT_DAYS, Recorded, Requests, ReserveRow, Rows, SessionRow, ThirdNext, Visit,
+    AgeRow, DistrictRow, Month, REVISIT_DAYS, Recorded, Requests, ReserveRow, Rows, SessionRow, ThirdNext,
+    Visit,
 };
 use haoyuan::plan::{Blocks, Plan};
 use haoyuan::pool::{PoolTree, Protection};
@@ -59,6 +60,7 @@ pub(super) struct Gathered {
     bookings: BTreeMap<BookingId, Booking>,
     requests: BTreeMap<(InstitutionId, Class, Channel), Requests>,
     districts: BTreeMap<(InstitutionId, String), DistrictRow>,
+    ages: BTreeMap<(InstitutionId, bool), AgeRow>,
     samples: Vec<(InstitutionId, ThirdNext)>,
     /// The latest instant of all records.
     pub(super) last: Instant,
@@ -67,11 +69,12 @@ pub(super) struct Gathered {
 /// What is collected while the journal is read.
 struct Walk<'a> {
     month: Month,
-    district_of: &'a HashMap<PatientKey, String>,
+    lives: &'a HashMap<PatientKey, Life>,
     bookings: BTreeMap<BookingId, Booking>,
     confirmed: u32,
     requests: BTreeMap<(InstitutionId, Class, Channel), Requests>,
     districts: BTreeMap<(InstitutionId, String), DistrictRow>,
+    ages: BTreeMap<(InstitutionId, bool), AgeRow>,
     samples: Vec<(InstitutionId, ThirdNext)>,
     next_sample: Day,
     last: Instant,
@@ -99,15 +102,16 @@ impl Said {
 pub(super) fn gather(
     disk: &Arc<dyn Disk>,
     month: Month,
-    district_of: &HashMap<PatientKey, String>,
+    lives: &HashMap<PatientKey, Life>,
 ) -> Result<Gathered, haoyuan::Error> {
     let mut walk = Walk {
         month,
-        district_of,
+        lives,
         bookings: BTreeMap::new(),
         confirmed: 0,
         requests: BTreeMap::new(),
         districts: BTreeMap::new(),
+        ages: BTreeMap::new(),
         samples: Vec::new(),
         next_sample: month.first(),
         last: Instant::MIN,
@@ -115,8 +119,8 @@ pub(super) fn gather(
     let mut watch = |record: &Record<'_>, platform: &Platform<Arc<Recorder>>| walk.see(record, platform);
     let rebuilt =
         rebuild_watched(disk, From::Start, Access::Read, None, &Refusals::default(), Some(&mut watch))?;
-    let Walk { bookings, requests, districts, samples, last, .. } = walk;
-    Ok(Gathered { rebuilt, bookings, requests, districts, samples, last })
+    let Walk { bookings, requests, districts, ages, samples, last, .. } = walk;
+    Ok(Gathered { rebuilt, bookings, requests, districts, ages, samples, last })
 }
 
 impl Walk<'_> {
@@ -241,14 +245,24 @@ impl Walk<'_> {
             Said::Denied => row.denied += 1,
             Said::Refused => row.refused += 1,
         }
-        if let (Some(district), true) = (self.district_of.get(&patient), said != Said::Refused) {
+        if let (Some(life), true) = (self.lives.get(&patient), said != Said::Refused) {
+            let Life { district, aged_65 } = life;
             let key = (view.institution, district.clone());
             let row = self.districts.entry(key).or_insert_with(|| DistrictRow {
                 district: district.clone(),
                 granted: 0,
                 denied: 0,
             });
-            if said == Said::Granted { row.granted += 1 } else { row.denied += 1 }
+            if said == Said::Granted {
+                row.granted += 1;
+            } else {
+                row.denied += 1;
+            }
+            if let Some(aged_65) = *aged_65 {
+                let new = AgeRow { aged_65, granted: 0, denied: 0 };
+                let row = self.ages.entry((view.institution, aged_65)).or_insert(new);
+                if said == Said::Granted { row.granted += 1 } else { row.denied += 1 }
+            }
         }
     }
 }
@@ -314,6 +328,7 @@ impl Gathered {
                 .filter(|((id, _), _)| of_it(id))
                 .map(|(_, row)| row.clone())
                 .collect(),
+            ages: self.ages.iter().filter(|((id, _), _)| of_it(id)).map(|(_, row)| *row).collect(),
         }
     }
 }

@@ -80,6 +80,8 @@ impl Names {
             Group::Channel(channel) => ("channel", channel.text().to_owned()),
             Group::Class(class) => ("class", class.text().to_owned()),
             Group::Pool(pool) => ("pool", pool.clone()),
+            Group::District(district) => ("district", district.clone()),
+            Group::Aged65(is) => ("aged_65", is.to_string()),
         }
     }
 
@@ -96,6 +98,9 @@ impl Names {
             Group::Channel(channel) => if zh { channel.zh() } else { channel.text() }.to_owned(),
             Group::Class(class) => if zh { class.zh() } else { class.text() }.replace('_', " "),
             Group::Pool(pool) => pool.clone(),
+            Group::District(district) => district.clone(),
+            Group::Aged65(true) => if zh { "65岁及以上" } else { "65 and older" }.to_owned(),
+            Group::Aged65(false) => if zh { "65岁以下" } else { "below 65" }.to_owned(),
         }
     }
 }
@@ -133,13 +138,12 @@ pub(crate) fn tell(options: &args::Report, as_json: bool, lang: Lang) -> Result<
 fn sheets(options: &args::Report, lang: Lang) -> Result<Vec<Sheet>, Failure> {
     let folder = options.folder.as_path();
     let disk = existing(folder, lang)?;
-    let district_of = match &options.districts {
-        Some(file) => attendance::districts(file, lang)?,
+    let lives = match &options.districts {
+        Some(file) => attendance::lives(file, lang)?,
         None => HashMap::new(),
     };
     let month = options.month;
-    let gathered =
-        gather::gather(&disk, month, &district_of).map_err(|error| failure(folder, &error, lang))?;
+    let gathered = gather::gather(&disk, month, &lives).map_err(|error| failure(folder, &error, lang))?;
     let directory = gathered.platform().directory();
     let attendance = match &options.visits {
         Some(file) => Attendance::read(file, &directory, lang)?,
@@ -231,10 +235,12 @@ impl Sheet {
         }
     }
 
-    /// The figures that have a verdict or are about everything, a pool or a class: what is shown first.
+    /// The figures that have a verdict or are about everything, a pool, or a kind of patient: what is shown first.
     fn shown(&self) -> impl Iterator<Item = &Figure> {
-        let first = |group: &Group| matches!(group, Group::All | Group::Pool(_) | Group::Class(_));
-        self.report.figures.iter().filter(move |figure| first(&figure.group))
+        let later = |group: &Group| {
+            matches!(group, Group::Department(_) | Group::Practitioner(_) | Group::Channel(_))
+        };
+        self.report.figures.iter().filter(move |figure| !later(&figure.group))
     }
 }
 

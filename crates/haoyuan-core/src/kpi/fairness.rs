@@ -17,7 +17,7 @@ pub(super) fn figures(rows: &Rows, month: Month, as_of: Instant) -> Vec<Figure> 
     figures
 }
 
-/// Denied, by class and by channel; success through a channel against success through all.
+/// Denied, by class, channel, district and age; success through a channel against success through all.
 fn requests(rows: &Rows) -> Vec<Figure> {
     let mut groups: BTreeMap<Group, (u64, u64)> = BTreeMap::from([(Group::All, (0, 0))]);
     for row in &rows.requests {
@@ -27,6 +27,10 @@ fn requests(rows: &Rows) -> Vec<Figure> {
             *denied += row.denied;
         }
     }
+    let districts =
+        rows.districts.iter().map(|row| (Group::District(row.district.clone()), row.granted, row.denied));
+    let ages = rows.ages.iter().map(|row| (Group::Aged65(row.aged_65), row.granted, row.denied));
+    groups.extend(districts.chain(ages).map(|(group, granted, denied)| (group, (granted, denied))));
     let (all_granted, all_denied) = groups[&Group::All];
     let mut figures = Vec::new();
     for (group, (granted, denied)) in groups {

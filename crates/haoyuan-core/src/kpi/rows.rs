@@ -231,6 +231,17 @@ pub struct DistrictRow {
     pub denied: u64,
 }
 
+/// The same of an age: whether who asked is 65 or older.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AgeRow {
+    /// 65 or older.
+    pub aged_65: bool,
+    /// Requests granted.
+    pub granted: u64,
+    /// Requests denied because of the supply.
+    pub denied: u64,
+}
+
 mod patient {
     use crate::ids::PatientKey;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

@@ -327,7 +327,7 @@ fn extra_seats_are_a_share_of_the_visits() {
 }
 
 #[test]
-fn fairness_is_measured_by_class_channel_patient_and_district() {
+fn fairness_is_measured_by_class_channel_patient_district_and_age() {
     let requests = |class, channel, granted, denied| Requests { class, channel, granted, denied, refused: 1 };
     let district = |name: &str, granted, denied| DistrictRow { district: name.to_owned(), granted, denied };
     let mut visits = visits(0, 4, 4, |_| {});
@@ -340,6 +340,10 @@ fn fairness_is_measured_by_class_channel_patient_and_district() {
             requests(Class::ReferralPrimary, Channel::App, 20, 0),
         ],
         districts: vec![district("东", 10, 10), district("西", 5, 5), district("none", 0, 0)],
+        ages: vec![
+            AgeRow { aged_65: true, granted: 1, denied: 3 },
+            AgeRow { aged_65: false, granted: 9, denied: 1 },
+        ],
         waits: vec![Wait {
             session: SessionId::new(1).unwrap(),
             joined: 8,
@@ -374,6 +378,9 @@ fn fairness_is_measured_by_class_channel_patient_and_district() {
     };
     assert_eq!(of(Measure::Denied, Group::Class(Class::ReferralPrimary)), "0.0");
     assert_eq!(of(Measure::Denied, Group::Channel(Channel::Phone)), "90.0");
+    assert_eq!(of(Measure::Denied, Group::District("东".to_owned())), "50.0");
+    assert_eq!(of(Measure::Denied, Group::Aged65(true)), "75.0");
+    assert_eq!(of(Measure::Denied, Group::Aged65(false)), "10.0");
     // 10 % by telephone against 60 / 220 by all.
     assert_eq!(of(Measure::ChannelParity, Group::Channel(Channel::Phone)), "0.37");
     assert_eq!(of(Measure::ChannelParity, Group::Channel(Channel::App)), "1.53");
