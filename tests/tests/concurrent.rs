@@ -19,7 +19,7 @@ use haoyuan_tests::drive::{ROOMY, Recorder, traced};
 use haoyuan_tests::generate::{Command, patient};
 use haoyuan_tests::model::Model;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 const DAY: Day = Day(20_515);
 
@@ -98,6 +98,8 @@ struct Run {
     now: AtomicI64,
     /// The last booking granted to each patient, for anybody to settle.
     last: [AtomicU64; 64],
+    /// Who was given up for the next patient; once is enough.
+    given_up: [AtomicBool; 64],
 }
 
 impl Run {
@@ -108,7 +110,9 @@ impl Run {
             assert_eq!(engine.publish(plan, start).ok(), model.publish(plan).ok());
         }
         let last = std::array::from_fn(|_| AtomicU64::new(0));
-        let run = Self { engine, real_time: AtomicU64::new(1), now: AtomicI64::new(start.ms()), last };
+        let given_up = std::array::from_fn(|_| AtomicBool::new(false));
+        let run =
+            Self { engine, real_time: AtomicU64::new(1), now: AtomicI64::new(start.ms()), last, given_up };
         (run, model)
     }
 
@@ -122,6 +126,14 @@ impl Run {
         let answer = match &command {
             Command::Hold(wish) => self.engine.hold(wish, at).map_or_else(Answer::Refused, Answer::Granted),
             Command::Book(wish) => self.engine.book(wish, at).map_or_else(Answer::Refused, Answer::Granted),
+            Command::Assign(wish) => {
+                self.engine.assign(wish, at).map_or_else(Answer::Refused, Answer::Granted)
+            }
+            Command::Merge(given_up, stays) => {
+                self.engine.merge(*given_up, *stays, at).map_or_else(Answer::Refused, |both| {
+                    Answer::Merged(both.iter().map(|live| live.grant.booking).collect())
+                })
+            }
             Command::Confirm(settle) => {
                 self.engine.confirm(settle, at).map_or_else(Answer::Refused, Answer::Settled)
             }
@@ -169,7 +181,7 @@ impl Run {
                 ticket: None,
                 key: None,
             };
-            let command = match chance.below(16) {
+            let command = match chance.below(18) {
                 0..=4 => Command::Hold(wish),
                 5..=7 => Command::Book(wish),
                 8..=9 => match self.settle(who) {
@@ -185,6 +197,15 @@ impl Run {
                     None => continue,
                 },
                 14 => Command::Availability(wish.slot, wish.class, wish.channel),
+                15 => Command::Assign(wish),
+                // Of two keys that follow each other the second stays.
+                16 if who % 2 == 0 && chance.below(3) == 0 => {
+                    if self.given_up[usize::from(who)].swap(true, Ordering::SeqCst) {
+                        continue;
+                    }
+                    Command::Merge(patient(who), patient(who + 1))
+                }
+                16 => continue,
                 _ => Command::Tick,
             };
             let event = self.ask(command, at);
@@ -484,12 +505,12 @@ fn a_checker_that_is_given_damaged_histories_finds_the_damage() {
     refuses(&swapped, &trace);
     // A seat that was granted twice.
     let mut twice = history.clone();
-    twice[b].answer = history[a].answer;
+    twice[b].answer = history[a].answer.clone();
     refuses(&twice, &trace);
     // A refusal at a time when there was a seat.
     let mut early = history.clone();
     let first = granted[0];
-    early[first].answer = history[full[0]].answer;
+    early[first].answer = history[full[0]].answer.clone();
     refuses(&early, &trace);
     let mut early = history.clone();
     early[full[0]].began = 0;
@@ -501,6 +522,53 @@ fn a_checker_that_is_given_damaged_histories_finds_the_damage() {
         refusal.code = Code::ConcurrentRequest;
     }
     refuses(&alone, &trace);
+}
+
+#[test]
+fn a_checker_that_is_given_a_merge_finds_who_slips_past_it() {
+    let plans = [plan("A", 1, 14, 1, 4, false, &rules())];
+    let start = DAY.midnight().plus(8 * HOUR);
+    let (run, model) = Run::new(&plans, start);
+    let (given_up, stays) = (patient(0), patient(1));
+    let merge = Command::Merge(given_up, stays);
+    let history = [
+        run.ask(Command::Book(wish(given_up, 0)), start),
+        run.ask(merge.clone(), start),
+        run.ask(Command::Book(wish(given_up, 0)), start),
+        run.ask(Command::Book(wish(stays, 0)), start),
+    ];
+    let refused = |event: &Event, code| matches!(event.answer, Answer::Refused(r) if r.code == code);
+    assert!(refused(&history[2], Code::IdentityMerged) && refused(&history[3], Code::Overlap));
+    let trace: Vec<Traced> = run.engine.trace().take().iter().map(traced).collect();
+    let told = |history: &[Event]| linearizable(&model, history, &trace);
+    assert!(told(&history).is_ok());
+
+    // What stands under the key that was given up is left out.
+    let mut left_out = history.clone();
+    left_out[1].answer = Answer::Merged(Vec::new());
+    assert!(told(&left_out).is_err());
+    // Refused before anybody gave it up.
+    let mut early = history.clone();
+    (early[1].began, early[1].ended) = (100, 101);
+    assert!(told(&early).is_err());
+    // Still told what stands under it.
+    let mut late = history.clone();
+    late[2].answer = history[3].answer.clone();
+    assert!(told(&late).is_err());
+
+    // Both booked, and were merged then; had they been before, the second were beside what stands under the first.
+    let (run, model) = Run::new(&plans, start);
+    let mut history = [
+        run.ask(Command::Book(wish(given_up, 0)), start),
+        run.ask(Command::Book(wish(stays, 0)), start),
+        run.ask(merge, start),
+    ];
+    let trace: Vec<Traced> = run.engine.trace().take().iter().map(traced).collect();
+    assert!(linearizable(&model, &history, &trace).is_ok());
+    (history[2].began, history[2].ended) = (history[1].began, history[1].began + 1);
+    (history[1].began, history[1].ended) = (100, 101);
+    history[2].answer = Answer::Merged(vec![trace[0].booking]);
+    assert!(linearizable(&model, &history, &trace).is_err());
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn check(cases: u32, sessions: usize, steps: usize) {
         assert!(seen.expired > cases / 2 && seen.repeated > cases / 10, "{seen:?}");
         assert!(seen.offered > cases / 10 && seen.withdrawn > cases / 10, "{seen:?}");
         assert!(seen.resized > cases / 10, "{seen:?}");
+        assert!(seen.assigned > cases / 10 && seen.merged > cases / 20, "{seen:?}");
         for code in [
             Code::Stopped,
             Code::Waitlisted,

@@ -596,3 +596,25 @@ fn a_keyed_hold_that_ran_out_is_told_so_when_only_its_key_is_remembered() {
     assert_eq!(code(engine.confirm(&settle, later)), Code::HoldExpired);
     assert_eq!(code(engine.cancel(&settle, later)), Code::HoldExpired);
 }
+
+#[test]
+fn what_the_host_refuses_is_remembered_and_takes_back_nothing_that_a_key_was_answered() {
+    let (engine, session) = engine(&plan(2, 3, false));
+    let keyed = |key, index| Wish { key: IdempotencyKey::new(key), ..wish(1, slot(session, index)) };
+    let kept = Refusal::plain(Code::SlotFull);
+    let other = Refusal::plain(Code::Stopped);
+    // What was granted under the key stays granted, whatever the host would say now.
+    let granted = engine.book(&keyed(7, 0), at(-2 * HOUR)).unwrap();
+    assert_eq!(engine.refuse(&keyed(7, 0), true, kept, at(-2 * HOUR)), Ok(granted));
+    // The first refusal is the answer, also to the command itself.
+    assert_eq!(engine.refuse(&keyed(8, 1), false, kept, at(-2 * HOUR)), Err(kept));
+    assert_eq!(engine.refuse(&keyed(8, 1), false, other, at(-2 * HOUR)), Err(kept));
+    assert_eq!(engine.hold(&keyed(8, 1), at(-2 * HOUR)), Err(kept));
+    // Another command under a used key is none.
+    let conflict = engine.refuse(&keyed(8, 1), true, kept, at(-2 * HOUR));
+    assert_eq!(code(conflict), Code::IdempotencyConflict);
+    // Without a key nothing is remembered.
+    let keyless = Wish { key: None, ..keyed(8, 1) };
+    assert_eq!(engine.refuse(&keyless, false, kept, at(-2 * HOUR)), Err(kept));
+    assert_ne!(engine.hold(&keyless, at(-2 * HOUR)), Err(kept));
+}

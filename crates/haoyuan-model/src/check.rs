@@ -497,7 +497,7 @@ fn visit(model: &Model, booking: BookingId, slot: SlotRef) -> Visit<'_> {
 // ---- concurrent histories --------------------------------------------------------------------------------------------
 
 /// What a command was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A seat.
     Granted(Grant),
@@ -507,6 +507,8 @@ pub enum Answer {
     Refused(Refusal),
     /// What the decision would say.
     Available(Availability),
+    /// What stands under the two keys that were merged.
+    Merged(Vec<BookingId>),
     /// Something that the checker does not look at.
     Other,
 }
@@ -616,6 +618,7 @@ fn block_of(model: &Model, command: &Command) -> Option<BlockId> {
     match command {
         Command::Hold(Wish { slot, .. })
         | Command::Book(Wish { slot, .. })
+        | Command::Assign(Wish { slot, .. })
         | Command::Availability(slot, ..) => {
             let plan = model.plans().nth(slot.session.index())?;
             (slot.slot.index() < plan.session.capacity.len()).then(|| model.block(*slot))
@@ -775,7 +778,7 @@ impl<'a> Replay<'a> {
     /// The booking that a claim made, if the model grants exactly this one.
     fn granted(&self, fact: &Traced, event: &Event, state: &[Booking]) -> Result<Booking, String> {
         let number = fact.sequence.0;
-        let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) =
+        let (Command::Hold(wish) | Command::Book(wish) | Command::Assign(wish), Answer::Granted(grant)) =
             (&event.command, &event.answer)
         else {
             return Err(format!("transition {number} is a claim that nobody made: {event:?}"));
@@ -833,7 +836,7 @@ impl<'a> Replay<'a> {
             ticket: wish.ticket.filter(|_| asks_for_ticket(&plan.rules, wish.class)),
             node: accepted.node,
             granted: event.at,
-            offered: false,
+            offered: matches!(event.command, Command::Assign(_)),
             state,
         })
     }
@@ -913,7 +916,7 @@ impl<'a> Replay<'a> {
             (verdict, pools.free(&b, class, channel, t, seats), live.len())
         };
         match &event.command {
-            Command::Hold(wish) | Command::Book(wish) => {
+            Command::Hold(wish) | Command::Book(wish) | Command::Assign(wish) => {
                 match decide(wish.slot, wish.class, wish.channel).0 {
                     Ok(_) => Says::Granted,
                     Err(denied) => Says::Denied(denied),
@@ -1002,6 +1005,30 @@ fn i3_outsiders_of(pools: &Pools, b: &Counts, u: usize, t: i64) -> Finding {
     i3_outsiders(pools, &one_more(b, u), t)
 }
 
+/// Two keys of a history that turned out to be one person's. No key is given up twice.
+struct Merging {
+    given_up: PatientKey,
+    stays: PatientKey,
+    /// When it was asked for: nobody sees it before.
+    began: u64,
+    /// From here on everybody sees it: it was answered, or somebody was told so before.
+    sure: u64,
+}
+
+fn mergings(history: &[Event]) -> Vec<Merging> {
+    let told = |event: &&Event, key: PatientKey| {
+        let is_told = matches!(event.answer, Answer::Refused(Refusal { code: Code::IdentityMerged, .. }));
+        is_told && event.command.patient() == Some(key)
+    };
+    let merging = |event: &Event| {
+        let Command::Merge(given_up, stays) = event.command else { return None };
+        let told = history.iter().filter(|other| told(other, given_up)).map(|other| other.ended);
+        let sure = told.chain([event.ended]).min()?;
+        Some(Merging { given_up, stays, began: event.began, sure })
+    };
+    history.iter().filter_map(merging).collect()
+}
+
 /// The history of each patient: rules kept by what was granted, and refusals that something explains.
 fn patients(model: &Model, history: &[Event], trace: &[Traced], tally: &mut Tally) -> Vec<String> {
     let mut findings = Vec::new();
@@ -1016,19 +1043,34 @@ fn patients(model: &Model, history: &[Event], trace: &[Traced], tally: &mut Tall
         if let Some(patient) = patient {
             own.entry(patient).or_default().push(event);
         }
+        if let Command::Merge(given_up, stays) = event.command {
+            own.entry(given_up).or_default().push(event);
+            own.entry(stays).or_default().push(event);
+        }
     }
+    let mergings = mergings(history);
     let expired: BTreeSet<BookingId> =
         trace.iter().filter(|f| f.change == Change::Expired).map(|f| f.booking).collect();
-    for events in own.values() {
-        let lives = lives(events, &expired);
+    for (patient, events) in &own {
+        let mut lives = lives(events, &expired);
+        for merging in mergings.iter().filter(|merging| merging.stays == *patient) {
+            let theirs = own.get(&merging.given_up).map_or(&[][..], Vec::as_slice);
+            let counts = Some((merging.began, merging.sure));
+            lives.extend(self::lives(theirs, &expired).into_iter().map(|life| Life { counts, ..life }));
+        }
         findings.extend(coexisting(model, &lives));
+        let given_up = mergings.iter().find(|merging| merging.given_up == *patient);
         for event in events {
+            findings.extend(merged(event, given_up, &lives).err());
             let Answer::Refused(refusal) = event.answer else { continue };
             let meets = |other: &&&Event| {
                 !std::ptr::eq(**other, *event) && other.began < event.ended && event.began < other.ended
             };
             if refusal.code == Code::ConcurrentRequest {
                 tally.concurrent += 1;
+                if matches!(event.command, Command::Assign(_) | Command::Merge(..)) {
+                    findings.push(format!("what the hospital does waits for its turn: {event:?}"));
+                }
                 if !events.iter().any(|other| meets(&other)) {
                     findings.push(format!("nothing of this patient was under way: {event:?}"));
                 }
@@ -1056,6 +1098,8 @@ struct Life {
     /// Began and ended of the command that gave it back.
     released: Option<(u64, u64)>,
     expired: bool,
+    /// Of a booking of a key that was given up: when it may, and from when on it must, count for the key that stays.
+    counts: Option<(u64, u64)>,
 }
 
 impl Life {
@@ -1063,7 +1107,8 @@ impl Life {
     fn may_be_live(&self, (began, ended): (u64, u64), at: Instant) -> bool {
         let dead =
             self.until.is_some_and(|until| until <= at) && self.confirmed.is_none_or(|(b, _)| b > ended);
-        self.granted.0 < ended && self.released.is_none_or(|(_, e)| e > began) && !dead
+        let counts = self.counts.is_none_or(|(may, _)| may < ended);
+        self.granted.0 < ended && self.released.is_none_or(|(_, e)| e > began) && !dead && counts
     }
 
     fn may_be_held(&self, (began, ended): (u64, u64), at: Instant) -> bool {
@@ -1076,8 +1121,8 @@ impl Life {
 fn lives(events: &[&Event], expired: &BTreeSet<BookingId>) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     for event in events {
-        if let (Command::Hold(wish) | Command::Book(wish), Answer::Granted(grant)) =
-            (&event.command, event.answer)
+        if let (Command::Hold(wish) | Command::Book(wish) | Command::Assign(wish), Answer::Granted(grant)) =
+            (&event.command, &event.answer)
         {
             lives.push(Life {
                 booking: grant.booking,
@@ -1092,6 +1137,7 @@ fn lives(events: &[&Event], expired: &BTreeSet<BookingId>) -> Vec<Life> {
                 confirmed: None,
                 released: None,
                 expired: expired.contains(&grant.booking),
+                counts: None,
             });
         }
     }
@@ -1110,7 +1156,7 @@ fn lives(events: &[&Event], expired: &BTreeSet<BookingId>) -> Vec<Life> {
 /// I19 over time: no two bookings that were surely live together break a rule, and no set of them a limit.
 fn coexisting(model: &Model, lives: &[Life]) -> Vec<String> {
     let mut findings = Vec::new();
-    for a in lives {
+    for a in lives.iter().filter(|life| life.counts.is_none()) {
         // Those that were surely live when both had been granted.
         let together: Vec<&Life> = lives
             .iter()
@@ -1122,7 +1168,8 @@ fn coexisting(model: &Model, lives: &[Life]) -> Vec<String> {
                     !released && !ended
                 };
                 let at = a.at.max(b.at);
-                b.granted.1 <= a.granted.1 && stays(a, at) && stays(b, at)
+                let counts = b.counts.is_none_or(|(_, sure)| sure < a.granted.0);
+                b.granted.1 <= a.granted.1 && stays(a, at) && stays(b, at) && counts
             })
             .collect();
         for b in together.iter().filter(|b| b.booking != a.booking) {
@@ -1139,9 +1186,49 @@ fn coexisting(model: &Model, lives: &[Life]) -> Vec<String> {
     findings
 }
 
+/// What is answered of a key that was given up, and of what stands under two that were merged.
+fn merged(event: &Event, given_up: Option<&Merging>, lives: &[Life]) -> Finding {
+    let claims = matches!(event.command, Command::Hold(_) | Command::Book(_) | Command::Assign(_));
+    if let Some(merging) = given_up.filter(|merging| claims && merging.sure < event.began) {
+        // What the block says comes first, and whether it is so says its history.
+        let is_blocks = |code: Code| code < Code::IdentityMerged || code == Code::ConcurrentRequest;
+        let told = matches!(event.answer, Answer::Refused(Refusal { code, .. })
+            if code == Code::IdentityMerged || is_blocks(code));
+        ensure!(told, "key {:?} was given up before: {event:?}", merging.given_up);
+    }
+    if let Answer::Refused(Refusal { code: Code::IdentityMerged, .. }) = event.answer {
+        let may_be = given_up.is_some_and(|merging| merging.began < event.ended);
+        ensure!(may_be, "nobody has given this key up: {event:?}");
+    }
+    let (Command::Merge(_, stays), Answer::Merged(listed)) = (&event.command, &event.answer) else {
+        return Ok(());
+    };
+    // Said once, in the history of the key that stays, which has the other's bookings.
+    if given_up.is_some_and(|merging| merging.stays == *stays) {
+        return Ok(());
+    }
+    for booking in listed {
+        let may_be = |life: &Life| life.may_be_live((event.began, event.ended), event.at);
+        let is_there = lives.iter().any(|life| life.booking == *booking && may_be(life));
+        ensure!(is_there, "{booking:?} stands under neither key: {event:?}");
+    }
+    for life in lives.iter().filter(|life| life.granted.1 < event.began && !life.expired) {
+        let is_theirs = life.counts.is_none_or(|(began, _)| began == event.began);
+        let stays = life.released.is_none_or(|(began, _)| began > event.ended);
+        let lasts = life.until.is_none_or(|until| event.at < until);
+        ensure!(
+            !(is_theirs && stays && lasts) || listed.contains(&life.booking),
+            "{life:?} is not among what is merged: {event:?}"
+        );
+    }
+    Ok(())
+}
+
 /// Whether what a patient may have had, while the command was under way, explains its refusal.
 fn explained_by_patient(model: &Model, event: &Event, refusal: &Refusal, lives: &[Life]) -> Finding {
-    let (Command::Hold(wish) | Command::Book(wish)) = &event.command else { return Ok(()) };
+    let (Command::Hold(wish) | Command::Book(wish) | Command::Assign(wish)) = &event.command else {
+        return Ok(());
+    };
     let during = (event.began, event.ended);
     let Some(plan) = model.plans().nth(wish.slot.session.index()) else { return Ok(()) };
     let live: Vec<&Life> = lives.iter().filter(|life| life.may_be_live(during, event.at)).collect();

@@ -11,7 +11,7 @@ use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Availability, Grant, Settle, Settled, Standing, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
 use haoyuan_engine::{
-    Change, Engine, Fact, Limits, Occupied, PublishError, Resized, Suspension, Trace, Withdrawn,
+    Change, Engine, Fact, Limits, LiveBooking, Occupied, PublishError, Resized, Suspension, Trace, Withdrawn,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -83,6 +83,10 @@ pub struct Seen {
     pub expired: u64,
     /// Seats offered to who waits.
     pub offered: u64,
+    /// Seats that the hospital gave.
+    pub assigned: u64,
+    /// Keys merged of which the one that was given up had something.
+    pub merged: u64,
     /// Seats taken back by the hospital.
     pub withdrawn: u64,
     /// Blocks with another number of usable seats.
@@ -97,6 +101,8 @@ impl Seen {
         self.repeated += other.repeated;
         self.expired += other.expired;
         self.offered += other.offered;
+        self.assigned += other.assigned;
+        self.merged += other.merged;
         self.withdrawn += other.withdrawn;
         self.resized += other.resized;
         for (code, count) in &other.refused {
@@ -193,6 +199,27 @@ pub trait System {
     /// As there.
     fn offer(&self, wish: &Wish, expires: Instant, at: Instant) -> Result<Grant, Refusal> {
         self.engine().offer(wish, expires, at)
+    }
+
+    /// [`Engine::assign`].
+    ///
+    /// # Errors
+    /// As there.
+    fn assign(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        self.engine().assign(wish, at)
+    }
+
+    /// [`Engine::merge`].
+    ///
+    /// # Errors
+    /// As there.
+    fn merge(
+        &self,
+        given_up: PatientKey,
+        stays: PatientKey,
+        at: Instant,
+    ) -> Result<Vec<LiveBooking>, Refusal> {
+        self.engine().merge(given_up, stays, at)
     }
 
     /// [`Engine::withdraw`].
@@ -531,6 +558,14 @@ impl<S: System> Pair<S> {
                 self.seen.offered += u64::from(said.is_ok());
                 self.offers.extend(said.map(|grant| (grant.booking, *expires)));
             }
+            Command::Assign(wish) => {
+                let (said, expected) = (self.system.assign(wish, at), self.model.assign(wish, at));
+                self.compare(&said, &into_verdict(expected))?;
+                self.seen.assigned += u64::from(said.is_ok());
+                // What is given ends, for the engine, after its instant, as nothing that a patient booked does.
+                self.offers.extend(said.map(|grant| (grant.booking, at.plus(1))));
+            }
+            Command::Merge(given_up, stays) => self.merge(*given_up, *stays, at)?,
             Command::HoldPastWaitlist(wish) => {
                 let said = self.system.hold_past_waitlist(wish, at);
                 let expected = self.model.hold_past_waitlist(wish, at);
@@ -575,6 +610,15 @@ impl<S: System> Pair<S> {
             }
             _ => unreachable!("the patients' commands are given elsewhere"),
         }
+        Ok(())
+    }
+
+    fn merge(&mut self, given_up: PatientKey, stays: PatientKey, at: Instant) -> Finding {
+        let said = self.system.merge(given_up, stays, at).map_err(|refusal| format!("{refusal:?}"))?;
+        self.seen.merged += u64::from(!self.model.bookings_of(given_up, at).is_empty());
+        let expected = of_the_model(&self.model.merge(given_up, stays, at));
+        let said = of_the_engine(&said);
+        ensure!(said == expected, "the engine has {said:?} of both, the model {expected:?}");
         Ok(())
     }
 
@@ -676,17 +720,23 @@ impl Default for Pair<Engine<Recorder>> {
 
 fn same_bookings<T: Trace>(engine: &Engine<T>, model: &Model, patient: PatientKey, at: Instant) -> Finding {
     let said = engine.bookings_of(patient, at).map_err(|e| format!("bookings_of: {e:?}"))?;
-    let said: Vec<_> = said
-        .iter()
-        .map(|b| (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel))
-        .collect();
-    let expected: Vec<_> = model
-        .bookings_of(patient, at)
-        .into_iter()
-        .map(|b| (b.id, b.slot, standing_of(b), b.node, b.class, b.channel))
-        .collect();
+    let (said, expected) = (of_the_engine(&said), of_the_model(&model.bookings_of(patient, at)));
     ensure!(said == expected, "the engine has {said:?}, the model {expected:?}");
     Ok(())
+}
+
+/// A live booking as engine and model have it alike.
+type Live = (BookingId, SlotRef, Standing, usize, Class, Channel);
+
+fn of_the_engine(live: &[LiveBooking]) -> Vec<Live> {
+    let seen = |b: &LiveBooking| {
+        (b.grant.booking, b.grant.slot, b.grant.standing, b.grant.node.index(), b.class, b.channel)
+    };
+    live.iter().map(seen).collect()
+}
+
+fn of_the_model(live: &[&model::Booking]) -> Vec<Live> {
+    live.iter().map(|b| (b.id, b.slot, standing_of(b), b.node, b.class, b.channel)).collect()
 }
 
 fn standing_of(booking: &model::Booking) -> Standing {

@@ -341,6 +341,10 @@ pub enum Command {
     HoldPastWaitlist(Wish),
     /// Take a seat for good, past those who wait.
     BookPastWaitlist(Wish),
+    /// Book a seat that the hospital gives.
+    Assign(Wish),
+    /// Two keys are one person's: the one that is given up, the one that stays.
+    Merge(PatientKey, PatientKey),
     /// Take a seat back.
     Withdraw(BookingId),
     /// Ask who is in a slot.
@@ -359,7 +363,7 @@ impl Command {
     pub const fn patient(&self) -> Option<PatientKey> {
         match self {
             Self::IssueTicket(ticket) => Some(ticket.patient),
-            Self::Hold(wish) | Self::Book(wish) => Some(wish.patient),
+            Self::Hold(wish) | Self::Book(wish) | Self::Assign(wish) => Some(wish.patient),
             Self::Confirm(settle) | Self::Cancel(settle) => Some(settle.patient),
             _ => None,
         }
@@ -454,6 +458,10 @@ pub enum Deed {
     HoldPast(RawWish),
     /// Book past those who wait.
     BookPast(RawWish),
+    /// Give a seat.
+    Assign(RawWish),
+    /// Two patients are one: who is given up, who stays.
+    Merge(u8, u8),
     /// Take back the booking so many before the last.
     Withdraw(RawSettle),
     /// Ask who is in a slot: session, slot.
@@ -563,7 +571,7 @@ impl RawSettle {
 
 impl Deed {
     fn drawn(random: &mut Random) -> Self {
-        match random.below(22) {
+        match random.below(25) {
             0..3 => {
                 let (session, slot) = drawn_slot(random);
                 Self::Waiting(session, slot, random.percent(40))
@@ -595,6 +603,8 @@ impl Deed {
                 Self::Suspend(who, random.once_in(2).then(|| life(random)))
             }
             18 => Self::Substitute(random.number(100), 1 + random.number::<u32>(3)),
+            19..21 => Self::Assign(RawWish::drawn(random)),
+            21 => Self::Merge(drawn_patient(random), drawn_patient(random)),
             _ => {
                 let (session, slot) = drawn_slot(random);
                 Self::Resize(session, slot, random.byte(), random.percent(30).then(|| random.byte()))
@@ -822,6 +832,8 @@ fn hospital(
         Deed::Offer(raw, life) => Command::Offer(wish(raw), at.plus(life)),
         Deed::HoldPast(raw) => Command::HoldPastWaitlist(wish(raw)),
         Deed::BookPast(raw) => Command::BookPastWaitlist(wish(raw)),
+        Deed::Assign(raw) => Command::Assign(wish(raw)),
+        Deed::Merge(given_up, stays) => Command::Merge(patient(given_up), patient(stays)),
         Deed::Withdraw(raw) => Command::Withdraw(settle_of(raw, bookings, None)?.booking),
         Deed::Occupants(session, slot) => Command::Occupants(slot_ref(session, slot)),
         Deed::Suspend(who, life) => {

@@ -436,7 +436,7 @@ pub struct Booking {
     pub node: usize,
     /// When it was granted.
     pub granted: Instant,
-    /// Whether it was offered to somebody who waited.
+    /// Whether the hospital offered it to somebody who waited, or gave it.
     pub offered: bool,
     /// What became of it.
     pub state: State,
@@ -497,6 +497,15 @@ enum How {
     Book,
     /// Held until then, by the hospital, for somebody who waits.
     Offer(Instant),
+    /// Booked by the hospital, which gives it.
+    Assign,
+}
+
+impl How {
+    /// Whether it must be confirmed to be kept.
+    const fn is_held(self) -> bool {
+        matches!(self, Self::Hold | Self::Offer(_))
+    }
 }
 
 /// Everything that there is.
@@ -517,6 +526,10 @@ pub struct Model {
     /// Who is suspended, and until when in whole seconds; `None` is for ever and for every channel.
     suspended: Vec<(PatientKey, Option<i64>)>,
     substituted: bool,
+    /// Keys that turned out to be one person's: the one that was given up and the one that stays, in order.
+    merged: Vec<(PatientKey, PatientKey)>,
+    /// What stood under a key when it was given up, with the key that stays: it counts there as well.
+    counted: Vec<(BookingId, PatientKey)>,
 }
 
 impl Model {
@@ -592,6 +605,22 @@ impl Model {
     pub fn suspend(&mut self, patient: PatientKey, until: Option<Option<i64>>) {
         self.suspended.retain(|(who, _)| *who != patient);
         self.suspended.extend(until.map(|until| (patient, until)));
+    }
+
+    /// Two keys are one person's: `given_up` claims nothing any more, and what stands under it, its own or counted there,
+    /// counts from now on for `stays` as well. What that is together, in order of the visits' times.
+    pub fn merge(&mut self, given_up: PatientKey, stays: PatientKey, at: Instant) -> Vec<&Booking> {
+        self.suspend(given_up, Some(None));
+        self.merged.push((given_up, stays));
+        let is_new = |b: &&Booking| self.counts_for(b, given_up) && !self.counts_for(b, stays);
+        let new: Vec<BookingId> = self.open().filter(is_new).map(|b| b.id).collect();
+        self.counted.extend(new.into_iter().map(|booking| (booking, stays)));
+        self.sorted(self.live(at).filter(|b| self.counts_for(b, stays)))
+    }
+
+    /// Whether the rules about a patient count a booking.
+    fn counts_for(&self, booking: &Booking, patient: PatientKey) -> bool {
+        booking.patient == patient || self.counted.contains(&(booking.id, patient))
     }
 
     /// Replaces the pool tree of the block of a slot: the place of the change in the block's history.
@@ -738,7 +767,12 @@ impl Model {
     /// The live bookings of a patient, in order of the visits' times.
     #[must_use]
     pub fn bookings_of(&self, patient: PatientKey, at: Instant) -> Vec<&Booking> {
-        let mut live: Vec<&Booking> = self.live(at).filter(|b| b.patient == patient).collect();
+        self.sorted(self.live(at).filter(|b| b.patient == patient))
+    }
+
+    /// In order of the visits' times.
+    fn sorted<'a>(&self, bookings: impl Iterator<Item = &'a Booking>) -> Vec<&'a Booking> {
+        let mut live: Vec<&Booking> = bookings.collect();
         live.sort_by_key(|b| {
             let session = &self.sessions[b.slot.session.index()].plan.session;
             (session.slot_time(b.slot.slot).from, b.id)
@@ -1003,6 +1037,14 @@ impl Model {
         self.claim(wish, at, How::Offer(expires), true)
     }
 
+    /// Books a seat that the hospital gives. Its key counts for nothing.
+    ///
+    /// # Errors
+    /// As a booking past those who wait.
+    pub fn assign(&mut self, wish: &Wish, at: Instant) -> Result<Grant, Why> {
+        self.claim(wish, at, How::Assign, true)
+    }
+
     /// Takes a seat for good: hold and confirm in one step.
     pub fn book(&mut self, wish: &Wish, at: Instant) -> Verdict<Grant> {
         let command = Keyed::Book(Wish { key: None, ..*wish });
@@ -1045,6 +1087,14 @@ impl Model {
         self.take(wish, at, How::Offer(expires), true)
     }
 
+    /// A seat that the hospital gave, told from a record.
+    ///
+    /// # Errors
+    /// As a booking.
+    pub fn recorded_assignment(&mut self, wish: &Wish, at: Instant) -> Result<Grant, Why> {
+        self.take(wish, at, How::Assign, true)
+    }
+
     /// What was answered under a key without a transition, told from a record.
     pub fn recorded_claim_refused(&mut self, wish: &Wish, held: bool) {
         let Some(key) = wish.key else { return };
@@ -1073,6 +1123,9 @@ impl Model {
         for (said, other) in self.said.iter_mut().zip(&other.said) {
             *said = *other;
         }
+        for (given_up, stays) in &other.merged {
+            self.merge(*given_up, *stays, Instant::MIN);
+        }
         self.suspended.clone_from(&other.suspended);
         self.substituted = other.substituted;
         for (session, other) in self.sessions.iter_mut().zip(&other.sessions) {
@@ -1085,6 +1138,12 @@ impl Model {
     pub fn said(&self, slot: SlotRef) -> (bool, bool) {
         let said = self.said[self.block(slot).index()];
         (said.waiting, said.stopped)
+    }
+
+    /// The keys that were given up, each with the one that stays, in order.
+    #[must_use]
+    pub fn merged(&self) -> &[(PatientKey, PatientKey)] {
+        &self.merged
     }
 
     /// Who is suspended, and until when in whole seconds; `None` is for ever.
@@ -1147,7 +1206,7 @@ impl Model {
         self.may_claim(wish, at, how, past)?;
         // Accepted: from here it must succeed.
         let block = self.block(wish.slot);
-        self.sweep(at, |model, b| model.block(b.slot) == block || b.patient == wish.patient);
+        self.sweep(at, |model, b| model.block(b.slot) == block || model.counts_for(b, wish.patient));
         self.take(wish, at, how, past)
     }
 
@@ -1162,13 +1221,13 @@ impl Model {
         let accepted = self.decide(wish.slot, wish.class, wish.channel, at, past)?;
         let ticket = if asks_for_ticket(rules, wish.class) { Some(self.ticket(wish, at)?) } else { None };
         self.suspension(wish, at)?;
-        self.patient_rules(wish, at, how != How::Book)?;
+        self.patient_rules(wish, at, how.is_held())?;
         Ok((accepted, ticket))
     }
 
     fn take(&mut self, wish: &Wish, at: Instant, how: How, past: bool) -> Result<Grant, Why> {
         let (accepted, ticket) = self.may_claim(wish, at, how, past)?;
-        let held = how != How::Book;
+        let held = how.is_held();
         let rules = &self.plan(wish.slot)?.plan.rules;
         let block = self.block(wish.slot);
         let seat = self.free_seats(wish.slot, at).next().expect("accepted is not full");
@@ -1189,7 +1248,7 @@ impl Model {
             ticket,
             node: accepted.node,
             granted: at,
-            offered: matches!(how, How::Offer(_)),
+            offered: matches!(how, How::Offer(_) | How::Assign),
             state: if held { State::Held(until) } else { State::Booked },
         });
         let session = &self.plan(wish.slot)?.plan.session;
@@ -1248,7 +1307,7 @@ impl Model {
         let plan = &self.sessions[wish.slot.session.index()].plan;
         let rules = &plan.rules;
         let wanted = plan.session.slot_time(wish.slot.slot);
-        let live = self.bookings_of(wish.patient, at);
+        let live = self.sorted(self.live(at).filter(|b| self.counts_for(b, wish.patient)));
 
         let overlapping: Vec<Binding> = live
             .iter()

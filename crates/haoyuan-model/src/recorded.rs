@@ -26,6 +26,9 @@ pub fn tell(model: &mut Model, fact: &Fact) -> Finding {
             };
             let verdict = if held && ordinary(model) != Some(fact.expires) {
                 model.recorded_offer(&wish, fact.expires, at).map_or_else(Verdict::No, Verdict::Yes)
+            } else if !held && fact.expires != at {
+                // A booking that has an end of its own was given.
+                model.recorded_assignment(&wish, at).map_or_else(Verdict::No, Verdict::Yes)
             } else {
                 model.recorded_claim(&wish, at, held)
             };

@@ -264,6 +264,8 @@ fn kind_of(action: &Action) -> u32 {
             Deed::Suspend(..) => 19,
             Deed::Substitute(..) => 20,
             Deed::Resize(..) => 21,
+            Deed::Assign(_) => 22,
+            Deed::Merge(..) => 23,
         },
     }
 }

@@ -10,7 +10,7 @@ use haoyuan_core::instant::{Instant, MINUTE};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Grant, Settle, Settled, Ticket, Wish};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Engine, Fact, Suspension};
+use haoyuan_engine::{Engine, Fact, LiveBooking, Suspension};
 use std::cell::Cell;
 
 /// A planted bug.
@@ -48,6 +48,10 @@ pub enum Bug {
     LateCancelAccepted,
     /// A booking is settled in the name of somebody else.
     ForeignSettle,
+    /// Two keys become one person, and what stands under one counts nowhere.
+    MergedCountsNowhere,
+    /// A seat that the hospital gives looks as if the patient had booked it.
+    GivenAsBooked,
     /// A place in the history of a block stays empty.
     SequenceGap,
     /// What was acknowledged was never synced.
@@ -80,7 +84,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::LostRelease,
         Self::DoubleClaim,
         Self::FenceOffByOne,
@@ -97,6 +101,8 @@ impl Bug {
         Self::StoppedSlotSold,
         Self::LateCancelAccepted,
         Self::ForeignSettle,
+        Self::MergedCountsNowhere,
+        Self::GivenAsBooked,
         Self::SequenceGap,
         Self::UnsyncedAcknowledgement,
         Self::JournalReordered,
@@ -133,6 +139,8 @@ impl Bug {
             Self::StoppedSlotSold => "stopped_slot_sold",
             Self::LateCancelAccepted => "late_cancel_accepted",
             Self::ForeignSettle => "foreign_settle",
+            Self::MergedCountsNowhere => "merged_counts_nowhere",
+            Self::GivenAsBooked => "given_as_booked",
             Self::SequenceGap => "sequence_gap",
             Self::UnsyncedAcknowledgement => "unsynced_acknowledgement",
             Self::JournalReordered => "journal_reordered",
@@ -369,6 +377,31 @@ impl System for Planted {
             }
             settled => settled,
         }
+    }
+
+    fn assign(&self, wish: &Wish, at: Instant) -> Result<Grant, Refusal> {
+        if self.bug == Bug::GivenAsBooked {
+            self.engine.book_past_waitlist(&Wish { key: None, ..*wish }, at)
+        } else {
+            self.engine.assign(wish, at)
+        }
+    }
+
+    fn merge(
+        &self,
+        given_up: PatientKey,
+        stays: PatientKey,
+        at: Instant,
+    ) -> Result<Vec<LiveBooking>, Refusal> {
+        if self.bug != Bug::MergedCountsNowhere {
+            return self.engine.merge(given_up, stays, at);
+        }
+        self.engine.suspend(given_up, Some(Suspension::Blocked))?;
+        let mut live = self.engine.bookings_of(stays, at)?;
+        live.extend(self.engine.bookings_of(given_up, at)?);
+        live.sort_by_key(|live| (live.grant.time.from, live.grant.booking));
+        live.dedup_by_key(|live| live.grant.booking);
+        Ok(live)
     }
 
     fn set_stopped(&self, slot: SlotRef, on: bool) -> Result<(), Refusal> {

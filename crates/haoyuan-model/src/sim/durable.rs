@@ -329,6 +329,10 @@ fn say_again(pair: &mut Pair<OnDisk>, before: &Model) -> Finding {
         engine.set_waiting(slot, waiting).map_err(said)?;
         engine.set_stopped(slot, stopped).map_err(said)?;
     }
+    for (given_up, stays) in pair.model.merged() {
+        engine.merge(*given_up, *stays, Instant::MIN).map_err(said)?;
+        engine.suspend(*given_up, None).map_err(said)?;
+    }
     for (patient, until) in pair.model.suspended() {
         let until = until.map(|second| Instant::saturating(second * 1_000));
         let suspension = until.map_or(Suspension::Blocked, Suspension::Until);

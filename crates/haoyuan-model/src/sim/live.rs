@@ -132,6 +132,7 @@ fn touched<S: System>(pair: &Pair<S>, command: &Command, granted: bool, at: Inst
     let (Command::Hold(wish)
     | Command::Book(wish)
     | Command::Offer(wish, _)
+    | Command::Assign(wish)
     | Command::HoldPastWaitlist(wish)
     | Command::BookPastWaitlist(wish)) = command
     else {
