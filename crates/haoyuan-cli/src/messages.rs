@@ -194,7 +194,7 @@ Examples
     "help.haoyuan.run:sync": "Answer only when the answer is on disk; without it a crash costs at most 50 ms",
         "写入磁盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
     "help.haoyuan.run:hash": "What chains the records; sm3 where rules ask for it (slower). By default that of the journal; blake3 in a new one",
-        "记录链的哈希;须用国密时选 sm3(较慢)。默认沿用日志原有的哈希,新日志用 blake3";
+        "哈希链:blake3,国密选 sm3(较慢);默认沿用日志原有的";
     "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer
 begins with the number of its line; blank lines have none. A line that is no
 command is answered with an error naming line, field and reason, and the next one
@@ -223,7 +223,7 @@ Examples
     "help.haoyuan.serve:sync": "Answer only when the answer is on disk; without it a crash costs at most 50 ms",
         "落盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
     "help.haoyuan.serve:hash": "What chains the records; sm3 where rules ask for it (slower). By default that of the journal; blake3 in a new one",
-        "记录链的哈希;须用国密时选 sm3(较慢)。默认沿用日志原有的哈希,新日志用 blake3";
+        "哈希链:blake3,国密选 sm3(较慢);默认沿用日志原有的";
     "help.haoyuan.serve:tokens": "File of tokens and keys (TOML), made with `haoyuan token`; read again on SIGHUP",
         "令牌与密钥文件(TOML);收到 SIGHUP 时重新读取";
     "help.haoyuan.serve:seats": "How many seats to have room for, 1–16M; by default as the journal says",
