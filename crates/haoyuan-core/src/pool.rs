@@ -869,3 +869,41 @@ fn compile_phases(
     breaks.remove(0);
     (breaks, phases)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_tree_is_none_is_said_in_both_languages_with_what_is_wrong() {
+        let name = || "REFERRAL".to_owned();
+        let of_a_pool = [
+            TreeError::Order,
+            TreeError::DuplicateName,
+            TreeError::Rising,
+            TreeError::AboveCap,
+            TreeError::NeverOpen,
+        ];
+        let mut errors: Vec<(TreeError, &[&str])> =
+            of_a_pool.iter().map(|error| (error(name()), &["REFERRAL"][..])).collect();
+        errors.extend([
+            (TreeError::Pools(name()), &["REFERRAL"][..]),
+            (TreeError::NodeCount(17), &["17", "16"]),
+            (TreeError::BookableCount(15), &["15", "14"]),
+            (TreeError::Capacity(64), &["64", "63"]),
+            (TreeError::OverCapacity { minima: 9, capacity: 8 }, &["9", "8"]),
+            (TreeError::Route(12), &["12"]),
+            (TreeError::Seats { capacity: 9, seats: 7 }, &["9", "7"]),
+            (TreeError::RootGuarantee, &[]),
+        ]);
+        let mut said: Vec<Said> = Vec::new();
+        for (error, parts) in errors {
+            let next = error.said();
+            assert!(!next.en.is_empty() && !next.zh.is_empty() && next.en != next.zh, "{error:?}");
+            assert!(parts.iter().all(|part| next.en.contains(part) && next.zh.contains(part)), "{next:?}");
+            assert_eq!(error.to_string(), next.en);
+            assert!(!said.contains(&next), "{next:?} is said of two faults");
+            said.push(next);
+        }
+    }
+}
