@@ -874,6 +874,50 @@ fn compile_phases(
 mod tests {
     use super::*;
 
+    fn named(names: &[&str]) -> Vec<Node> {
+        names.iter().map(|name| Node::plain(name, NodeIndex::ROOT)).collect()
+    }
+
+    fn two_pools(capacity: u8) -> PoolTree {
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(NodeIndex::new(1).unwrap()));
+        PoolTree::new(capacity, named(&["ROOT", "PUBLIC"]), routes).unwrap()
+    }
+
+    #[test]
+    fn of_the_seats_of_a_block_as_many_are_usable_as_it_has_and_no_more() {
+        let tree = two_pools(8);
+        let resized =
+            |usable| tree.resized(usable, tree.nodes.clone()).map(|tree| (tree.capacity(), tree.seats()));
+        assert_eq!(resized(8), Ok((8, 8)));
+        assert_eq!(resized(5), Ok((5, 8)));
+        assert_eq!(resized(9), Err(TreeError::Seats { capacity: 9, seats: 8 }));
+        // Also as it is read.
+        let of = |seats: u8| {
+            let mut written = serde_json::to_value(&tree).unwrap();
+            written["seats"] = seats.into();
+            serde_json::from_value::<PoolTree>(written).ok().map(|tree| (tree.capacity(), tree.seats()))
+        };
+        assert_eq!([8, SEATS_MAX].map(of), [Some((8, 8)), Some((8, SEATS_MAX))]);
+        assert_eq!([7, SEATS_MAX + 1, u8::MAX].map(of), [None; 3]);
+    }
+
+    #[test]
+    fn two_trees_of_one_block_differ_in_the_first_pool_that_is_another() {
+        let tree = two_pools(8);
+        assert_eq!(tree.differs(&tree.resized(5, tree.nodes.clone()).unwrap()), None);
+        let of = |names: &[&str]| PoolTree::new(8, named(names), tree.routes).unwrap();
+        assert_eq!(tree.differs(&of(&["ROOT", "OTHERS"])).as_deref(), Some("PUBLIC"));
+        assert_eq!(tree.differs(&of(&["ROOT", "PUBLIC", "MORE"])).as_deref(), Some("MORE"));
+        assert_eq!(of(&["ROOT", "PUBLIC", "MORE"]).differs(&tree).as_deref(), Some("MORE"));
+        // Of another block: other seats, or other routes.
+        assert_eq!(tree.differs(&two_pools(7)).as_deref(), Some("ROOT"));
+        let mut routes = tree.routes;
+        routes.set(Class::Public, Channel::App, Route::NONE);
+        let other = PoolTree::new(8, tree.nodes.clone(), routes).unwrap();
+        assert_eq!(tree.differs(&other).as_deref(), Some("ROOT"));
+    }
+
     #[test]
     fn why_a_tree_is_none_is_said_in_both_languages_with_what_is_wrong() {
         let name = || "REFERRAL".to_owned();
