@@ -869,3 +869,85 @@ fn compile_phases(
     breaks.remove(0);
     (breaks, phases)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> Vec<Node> {
+        names.iter().map(|name| Node::plain(name, NodeIndex::ROOT)).collect()
+    }
+
+    fn two_pools(capacity: u8) -> PoolTree {
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(NodeIndex::new(1).unwrap()));
+        PoolTree::new(capacity, named(&["ROOT", "PUBLIC"]), routes).unwrap()
+    }
+
+    #[test]
+    fn of_the_seats_of_a_block_as_many_are_usable_as_it_has_and_no_more() {
+        let tree = two_pools(8);
+        let resized =
+            |usable| tree.resized(usable, tree.nodes.clone()).map(|tree| (tree.capacity(), tree.seats()));
+        assert_eq!(resized(8), Ok((8, 8)));
+        assert_eq!(resized(5), Ok((5, 8)));
+        assert_eq!(resized(9), Err(TreeError::Seats { capacity: 9, seats: 8 }));
+        // Also as it is read.
+        let of = |seats: u8| {
+            let mut written = serde_json::to_value(&tree).unwrap();
+            written["seats"] = seats.into();
+            serde_json::from_value::<PoolTree>(written).ok().map(|tree| (tree.capacity(), tree.seats()))
+        };
+        assert_eq!([8, SEATS_MAX].map(of), [Some((8, 8)), Some((8, SEATS_MAX))]);
+        assert_eq!([7, SEATS_MAX + 1, u8::MAX].map(of), [None; 3]);
+    }
+
+    #[test]
+    fn two_trees_of_one_block_differ_in_the_first_pool_that_is_another() {
+        let tree = two_pools(8);
+        assert_eq!(tree.differs(&tree.resized(5, tree.nodes.clone()).unwrap()), None);
+        let of = |names: &[&str]| PoolTree::new(8, named(names), tree.routes).unwrap();
+        assert_eq!(tree.differs(&of(&["ROOT", "OTHERS"])).as_deref(), Some("PUBLIC"));
+        assert_eq!(tree.differs(&of(&["ROOT", "PUBLIC", "MORE"])).as_deref(), Some("MORE"));
+        assert_eq!(of(&["ROOT", "PUBLIC", "MORE"]).differs(&tree).as_deref(), Some("MORE"));
+        // Of another block: other seats, or other routes.
+        assert_eq!(tree.differs(&two_pools(7)).as_deref(), Some("ROOT"));
+        let mut routes = tree.routes;
+        routes.set(Class::Public, Channel::App, Route::NONE);
+        let other = PoolTree::new(8, tree.nodes.clone(), routes).unwrap();
+        assert_eq!(tree.differs(&other).as_deref(), Some("ROOT"));
+    }
+
+    #[test]
+    fn why_a_tree_is_none_is_said_in_both_languages_with_what_is_wrong() {
+        let name = || "REFERRAL".to_owned();
+        let of_a_pool = [
+            TreeError::Order,
+            TreeError::DuplicateName,
+            TreeError::Rising,
+            TreeError::AboveCap,
+            TreeError::NeverOpen,
+        ];
+        let mut errors: Vec<(TreeError, &[&str])> =
+            of_a_pool.iter().map(|error| (error(name()), &["REFERRAL"][..])).collect();
+        errors.extend([
+            (TreeError::Pools(name()), &["REFERRAL"][..]),
+            (TreeError::NodeCount(17), &["17", "16"]),
+            (TreeError::BookableCount(15), &["15", "14"]),
+            (TreeError::Capacity(64), &["64", "63"]),
+            (TreeError::OverCapacity { minima: 9, capacity: 8 }, &["9", "8"]),
+            (TreeError::Route(12), &["12"]),
+            (TreeError::Seats { capacity: 9, seats: 7 }, &["9", "7"]),
+            (TreeError::RootGuarantee, &[]),
+        ]);
+        let mut said: Vec<Said> = Vec::new();
+        for (error, parts) in errors {
+            let next = error.said();
+            assert!(!next.en.is_empty() && !next.zh.is_empty() && next.en != next.zh, "{error:?}");
+            assert!(parts.iter().all(|part| next.en.contains(part) && next.zh.contains(part)), "{next:?}");
+            assert_eq!(error.to_string(), next.en);
+            assert!(!said.contains(&next), "{next:?} is said of two faults");
+            said.push(next);
+        }
+    }
+}

@@ -329,6 +329,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_flag_is_a_bit_of_its_own_and_all_but_that_of_a_replaced_tree_shut_a_block() {
+        let word = Word::default().then(Live::default(), Operation::Claim, 5).unwrap();
+        assert_eq!((word.flags(), word.has_flags(), word.is_shut()), (0, false, false));
+        for (place, flag) in
+            [Flag::Stopped, Flag::Waiting, Flag::Frozen, Flag::Resized].into_iter().enumerate()
+        {
+            let set = word.with_flag(flag, true);
+            assert_eq!((set.flags(), set.has_flags()), (1 << place, true));
+            assert_eq!(set.is_shut(), flag != Flag::Resized);
+            assert_eq!(Word::from_bits(set.bits()), set);
+            assert_eq!(set.bits() ^ word.bits(), 1 << (FLAG_SHIFT as usize + place));
+            assert_eq!(set.without_flags(), word);
+        }
+    }
+
+    #[test]
     fn fields_do_not_touch_each_other() {
         let mut word = Word::default();
         let mut counts = [0u8; COUNTERS];
