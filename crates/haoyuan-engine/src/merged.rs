@@ -5,7 +5,7 @@
 //! confirmed, cancelled and listed only there.
 //!
 //! Entries are copied from one chain to the other, so that a claim walks over one chain as before and nobody who was never
-//! merged pays. No fact: the host records its reason, and says it again after a replay. A snapshot carries it.
+//! merged pays. No fact, and nothing of a snapshot: the host records its reason, and says it again after a restart, in order.
 
 use crate::Engine;
 use crate::fact::Trace;

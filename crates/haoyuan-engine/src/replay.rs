@@ -8,7 +8,8 @@
 use crate::Engine;
 use crate::fact::{Change, Command, Fact, Trace};
 use crate::memory::{
-    CANCELLED, Operation as Deed, pack_grant, pack_refusal, settle_fingerprint, trim, wish_fingerprint,
+    CANCELLED, MERGED, Operation as Deed, pack_grant, pack_refusal, settle_fingerprint, trim,
+    wish_fingerprint,
 };
 use crate::patients::{Entry, EntryKind, Gate, Reserved};
 use crate::portfolio::{Portfolio, bury};
@@ -442,7 +443,12 @@ impl<T: Trace> Engine<T> {
             let is_here =
                 |booking: u64| BookingId::new(booking).is_some_and(|b| self.place(b.block()).is_some());
             let first = if is_here(crate::patients::unmarked(first)) { first } else { 0 };
-            entries.retain(|e| e.kind != EntryKind::Live || e.fingerprint != 0 || is_here(e.booking));
+            // What counts for a key because another was given up for it is said again by whoever keeps the day. Kept here it
+            // would be there before that is said, and count for keys that it did not count for.
+            let only_counts = |e: &Entry| e.kind == EntryKind::Live && e.details & MERGED != 0;
+            entries.retain(|e| {
+                !only_counts(e) && (e.kind != EntryKind::Live || e.fingerprint != 0 || is_here(e.booking))
+            });
             if first == 0 && entries.is_empty() {
                 return;
             }
