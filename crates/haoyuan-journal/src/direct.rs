@@ -1,8 +1,7 @@
 //! Writes that go to the device without being copied into the system's page cache.
 //!
-//! Nobody reads a segment soon after it was written, and a page that is new to the cache costs more than the device does:
-//! where a group is written into space that the cache does not hold, a write and sync of 56 KiB took 165 µs so and 279 µs
-//! through the cache, on the machine of the results. What is durable, and when, is the same: both write whole blocks, and
+//! Nobody reads a segment soon after it was written, and a page that is new to the cache has to be found and filled, which
+//! takes the processors from those who decide. What is durable, and when, is the same: both write whole blocks, and
 //! `fdatasync` flushes the device.
 //!
 //! Invariant: bytes beside those that were asked for keep their value, although whole blocks are written. The block that
@@ -71,7 +70,7 @@ impl Direct {
             }
         }
         stage[lead..used].copy_from_slice(bytes);
-        if until < self.written {
+        if used % BLOCK != 0 && until < self.written {
             let rest = stage.len() - used;
             let last = read_block(file, until / block * block)?;
             stage[used..].copy_from_slice(&last[BLOCK - rest..]);
