@@ -7,6 +7,7 @@
 //!   order of arrival explains.
 
 use crate::drive::{Spent, together};
+use crate::peers::books::Lean;
 use crate::peers::maps::OneLock;
 use crate::peers::{System, Taken};
 use crate::trace::Request;
@@ -23,8 +24,10 @@ pub enum Family {
     Floor,
     /// haoyuan.
     Haoyuan,
-    /// A baseline in the client's own process.
+    /// A baseline in the client's own process, by the same rules.
     InProcess,
+    /// The same by no more rules than the workload asks about.
+    Lean,
     /// Redis.
     Redis,
     /// PostgreSQL.
@@ -145,7 +148,7 @@ pub trait Race {
 /// The reference that walks beside a single client.
 #[derive(Debug)]
 struct Beside<'t> {
-    reference: OneLock,
+    reference: OneLock<Lean>,
     client: Client<'t>,
 }
 
@@ -193,7 +196,7 @@ impl<'t, S: System> Entrant<'t, S> {
             Workload::Rush => {
                 let whole: Vec<Request> = interleaved(traces);
                 let mut alone = Client::new(workload, &whole);
-                alone.run(&mut &OneLock::new(shape), 1, u64::MAX / 2)?;
+                alone.run(&mut &OneLock::<Lean>::new(shape), 1, u64::MAX / 2)?;
                 expected = alone.granted;
             }
             Workload::FullSlot => {
@@ -374,6 +377,7 @@ pub fn check(shape: Shape, live: &[Request], taken: &[Taken]) -> Result<(), Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peers::books::Ruled;
     use crate::peers::maps::{Dash, Sharded};
     use crate::peers::ours::Embedded;
     use crate::work::{Ask, Link, Told, Why};
@@ -406,23 +410,27 @@ mod tests {
     #[test]
     fn the_engine_and_every_baseline_give_the_verdicts_of_the_reference() {
         checked(Embedded::new(Workload::HotSlot.shape()).expect("it opens"));
-        checked(Sharded::new(Workload::HotSlot.shape()));
-        checked(Dash::new(Workload::HotSlot.shape()));
+        let shape = Workload::HotSlot.shape();
+        checked(Sharded::<Lean>::new(shape));
+        checked(Dash::<Lean>::new(shape));
+        checked(OneLock::<Ruled>::new(shape));
+        checked(Sharded::<Ruled>::new(shape));
+        checked(Dash::<Ruled>::new(shape));
     }
 
     /// Sells every third seat a second time.
-    struct Seller(OneLock, u64);
+    struct Seller(OneLock<Lean>, u64);
 
     impl Link for &mut Seller {
-        fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
-            (&self.0).ask(asks, told)?;
-            for told in told.iter_mut().filter(|told| told.why == Why::Full) {
+        fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
+            let told = (&self.0).one(ask)?;
+            if told.why == Why::Full {
                 self.1 += 1;
                 if self.1.is_multiple_of(3) {
-                    *told = Told::seat(0);
+                    return Ok(Told::seat(0));
                 }
             }
-            Ok(())
+            Ok(told)
         }
     }
 

@@ -5,6 +5,7 @@
 
 use crate::contest::{Cell, Effort, Entrant, Family, Race};
 use crate::open_loop::{Point, curve};
+use crate::peers::books::{Books, Lean, Ruled};
 use crate::peers::maps::{Dash, OneLock, Sharded};
 use crate::peers::ours::{Embedded, Journaled, Kept};
 use crate::peers::postgres::{self, Batch, Commit, Postgres};
@@ -54,6 +55,10 @@ pub struct Outcome {
     /// Of each workload with two threads, before each round: see [`floor::handed_over`].
     pub handed_over: BTreeMap<String, Vec<f64>>,
 }
+
+const ONE_LOCK: &str = "Mutex<HashMap>";
+const SHARDED: &str = "64 × parking_lot Mutex<HashMap>";
+const DASH: &str = "dashmap";
 
 /// A round that takes longer is done three times only.
 const LONG: Duration = Duration::from_secs(4);
@@ -114,27 +119,10 @@ impl Plan<'_> {
         let shape = workload.shape();
         let effort = self.effort;
         let ours = (Family::Haoyuan, "haoyuan, in memory");
-        let base = |name| (Family::InProcess, name);
-        let mut races: Vec<Box<dyn Race + '_>> = vec![
-            Box::new(Entrant::new(Embedded::new(shape)?, ours, workload, &traces, 1, effort)?),
-            Box::new(Entrant::new(
-                OneLock::new(shape),
-                base("Mutex<HashMap>"),
-                workload,
-                &traces,
-                1,
-                effort,
-            )?),
-            Box::new(Entrant::new(
-                Sharded::new(shape),
-                base("64 × parking_lot Mutex<HashMap>"),
-                workload,
-                &traces,
-                1,
-                effort,
-            )?),
-            Box::new(Entrant::new(Dash::new(shape), base("dashmap"), workload, &traces, 1, effort)?),
-        ];
+        let mut races: Vec<Box<dyn Race + '_>> =
+            vec![Box::new(Entrant::new(Embedded::new(shape)?, ours, workload, &traces, 1, effort)?)];
+        self.maps::<Ruled>(workload, &traces, Family::InProcess, &mut races)?;
+        self.maps::<Lean>(workload, &traces, Family::Lean, &mut races)?;
         let mut least = self.floor(workload, &traces)?;
         let name = "physical limit: loads and compare-and-swaps alone";
         let mut floor = Cell::new((Family::Floor, name), workload, clients, 1);
@@ -155,13 +143,54 @@ impl Plan<'_> {
         Ok(())
     }
 
+    /// The baselines with these books.
+    fn maps<'t, B: Books + 't>(
+        &self,
+        workload: Workload,
+        traces: &'t [Vec<Request>],
+        family: Family,
+        races: &mut Vec<Box<dyn Race + 't>>,
+    ) -> Result<(), String> {
+        let (shape, effort) = (workload.shape(), self.effort);
+        let named = |name: &str| match family {
+            Family::Lean => format!("{name}, by no more than is asked"),
+            _ => name.to_owned(),
+        };
+        let (one, many, dash) = (named(ONE_LOCK), named(SHARDED), named(DASH));
+        races.push(Box::new(Entrant::new(
+            OneLock::<B>::new(shape),
+            (family, &one),
+            workload,
+            traces,
+            1,
+            effort,
+        )?));
+        races.push(Box::new(Entrant::new(
+            Sharded::<B>::new(shape),
+            (family, &many),
+            workload,
+            traces,
+            1,
+            effort,
+        )?));
+        races.push(Box::new(Entrant::new(
+            Dash::<B>::new(shape),
+            (family, &dash),
+            workload,
+            traces,
+            1,
+            effort,
+        )?));
+        Ok(())
+    }
+
     /// What the clients decide, each alone, recorded.
     fn floor(&self, workload: Workload, traces: &[Vec<Request>]) -> Result<Vec<floor::Steps>, String> {
         let shape = workload.shape();
         let mut numbers = HashMap::new();
         let mut all = Vec::new();
         for trace in traces {
-            let reference = OneLock::new(shape);
+            let reference = OneLock::<Lean>::new(shape);
             let mut client = Client::new(workload, trace);
             let mut recording = floor::Recording::new(&reference, shape.half_hours, &mut numbers);
             match workload {
@@ -254,7 +283,7 @@ impl Plan<'_> {
         let shape = Workload::Churn.shape();
         for clients in [1, 2] {
             self.open(&mut Embedded::new(shape)?, "haoyuan, in memory", clients, time, outcome)?;
-            self.open(&mut Sharded::new(shape), "64 × parking_lot Mutex<HashMap>", clients, time, outcome)?;
+            self.open(&mut Sharded::<Ruled>::new(shape), SHARDED, clients, time, outcome)?;
         }
         let mut synced = Journaled::new(shape, Kept::Synced, Refusals::PerMinute, self.folder);
         self.open(&mut synced, "haoyuan, Synced, refusals counted", 1, time, outcome)?;

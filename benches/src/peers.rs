@@ -3,6 +3,7 @@
 //! INVARIANT (as they are meant to be run): a peer has the settings that its documentation advises for speed, prepared
 //! statements or loaded scripts, the nearest socket there is, and a client that costs little beside it.
 
+pub mod books;
 pub mod floor;
 pub mod maps;
 pub mod ours;

@@ -321,10 +321,36 @@ impl<'a> Client<'a> {
             return self.roll(link, depth);
         }
         let until = self.decisions + decisions;
+        if depth == 1 {
+            while self.decisions < until {
+                let Some(ask) = self.next_ask() else { break };
+                let told = link.one(&ask)?;
+                self.hear(self.decisions, ask, told)?;
+                self.decisions += 1;
+            }
+            return Ok(());
+        }
         while self.decisions < until && !self.is_done() {
             self.step(link, depth)?;
         }
         Ok(())
+    }
+
+    /// The next question, if there is one.
+    #[inline]
+    fn next_ask(&mut self) -> Option<Ask<'a>> {
+        if let Some(ask) = self.due.pop() {
+            return Some(ask);
+        }
+        if self.next == self.trace.len() {
+            if self.manner == Manner::Once {
+                return None;
+            }
+            self.next = 0;
+        }
+        let request = self.trace.get(self.next)?;
+        self.next += 1;
+        Some(Ask::Book(request))
     }
 
     /// Asks the rest of the trace; whenever one of `depth` is answered, the next one is asked.
@@ -362,18 +388,7 @@ impl<'a> Client<'a> {
         self.batch.clear();
         self.told.clear();
         while self.batch.len() < depth {
-            let ask = match self.due.pop() {
-                Some(ask) => ask,
-                None if self.next < self.trace.len() => {
-                    self.next += 1;
-                    Ask::Book(&self.trace[self.next - 1])
-                }
-                None if self.manner == Manner::Once => break,
-                None => {
-                    self.next = 0;
-                    continue;
-                }
-            };
+            let Some(ask) = self.next_ask() else { break };
             self.batch.push(ask);
         }
         link.ask(&self.batch, &mut self.told)?;
@@ -437,14 +452,12 @@ impl<'a> Client<'a> {
         let of = |class| self.trace.iter().filter(move |request| request.class == class);
         let first: Vec<_> = classes.into_iter().flat_map(|(class, count)| of(class).take(count)).collect();
         for request in first {
-            self.batch.clear();
-            self.told.clear();
-            self.batch.push(Ask::Book(request));
-            link.ask(&self.batch, &mut self.told)?;
-            if self.told.first().is_none_or(|told| told.why != Why::Done) {
-                return Err(format!("the slot could not be filled: {:?}", self.told));
+            let ask = Ask::Book(request);
+            let told = link.one(&ask)?;
+            if told.why != Why::Done {
+                return Err(format!("the slot could not be filled: {told:?}"));
             }
-            self.hear(self.decisions, self.batch[0], self.told[0])?;
+            self.hear(self.decisions, ask, told)?;
             self.decisions += 1;
         }
         Ok(())
@@ -468,28 +481,38 @@ impl<'a> Client<'a> {
 
 /// A way to a system: one client's.
 pub trait Link: Send {
-    /// Asks all of `asks` in order and appends an answer for each. They are on their way together where the system can do that.
+    /// Asks and waits for the answer.
     ///
     /// # Errors
     /// What the world did: a refusal is an answer.
-    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String>;
+    fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String>;
+
+    /// Asks all of `asks` in order and appends an answer for each. They are on their way together where the system can do that.
+    ///
+    /// # Errors
+    /// As [`Link::one`].
+    #[inline]
+    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
+        for ask in asks {
+            told.push(self.one(ask)?);
+        }
+        Ok(())
+    }
 
     /// Asks without waiting. The answer, under this number, comes now or by [`Link::hear`], before or after those to other
     /// questions. Not to be mixed with [`Link::ask`] while one is missing.
     ///
     /// # Errors
-    /// As [`Link::ask`].
+    /// As [`Link::one`].
     fn send(&mut self, number: usize, ask: &Ask<'_>, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
-        let mut answers = Vec::with_capacity(1);
-        self.ask(&[*ask], &mut answers)?;
-        told.extend(answers.into_iter().map(|answer| (number, answer)));
+        told.push((number, self.one(ask)?));
         Ok(())
     }
 
     /// Waits until an answer that is missing has come, and takes with it all others that have.
     ///
     /// # Errors
-    /// As [`Link::ask`].
+    /// As [`Link::one`].
     fn hear(&mut self, _told: &mut Vec<(usize, Told)>) -> Result<(), String> {
         Ok(())
     }

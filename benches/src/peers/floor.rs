@@ -55,17 +55,14 @@ impl<'n, L> Recording<'n, L> {
 pub struct Steps(Vec<Step>);
 
 impl<L: Link> Link for Recording<'_, L> {
-    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
-        let before = told.len();
-        self.inner.ask(asks, told)?;
-        for (ask, told) in asks.iter().zip(&told[before..]) {
-            let (Ask::Book(request) | Ask::Release(request, _)) = ask;
-            let next = u32::try_from(self.numbers.len()).map_err(|error| error.to_string())?;
-            let patient = *self.numbers.entry(request.patient.get()).or_insert(next);
-            let place = request.slot.session.get() * self.half_hours + u32::from(request.slot.slot.get());
-            self.steps.push(Step { place, patient, changes: told.why == Why::Done });
-        }
-        Ok(())
+    fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
+        let told = self.inner.one(ask)?;
+        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let next = u32::try_from(self.numbers.len()).map_err(|error| error.to_string())?;
+        let patient = *self.numbers.entry(request.patient.get()).or_insert(next);
+        let place = request.slot.session.get() * self.half_hours + u32::from(request.slot.slot.get());
+        self.steps.push(Step { place, patient, changes: told.why == Why::Done });
+        Ok(told)
     }
 }
 

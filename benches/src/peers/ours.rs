@@ -53,7 +53,7 @@ fn taken<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<Vec<Taken>, Strin
 }
 
 #[inline]
-fn granted(answer: &Result<Grant, Refusal>) -> Result<Told, String> {
+pub(super) fn granted(answer: &Result<Grant, Refusal>) -> Result<Told, String> {
     match answer {
         Ok(grant) => {
             Ok(Told { why: Why::Done, seat: grant.booking.seat().get(), token: grant.booking.get() })
@@ -63,7 +63,7 @@ fn granted(answer: &Result<Grant, Refusal>) -> Result<Told, String> {
 }
 
 #[inline]
-fn settled(answer: &Result<Settled, Refusal>) -> Result<Told, String> {
+pub(super) fn settled(answer: &Result<Settled, Refusal>) -> Result<Told, String> {
     match answer {
         Ok(_) => Ok(Told::plain(Why::Done)),
         Err(refusal) => refused(refusal.code).map(Told::plain),
@@ -83,7 +83,7 @@ fn refused(code: Code) -> Result<Why, String> {
 }
 
 #[inline]
-fn settle(request: &crate::trace::Request, token: u64) -> Result<Settle, String> {
+pub(super) fn settle(request: &crate::trace::Request, token: u64) -> Result<Settle, String> {
     let booking = BookingId::new(token).ok_or("a token that the engine never gave")?;
     Ok(Settle { patient: request.patient, booking, key: None })
 }
@@ -109,15 +109,13 @@ impl Embedded {
 
 impl Link for &Embedded {
     #[inline]
-    fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
-        let at = release();
-        for ask in asks {
-            told.push(match ask {
-                Ask::Book(request) => granted(&self.engine.book(&request.wish(), at))?,
-                Ask::Release(request, token) => settled(&self.engine.cancel(&settle(request, *token)?, at))?,
-            });
+    fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
+        match ask {
+            Ask::Book(request) => granted(&self.engine.book(&request.wish(), release())),
+            Ask::Release(request, token) => {
+                settled(&self.engine.cancel(&settle(request, *token)?, release()))
+            }
         }
-        Ok(())
     }
 }
 
@@ -215,6 +213,14 @@ impl<'a> Waiting<'a> {
 }
 
 impl Link for Waiting<'_> {
+    fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
+        let (answer, ack) = self.decide(ask)?;
+        if self.kept == Kept::Synced {
+            ack.wait().map_err(|error| error.to_string())?;
+        }
+        Ok(answer)
+    }
+
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         for ask in asks {
             let (answer, ack) = self.decide(ask)?;

@@ -346,6 +346,12 @@ impl Deciding {
 }
 
 impl Link for Deciding {
+    fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
+        let mut told = Vec::with_capacity(1);
+        self.ask(std::slice::from_ref(ask), &mut told)?;
+        told.pop().ok_or_else(|| failed("no answer"))
+    }
+
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         asks.iter().try_for_each(|ask| self.write(ask))?;
         if self.batch == Batch::Together {

@@ -274,6 +274,12 @@ impl Deciding<'_> {
 }
 
 impl Link for Deciding<'_> {
+    fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
+        let mut told = Vec::with_capacity(1);
+        self.ask(std::slice::from_ref(ask), &mut told)?;
+        told.pop().ok_or_else(|| "no answer".to_owned())
+    }
+
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         asks.iter().try_for_each(|ask| self.write(ask))?;
         self.connection.send()?;
