@@ -136,12 +136,15 @@ impl Hospital {
     ) -> Self {
         let blocks = practitioners * half_hours;
         let seats = blocks * u32::from(slots.seats);
+        // Of a rush every patient is in the trace twice.
+        let asking = traces.iter().map(|trace| trace.len() / 2).max().unwrap_or(0);
+        let asking = u32::try_from(asking).unwrap_or(u32::MAX);
         let limits = Limits {
             blocks,
             seats,
             sessions: practitioners,
             shapes: 16,
-            patients: crate::trace::PATIENTS.max(2 * blocks),
+            patients: crate::trace::PATIENTS.max(2 * blocks).max(asking),
             // A booking after the patient's first and two kinds of ticket.
             entries: seats + 4 * crate::trace::PATIENTS,
         };

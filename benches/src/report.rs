@@ -443,7 +443,8 @@ impl Report {
         let _ = writeln!(
             text,
             "Requests come by a Poisson process, whether or not the last one is answered; latency counts from when a request was due. A\n\
-             client asks all that is due, up to 64 at once. Rates are shares of what each system decides at most; the last one is more.\n"
+             client asks all that is due, up to 64 at once. Rates are shares of what each system decides at most, the last two are more;\n\
+             *saturated* is what could not decide all that came.\n"
         );
         let _ = writeln!(
             text,
@@ -457,7 +458,11 @@ impl Report {
                 point.system,
                 point.clients,
                 short(point.offered),
-                short(point.decided),
+                if point.is_saturated() {
+                    format!("{}, saturated", short(point.decided))
+                } else {
+                    short(point.decided)
+                },
                 time(point.p50),
                 time(point.p99),
                 time(point.p999),
@@ -667,7 +672,7 @@ impl Report {
             charts::curves(&folder.join("growth.svg"), "Growth", ("seats", "nanoseconds"), &lines)?;
         }
         let mut curves: BTreeMap<String, [Vec<(f64, f64)>; 2]> = BTreeMap::new();
-        for point in self.latency.iter().filter(|point| point.unserved == 0) {
+        for point in self.latency.iter().filter(|point| !point.is_saturated()) {
             let name = format!("{}, {} client(s)", point.system, point.clients);
             let [p50, p99] = curves.entry(name).or_default();
             #[expect(clippy::cast_precision_loss, reason = "a chart")]
@@ -796,6 +801,42 @@ mod tests {
         third.keep(folder.path()).unwrap();
         assert_eq!(measured(&third, Workload::Rush), Some(500_000.0));
         assert_eq!(measured(&third, Workload::HotSlot), Some(1_000.0));
+    }
+
+    #[test]
+    fn what_the_suites_wrote_is_on_the_page_and_every_chart_and_table_is_in_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("rules.csv"), "rule,ns,least_ns,most_ns\na limit,61.5,60,62\n").unwrap();
+        let head =
+            "seats,ns,least_ns,most_ns,bare_ns,instructions,l1_misses,l2_misses,l1_tlb_misses,l2_tlb_misses";
+        let sizes = "10000,60,59,61,15,870.5,1,2,3,4\n14000000,330,320,340,48,,,,,";
+        std::fs::write(at("growth.csv"), format!("{head}\n{sizes}\n")).unwrap();
+        std::fs::create_dir(at("sections")).unwrap();
+        std::fs::write(at("sections/1-x.txt"), "What it adds\nmake it\n12.5 ns\n").unwrap();
+        let mut whole = outcome(&Workload::ALL.map(|workload| (workload, 100.0)));
+        whole.points = vec![point(MEMORY), Point { decided: 9e5, ..point(MEMORY) }];
+        let mut report = Report::new(whole);
+        report.attach(folder.path()).unwrap();
+        report.write(folder.path()).unwrap();
+
+        let page = std::fs::read_to_string(at("report.md")).unwrap();
+        for said in
+            ["a limit | 61.5", "14000000 | 330.0", "870.50", "## What it adds", "`make it`", "12.5 ns"]
+        {
+            assert!(page.contains(said), "{said}: {page}");
+        }
+        assert_eq!(page.matches("900 k, saturated").count(), 1, "{page}");
+        let of_workloads = Workload::ALL.iter().flat_map(|workload| {
+            ["rates", "ratios", "threads"].map(|kind| format!("{kind}-{}.svg", workload.name()))
+        });
+        let others = ["rules.svg", "growth.svg", "latency-median.svg", "latency-p99.svg"].map(str::to_owned);
+        for chart in of_workloads.chain(others) {
+            let drawn = std::fs::read_to_string(at(&chart)).expect(&chart);
+            assert!(drawn.contains("</svg>"), "{chart}");
+        }
+        let rows = |name: &str| std::fs::read_to_string(at(name)).unwrap().lines().count();
+        assert_eq!((rows("rounds.csv"), rows("latency.csv")), (1 + 4 * 2 * 3, 1 + 2));
     }
 
     #[test]
