@@ -27,12 +27,14 @@ export interface Patient {
  * (长辈版), `text-size` (18 to 30 px, in elder mode), `patient-class`, `channel`, `institution`, `days` (1 to 60).
  *
  * Events, all bubbling, the answer in `detail`: `haoyuan-held`, `haoyuan-booked`, `haoyuan-cancelled`, `haoyuan-refused`,
- * `haoyuan-waitlisted`, `haoyuan-error`.
+ * `haoyuan-waitlisted`, `haoyuan-error`. Where there was no answer, `haoyuan-error` carries `kind: "unreachable"`, with the
+ * `status`, `code` and `reason` of the server if it gave any; nothing on the page is lost, and pressing again is the same command.
  */
 export class HaoyuanBooking extends HTMLElement {
   host: Host | undefined;
+  /** May be set again at any time: a seat stays with whom it was granted to, a choice with who has the same key. */
   patients: Patient[];
-  /** The bearer token for `src`. */
+  /** The bearer token for `src`; set it anew after a status of 401. */
   set token(token: string | undefined);
   /** The texts in force; single ones may be replaced. */
   texts: Record<string, unknown>;

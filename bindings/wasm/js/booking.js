@@ -35,6 +35,17 @@ function key() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** A command that got no answer: whether it was carried out is not known, and it may be given again. */
+class Unanswered extends Error {
+  constructor(problem) {
+    super(problem.reason);
+    this.problem = problem;
+  }
+}
+
+/** Statuses under which a server says nothing about the command: who asks, how often, how the server is. */
+const isPassing = (status) => status === 401 || status === 408 || status === 429 || status >= 500;
+
 export class HaoyuanBooking extends Base {
   static observedAttributes = ["lang", "elder", "text-size", "src", "institution", "patient-class", "channel", "days"];
 
@@ -49,6 +60,8 @@ export class HaoyuanBooking extends Base {
   #choice = { person: 0, department: undefined, practitioner: undefined, day: undefined, slot: undefined };
   #step = 0;
   #grant;
+  #holder;
+  #asking;
   #refusal;
   #message;
   #warned = false;
@@ -86,14 +99,16 @@ export class HaoyuanBooking extends Base {
     return this.#patients;
   }
   set patients(patients) {
+    const chosen = this.#patients[this.#choice.person]?.key;
     this.#patients = [...patients];
-    this.#choice.person = 0;
+    this.#choice.person = Math.max(0, this.#patients.findIndex(({ key }) => key === chosen));
     this.refresh();
   }
 
-  /** The bearer token for `src`. */
+  /** The bearer token for `src`. After one that was not taken, the schedule is asked for anew. */
   set token(token) {
     this.#token = token;
+    if (this.#failed === "signIn") this.refresh();
   }
 
   /** The texts; the page may replace single ones. */
@@ -131,31 +146,41 @@ export class HaoyuanBooking extends Base {
     return this.#host?.now?.() ?? Date.now();
   }
 
+  /** Gives the answer to a command; throws where there is none. */
   async #execute(command) {
     const at = new Date(this.#now()).toISOString();
     const asked = { ...command, at };
-    let answer;
+    let answer, status;
     if (this.#host) {
       try {
         answer = await this.#host.execute(asked);
       } catch (error) {
         if (error?.name !== "MalformedError") throw error;
-        answer = { kind: "error", field: error.field, reason: error.reason };
+        answer = { kind: "error", field: error.field, reason: error.reason, reason_zh: error.reasonZh };
       }
     } else {
       const headers = { "content-type": "application/json" };
       if (this.#token) headers.authorization = `Bearer ${this.#token}`;
       const url = new URL("commands", new URL(this.getAttribute("src") ?? "./", document.baseURI));
       const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(asked) });
-      if (!response.headers.get("content-type")?.includes("json")) throw new Error(`status ${response.status}`);
+      status = response.status;
+      const isJson = response.headers.get("content-type")?.includes("json");
+      if (!isJson) throw new Unanswered({ kind: "unreachable", status, reason: `status ${status}` });
       answer = await response.json();
     }
     const { outcome, ...rest } = answer;
-    return { ...rest, kind: answer.kind ?? outcome };
+    const kind = answer.kind ?? outcome;
+    // A host may hand on a server's problem as it is: then the status stands in it. A refusal is an answer under any status.
+    status ??= answer.status;
+    if (!["granted", "refused", "done"].includes(kind) && (kind !== "error" || isPassing(status))) {
+      throw new Unanswered({ reason: status ? `status ${status}` : "this is no answer", ...rest, kind: "unreachable", status });
+    }
+    return { ...rest, kind };
   }
 
+  /** Whoever a seat was granted to, as long as it is on the page; else who is chosen. */
   #person() {
-    return this.#patients[this.#choice.person] ?? this.#patients[0];
+    return this.#holder ?? this.#patients[this.#choice.person] ?? this.#patients[0];
   }
 
   #right() {
@@ -178,19 +203,30 @@ export class HaoyuanBooking extends Base {
     try {
       const schedule = await this.#execute(ask);
       if (asked !== this.#asked) return;
-      this.#failed = schedule.kind !== "done";
+      this.#failed = schedule.kind === "done" ? false : "failed";
       if (!this.#failed) this.#schedule = schedule;
       else this.#report("haoyuan-error", schedule);
     } catch (error) {
       if (asked !== this.#asked) return;
-      this.#failed = true;
-      this.#report("haoyuan-error", { kind: "unreachable", reason: String(error?.message ?? error) });
+      this.#unanswered(error);
     }
     this.#draw();
   }
 
+  /** Keeps which text says why there was no answer, and tells the page. */
+  #unanswered(error) {
+    const problem = error?.problem ?? { kind: "unreachable", reason: String(error?.message ?? error) };
+    this.#failed = problem.status === 401 ? "signIn" : "failed";
+    this.#report("haoyuan-error", problem);
+  }
+
   #report(name, detail) {
     return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+  }
+
+  /** Tells the page of an answer that is not what was asked for. */
+  #declined(answer) {
+    this.#report(answer.kind === "refused" ? "haoyuan-refused" : "haoyuan-error", answer);
   }
 
   // ---- what there is to choose from ---------------------------------------------------------------------------------
@@ -262,6 +298,12 @@ export class HaoyuanBooking extends Base {
     }
   }
 
+  /** Words for an answer that is not what was asked for. */
+  #words(answer) {
+    if (answer.kind === "refused") return this.#why(answer);
+    return this.#lang() === "zh" ? (answer.reason_zh ?? answer.reason) : answer.reason;
+  }
+
   #lang() {
     return catalogue(this.getAttribute("lang") ?? "zh-CN").lang === "en" ? "en" : "zh";
   }
@@ -331,9 +373,8 @@ export class HaoyuanBooking extends Base {
       await work();
       this.#failed = false;
     } catch (error) {
-      this.#failed = true;
-      this.#report("haoyuan-error", { kind: "unreachable", reason: String(error?.message ?? error) });
-      this.#say(this.texts.failed, true);
+      this.#unanswered(error);
+      this.#say(this.texts[this.#failed], true);
     } finally {
       this.#busy = false;
       this.#draw();
@@ -351,30 +392,38 @@ export class HaoyuanBooking extends Base {
     };
   }
 
+  /** Whether it was asked to hold this, and never answered: the seat may be this patient's, and then counts as taken. */
+  #isAsking(chosen) {
+    return this.#asking?.wish === JSON.stringify(this.#wish(chosen));
+  }
+
+  /** Asks for a hold, under the same key for the same wish until it is answered: a repeated line gets the first answer. */
+  async #ask(chosen) {
+    if (!this.#isAsking(chosen)) this.#asking = { wish: JSON.stringify(this.#wish(chosen)), key: key() };
+    const person = this.#person();
+    const answer = await this.#execute({ command: "hold", ...this.#wish(chosen), key: this.#asking.key });
+    this.#asking = undefined;
+    if (answer.kind === "granted") this.#granted(answer, person);
+    else await this.#lost(answer, chosen);
+  }
+
   #hold() {
     const chosen = this.#slotOf(this.#choice.slot);
-    if (!chosen || chosen.slot.free === 0) {
+    if (!chosen || (chosen.slot.free === 0 && !this.#isAsking(chosen))) {
       this.#say(this.texts.chooseFirst, true);
       return undefined;
     }
-    // The same key for the same wish until it is answered: a repeated line gets the first answer.
-    this.#holdKey = this.#holdKey?.id === this.#choice.slot ? this.#holdKey : { id: this.#choice.slot, key: key() };
-    return this.#do(async () => {
-      const answer = await this.#execute({ command: "hold", ...this.#wish(chosen), key: this.#holdKey.key });
-      this.#holdKey = undefined;
-      if (answer.kind === "granted") this.#granted(answer, "haoyuan-held");
-      else await this.#lost(answer, chosen);
-    });
+    return this.#do(() => this.#ask(chosen));
   }
-  #holdKey;
 
-  #granted(answer, event) {
+  #granted(answer, person) {
     this.#grant = answer;
+    this.#holder = person;
     this.#refusal = undefined;
     this.#step = 1;
     this.#deadline = Date.parse(answer.expires);
     this.#told = new Set();
-    this.#report(event, answer);
+    this.#report("haoyuan-held", answer);
     this.#tick();
     this.#draw();
     this.#focus("title");
@@ -383,8 +432,9 @@ export class HaoyuanBooking extends Base {
   async #lost(answer, chosen) {
     this.#step = 0;
     this.#grant = undefined;
+    this.#holder = undefined;
     this.#deadline = undefined;
-    this.#report(answer.kind === "refused" ? "haoyuan-refused" : "haoyuan-error", answer);
+    this.#declined(answer);
     await this.refresh();
     this.#refusal = { answer, near: chosen };
     this.#draw();
@@ -402,8 +452,12 @@ export class HaoyuanBooking extends Base {
         this.#report("haoyuan-booked", { ...this.#grant, standing: "booked" });
         this.#draw();
         this.#focus("title");
-      } else {
+      } else if (answer.kind === "refused") {
         await this.#lost(answer, this.#slotOf(this.#choice.slot));
+      } else {
+        // Nothing was decided, so the seat is held as before.
+        this.#declined(answer);
+        this.#warn(this.#words(answer));
       }
     });
   }
@@ -411,15 +465,23 @@ export class HaoyuanBooking extends Base {
   #renew() {
     return this.#do(async () => {
       const chosen = this.#slotOf(this.#choice.slot);
-      const live = this.#deadline > this.#now();
-      if (live) await this.#execute({ command: "cancel", patient: this.#person()?.key, booking: this.#grant.booking });
-      const answer = await this.#execute({ command: "hold", ...this.#wish(chosen), key: key() });
-      if (answer.kind === "granted") {
-        this.#granted(answer, "haoyuan-held");
-        this.#say(this.texts.renewed);
-      } else {
-        await this.#lost(answer, chosen);
+      if (this.#deadline > this.#now()) {
+        const back = await this.#execute({ command: "cancel", patient: this.#person()?.key, booking: this.#grant.booking });
+        if (back.kind === "error") {
+          this.#declined(back);
+          return this.#warn(this.#words(back));
+        }
       }
+      try {
+        await this.#ask(chosen);
+      } catch (error) {
+        // The old hold was given back, and what became of the new one is not known: it is asked for again.
+        this.#deadline = this.#now();
+        this.#countDown();
+        throw error;
+      }
+      if (this.#step === 1) this.#say(this.texts.renewed);
+      return undefined;
     });
   }
 
@@ -432,9 +494,9 @@ export class HaoyuanBooking extends Base {
         ? { kind: "done" }
         : await this.#execute({ command: "cancel", patient: this.#person()?.key, booking });
       if (answer.kind !== "done") {
-        this.#report("haoyuan-refused", answer);
+        this.#declined(answer);
         this.#sure = false;
-        this.#warn(this.#why(answer));
+        this.#warn(this.#words(answer));
         return;
       }
       this.#report("haoyuan-cancelled", { ...this.#grant });
@@ -450,29 +512,30 @@ export class HaoyuanBooking extends Base {
   #join(chosen) {
     return this.#do(async () => {
       const { session, slot, ...whom } = this.#wish(chosen);
+      const person = this.#person();
       const answer = await this.#execute({ command: "waitlist_join", ...whom, wanted: [{ session, slot }] });
       if (answer.kind === "error" && answer.field === "command") this.#waitlist = false;
       else if (answer.kind === "done" || answer.kind === "granted") {
         this.#report("haoyuan-waitlisted", answer);
-        if (answer.offer) return this.#offered(answer.offer);
+        if (answer.offer) return this.#offered(answer.offer, person);
         this.#message = this.texts.waitlistJoined;
         this.#say(this.#message);
       } else {
-        this.#report(answer.kind === "refused" ? "haoyuan-refused" : "haoyuan-error", answer);
-        this.#warn(answer.kind === "refused" ? this.#why(answer) : answer.reason);
+        this.#declined(answer);
+        this.#warn(this.#words(answer));
       }
       return undefined;
     });
   }
 
   /** A seat came free before the patient had even waited: it is held, and shown as any other hold. */
-  async #offered(offer) {
-    const answer = await this.#execute({ command: "bookings", patient: this.#person()?.key });
+  async #offered(offer, person) {
+    const answer = await this.#execute({ command: "bookings", patient: person?.key });
     const held = answer.bookings?.find(({ booking }) => booking === offer.booking);
     if (!held) throw new Error("the offer is not among the holds");
     await this.refresh();
     this.#choice.slot = `${offer.session}#${offer.slot}`;
-    this.#granted(held, "haoyuan-held");
+    this.#granted(held, person);
   }
 
   /** What did not come off is shown and said at once. */
@@ -485,6 +548,7 @@ export class HaoyuanBooking extends Base {
   #restart() {
     this.#step = 0;
     this.#grant = undefined;
+    this.#holder = undefined;
     this.#deadline = undefined;
     this.#refusal = undefined;
     this.#sure = false;
@@ -603,8 +667,8 @@ export class HaoyuanBooking extends Base {
       choosing && h("p", { class: "note" }, t.clock),
     ]);
 
-    const message = this.#failed ? t.failed : (this.#message ?? false);
-    const bad = this.#failed || this.#warned;
+    const message = this.#failed ? t[this.#failed] : (this.#message ?? false);
+    const bad = !!this.#failed || this.#warned;
     this.#part("message", message && [lang, message, this.#failed, bad], () =>
       h(
         "div",
@@ -633,7 +697,7 @@ export class HaoyuanBooking extends Base {
 
   #chosenPrint() {
     const chosen = this.#slotOf(this.#choice.slot);
-    return chosen && [chosen.slot.free, chosen.slot.refusal];
+    return chosen && [chosen.slot.free, chosen.slot.refusal, this.#isAsking(chosen)];
   }
 
   /** A group of native radio buttons. `choices`: value, name, state, hint and words for those who hear it. */
@@ -750,7 +814,7 @@ export class HaoyuanBooking extends Base {
 
   #foot(t) {
     const chosen = this.#slotOf(this.#choice.slot);
-    const can = chosen && chosen.slot.free > 0;
+    const can = chosen && (chosen.slot.free > 0 || this.#isAsking(chosen));
     const refusal = chosen && !can && chosen.slot.refusal;
     return h(
       "div",
@@ -807,13 +871,12 @@ export class HaoyuanBooking extends Base {
   #drawLost(t, lang, shown) {
     const refusal = this.#refusal;
     this.#part("lost", shown && refusal && [lang, refusal.answer, refusal.near?.id, this.#asked], () => {
-      const words = refusal.answer.kind === "refused" ? this.#why(refusal.answer) : refusal.answer.reason;
       return h(
         "div",
         { class: "card reason", part: "lost" },
         h("h3", { tabindex: "-1", "data-focus": "lost" }, t.lost),
         refusal.near && h("p", {}, this.#describe(t, refusal.near)),
-        h("p", {}, h("strong", {}, words)),
+        h("p", {}, h("strong", {}, this.#words(refusal.answer))),
         refusal.near && this.#optionList(t, refusal.near),
       );
     });

@@ -145,12 +145,14 @@ export class MalformedError extends Error {
   readonly field?: string;
   /** What is wrong and what to do, in English. */
   readonly reason: string;
+  /** The same in Chinese. */
+  readonly reasonZh: string;
   /** The column of the JSON text, from 1, where there is one. */
   readonly column?: number;
   /** The place within a file that was sent along. */
   readonly place?: { line: number; column: number; key?: string };
   /** Every bad row of a roster. */
-  readonly rows: readonly { line: number; column?: string; reason: string }[];
+  readonly rows: readonly { line: number; column?: string; reason: string; reason_zh: string }[];
 }
 
 /** The object or the module cannot be used. */

@@ -9,6 +9,7 @@ export class MalformedError extends Error {
     this.name = "MalformedError";
     this.field = answer.field;
     this.reason = answer.reason;
+    this.reasonZh = answer.reason_zh ?? answer.reason;
     this.column = answer.column;
     this.place = answer.place;
     this.rows = answer.rows ?? [];

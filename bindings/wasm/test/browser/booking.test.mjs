@@ -102,6 +102,23 @@ async function full(page) {
 const slot = (page, from, english = false) =>
   page.getByRole("radio", { name: new RegExp(english ? `${from} to` : `${from} 至`) });
 
+/**
+ * From now on the server carries `word` out and answers with a problem instead, as `haoyuan serve` writes them; `undo` ends it.
+ * Only for a page that has a token.
+ */
+async function problem(page, word, status, code) {
+  const body = JSON.stringify({
+    type: `urn:haoyuan:problem:${code}`, title: "no", status, detail: "no", outcome: "error", code, reason: "not now", reason_zh: "现在不行",
+  });
+  const answer = async (route) => {
+    if (route.request().postDataJSON().command !== word) return route.continue();
+    await route.fetch();
+    return route.fulfill({ status, contentType: "application/problem+json", body });
+  };
+  await page.route("**/api/commands", answer);
+  return () => page.unroute("**/api/commands", answer);
+}
+
 async function violations(page) {
   await page.evaluate(axe);
   const found = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: tags }), TAGS);
@@ -192,6 +209,134 @@ describe("a booking from start to end", () => {
     const holds = log.filter((command) => command.command === "hold");
     assert.deepEqual([holds.length, holds[0].key], [2, holds[1].key]);
     await page.context().close();
+  });
+});
+
+describe("a server that passes something", () => {
+  const live = (person = PATIENTS[0]) => engine.bookings({ at: now, patient: person.key }).bookings.map(({ standing }) => standing);
+
+  test("a hold that was decided and not acknowledged is asked for under the same key, even if the seat was the last", async () => {
+    const page = await open({ token: "t0ken", seats: 2 });
+    await tuesday(page);
+    await page.getByRole("radio", { name: /至 .*王医生，\s*余 1 个号/ }).last().check();
+    const undo = await problem(page, "hold", 503, "NOT_DURABLE");
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByText("暂时连不上医院").first().waitFor();
+    await undo();
+    assert.deepEqual(live(), ["held"]);
+    // What the page shows meanwhile counts the seat as taken: by this patient, as far as anybody knows.
+    await page.getByRole("button", { name: "重试" }).click();
+    await page.getByRole("button", { name: "重试" }).waitFor({ state: "detached" });
+    assert.equal(await page.getByRole("button", { name: /锁定号源/ }).getAttribute("aria-disabled"), null);
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByRole("timer").waitFor();
+    const holds = log.filter((command) => command.command === "hold");
+    assert.deepEqual([holds.length, holds[0].key, live().length], [2, holds[1].key, 1]);
+    assert.deepEqual(await events(page), ["error", "held"]);
+    await page.context().close();
+  });
+
+  for (const [status, code, words] of [
+    [503, "UNAVAILABLE", /暂时连不上医院/],
+    [429, "TOO_MANY_REQUESTS", /暂时连不上医院/],
+    [401, "UNAUTHENTICATED", /登录已失效/],
+    [422, "MALFORMED", /现在不行/],
+  ]) {
+    test(`a confirmation that is answered with ${status} leaves the hold and its countdown`, async () => {
+      const page = await open({ token: "t0ken" });
+      await tuesday(page);
+      await slot(page, "10:00").check();
+      await page.getByRole("button", { name: /锁定号源/ }).click();
+      await page.getByRole("timer").waitFor();
+      const undo = await problem(page, "confirm", status, code);
+      await page.getByRole("button", { name: "确认预约" }).click();
+      await page.getByText(words).first().waitFor();
+      assert.match(await said(page, "alert"), words);
+      assert.match(await page.getByRole("timer").textContent(), /剩余 1\d 分/);
+      await undo();
+      if (status === 401) {
+        // The page hears of it, and a new token is used at once.
+        assert.deepEqual(await page.evaluate(() => [globalThis.events.at(-1)[1].status, globalThis.events.at(-1)[1].code]), [401, code]);
+        await page.evaluate(() => { document.querySelector("haoyuan-booking").token = "another"; });
+        await page.getByRole("button", { name: "重试" }).waitFor({ state: "detached" });
+        assert.equal(bearers.at(-1), "Bearer another");
+      }
+      await page.getByRole("button", { name: "确认预约" }).click();
+      await page.getByRole("heading", { name: "预约成功" }).waitFor();
+      assert.deepEqual([live(), await events(page)], [["booked"], ["held", "error", "booked"]]);
+      await page.context().close();
+    });
+  }
+
+  test("a new time that was not acknowledged ends the old countdown, and is asked for again under its key", async () => {
+    const page = await open({ token: "t0ken" });
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByRole("timer").waitFor();
+    now += 10 * 60_000;
+    await page.evaluate((now) => { globalThis.clock.now = now; }, now);
+    const undo = await problem(page, "hold", 503, "NOT_DURABLE");
+    await page.getByRole("button", { name: "重新计时" }).click();
+    await page.getByRole("button", { name: "再次锁定" }).waitFor();
+    await undo();
+    await page.getByRole("button", { name: "再次锁定" }).click();
+    await page.getByText(/剩余 1[45] 分/).waitFor();
+    const [, second, third, more] = log.filter((command) => command.command === "hold");
+    assert.deepEqual([second.key, more, live()], [third.key, undefined, ["held"]]);
+    await page.context().close();
+  });
+
+  test("a seat stays with whom it was granted to, whatever patients the page sets meanwhile", async () => {
+    const page = await open({ patients: PATIENTS });
+    const set = (patients) => page.evaluate((patients) => { document.querySelector("haoyuan-booking").patients = patients; }, patients);
+    await page.getByRole("radio", { name: "母亲" }).check();
+    // The same people in another order are the same people.
+    await set([PATIENTS[1], PATIENTS[0]]);
+    assert.ok(await page.getByRole("radio", { name: "母亲" }).isChecked());
+    await tuesday(page);
+    await slot(page, "10:00").check();
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByRole("timer").waitFor();
+    await set(PATIENTS.slice(0, 1));
+    await page.getByRole("button", { name: "确认预约" }).click();
+    await page.getByRole("heading", { name: "预约成功" }).waitFor();
+    assert.equal(await page.getByText("母亲").count(), 1);
+    assert.deepEqual([live(PATIENTS[1]), live()], [["booked"], []]);
+    await page.getByRole("button", { name: "取消预约" }).click();
+    await page.getByRole("button", { name: "确定取消" }).click();
+    await page.getByRole("heading", { name: "预约挂号" }).waitFor();
+    assert.deepEqual(live(PATIENTS[1]), []);
+    // And then it is whom the page named last.
+    await slot(page, "10:30").check();
+    await page.getByRole("button", { name: /锁定号源/ }).click();
+    await page.getByRole("timer").waitFor();
+    assert.deepEqual([live(PATIENTS[1]), live()], [[], ["held"]]);
+    await page.context().close();
+  });
+
+  test("what is wrong with a command is said in the language of the widget, from a server and from an engine in the page", async () => {
+    const nobody = { key: "nobody", label: "本人" };
+    const says = async (page, words) => {
+      await tuesday(page);
+      await page.getByRole("radio", { name: /10:00 (至|to)/ }).check();
+      await page.getByRole("button", { name: /锁定号源|hold this place/ }).click();
+      await page.getByText(words).first().waitFor();
+    };
+    const { reason, reason_zh } = JSON.parse(hospital(Engine).executeLine(JSON.stringify({ command: "bookings", at: "2026-03-03T07:01:00+08:00", patient: "nobody" })));
+    assert.match(reason_zh, /\p{Script=Han}/u);
+    const literally = (text) => new RegExp(text.replaceAll(/[^\p{L}\p{N} ]/gu, "."), "u");
+    const page = await open({ patients: [nobody], token: "t0ken" });
+    await says(page, literally(reason_zh));
+    await page.getByRole("button", { name: "English" }).click();
+    await page.getByText(literally(reason)).first().waitFor();
+    await page.context().close();
+    const alone = await browser.newPage();
+    await alone.goto(`${server.origin}/examples/plain/`);
+    await alone.waitForFunction(() => globalThis.ready);
+    await alone.evaluate((nobody) => { document.querySelector("haoyuan-booking").patients = [nobody]; }, nobody);
+    await says(alone, literally(reason_zh));
+    await alone.close();
   });
 });
 

@@ -29,7 +29,7 @@ console.log(free.length, shown.sessions[0]?.slots[0]?.refusal?.message.en);
 try {
   engine.execute({ command: "no such" });
 } catch (error) {
-  if (error instanceof MalformedError) console.log(error.field, error.rows.length);
+  if (error instanceof MalformedError) console.log(error.field, error.reasonZh, error.rows[0]?.reason_zh);
 }
 const host: Host = { execute: (command) => engine.execute(command), now: () => 0 };
 const element: HaoyuanBooking = document.createElement("haoyuan-booking");
