@@ -1,8 +1,8 @@
-// A page that answers from the public feed by itself: `npm install haoyuan vite`, then `npx vite`. The feed is fetched from
-// the hospital; here an engine in the page exports it.
+// A page that answers from the public feed by itself. In this folder, once the package is built: `npm install`, then
+// `npm run dev` or `npm run build`. The feed is fetched from the hospital; here an engine in the page exports it.
 import { Engine, Feed, init } from "haoyuan";
 import "haoyuan/booking";
-import { hospital, OPENED, PATIENTS } from "./hospital.js";
+import { hospital, OPENED, PATIENTS } from "../hospital.js";
 
 await init();
 const engine = hospital(Engine);

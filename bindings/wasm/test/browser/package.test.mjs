@@ -4,14 +4,14 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { after, before, test } from "node:test";
 import { serve } from "../serve.mjs";
 import { launch, package_ } from "./chromium.mjs";
 
 // No inline script, no eval: WebAssembly alone is let through.
 const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; base-uri 'none'";
-let project, browser;
+let project, app, browser;
 
 before(async () => {
   browser = await launch();
@@ -20,8 +20,10 @@ before(async () => {
   const modules = join(project, "node_modules/haoyuan");
   mkdirSync(modules, { recursive: true });
   execFileSync("tar", ["-xzf", join(project, packed.split("\n").pop()), "-C", modules, "--strip-components=1"]);
-  cpSync(join(package_, "examples/vite"), join(project, "app"), { recursive: true });
-  copyFileSync(join(package_, "examples/hospital.js"), join(project, "app/hospital.js"));
+  // The examples as they are checked in: whatever somebody installed or built there stays behind.
+  const filter = (path) => !/vite.(node_modules|dist|package-lock\.json)$/.test(path);
+  cpSync(join(package_, "examples"), join(project, "examples"), { recursive: true, filter });
+  app = join(project, "examples/vite");
   writeFileSync(join(project, "package.json"), '{"type":"module","private":true}');
 });
 after(async () => {
@@ -32,16 +34,21 @@ after(async () => {
 /** Opens the page and waits for its slots; nothing may be refused by the policy or missing. */
 async function shows(root, path, headers = {}) {
   const server = await serve(root, { headers });
+  await showsAt(server.origin + path).finally(() => server.close());
+}
+
+async function showsAt(url) {
   const page = await browser.newPage();
   const wrong = [];
   page.on("console", (message) => message.type() === "error" && !/favicon|404/.test(message.text()) && wrong.push(message.text()));
   page.on("pageerror", (error) => wrong.push(String(error)));
-  await page.goto(server.origin + path);
-  await page.waitForFunction(() => globalThis.ready, null, { timeout: 15_000 }).catch(() => assert.fail(wrong.join("\n")));
+  await page.goto(url);
+  const failed = page.waitForEvent("pageerror", { timeout: 15_000 }).then((error) => Promise.reject(error));
+  const ready = page.waitForFunction(() => globalThis.ready, null, { timeout: 15_000 });
+  await Promise.race([ready, failed]).catch((error) => assert.fail([...wrong, String(error)].join("\n")));
   await page.getByRole("radio", { name: "心内科" }).waitFor();
   const slots = await page.evaluate(() => globalThis.ready);
   await page.close();
-  await server.close();
   assert.deepEqual(wrong, []);
   assert.equal(slots, 38);
 }
@@ -66,40 +73,58 @@ test("in Node, from every entry", () => {
   assert.equal(said.trim(), "true 0 0 true true true");
 });
 
+/** The page of the example without a bundler, its entry changed by `change`; gives its path. */
+function plain(name, change = (main) => main) {
+  writeFileSync(join(app, `${name}.html`), readFileSync(join(app, "index.html"), "utf8").replace("./main.js", `./${name}.js`));
+  const main = readFileSync(join(app, "main.js"), "utf8");
+  writeFileSync(join(app, `${name}.js`), change(main).replaceAll(/"haoyuan(\/\w+)?"/g, (_, entry = "/index") => `"../../node_modules/haoyuan/js${entry}.js"`));
+  return `/examples/vite/${name}.html`;
+}
+
 test("in plain HTML, under a strict content security policy", async () => {
-  const page = readFileSync(join(project, "app/index.html"), "utf8").replace("./main.js", "./plain.js");
-  writeFileSync(join(project, "app/plain.html"), page);
-  const main = readFileSync(join(project, "app/main.js"), "utf8")
-    .replace('"haoyuan"', '"../node_modules/haoyuan/js/index.js"')
-    .replace('"haoyuan/booking"', '"../node_modules/haoyuan/js/booking.js"');
-  writeFileSync(join(project, "app/plain.js"), main);
-  await shows(project, "/app/plain.html", { "content-security-policy": CSP });
+  await shows(project, plain("plain"), { "content-security-policy": CSP });
 });
 
 test("the policy is awake: without 'wasm-unsafe-eval' nothing runs", async () => {
   const csp = CSP.replace("'wasm-unsafe-eval'", "");
-  await assert.rejects(shows(project, "/app/plain.html", { "content-security-policy": csp }), /wasm-unsafe-eval|WebAssembly/);
+  await assert.rejects(shows(project, plain("asleep"), { "content-security-policy": csp }), /wasm-unsafe-eval|WebAssembly/);
+});
+
+test("the module may come from elsewhere, where `connect-src` says so", async () => {
+  const elsewhere = await serve(join(project, "node_modules/haoyuan"), { headers: { "access-control-allow-origin": "*" } });
+  const page = plain("elsewhere", (main) => main.replace("init()", `init("${elsewhere.origin}/dist/haoyuan.wasm")`));
+  const policy = (from) => ({ "content-security-policy": CSP.replace("connect-src 'self'", `connect-src ${from}`) });
+  await shows(project, page, policy(elsewhere.origin));
+  await assert.rejects(shows(project, page, policy("'self'")), /connect-src|Content Security Policy/);
+  await elsewhere.close();
+});
+
+test("the entry `inline` connects to nothing", async () => {
+  const page = plain("inline", (main) => main.replace('"haoyuan"', '"haoyuan/inline"'));
+  await shows(project, page, { "content-security-policy": CSP.replace("connect-src 'self'", "connect-src 'none'") });
 });
 
 test("the widget alone needs no right but its own script and style", async () => {
-  writeFileSync(join(project, "app/widget.html"), readFileSync(join(project, "app/index.html"), "utf8").replace("./main.js", "./widget.js"));
   const { init, Engine } = await import("haoyuan");
   const { hospital, OPENED } = await import("../../examples/hospital.js");
   await init();
   const schedule = hospital(Engine).schedule({ at: OPENED, class: "public", channel: "web", from: "2026-03-03", to: "2026-03-10" });
-  const main = `import "../node_modules/haoyuan/js/booking.js";
+  const main = `import "haoyuan/booking";
     document.querySelector("haoyuan-booking").host = { execute: () => (${JSON.stringify(schedule)}), now: () => ${Date.parse(OPENED)} };
     globalThis.ready = 38;`;
-  writeFileSync(join(project, "app/widget.js"), main);
+  const page = plain("widget", () => main);
   const policy = "default-src 'none'; script-src 'self'; style-src 'self'; base-uri 'none'; require-trusted-types-for 'script'";
-  await shows(project, "/app/widget.html", { "content-security-policy": policy });
+  await shows(project, page, { "content-security-policy": policy });
 });
 
-test("through Vite", async () => {
-  const { build } = await import("vite");
-  const outDir = join(project, "vite-out");
-  await build({ root: join(project, "app"), logLevel: "error", build: { outDir, emptyOutDir: true, target: "es2022" } });
-  await shows(outDir, "/", { "content-security-policy": CSP });
+test("through Vite, as the example is checked in: built, and in its development server", async () => {
+  const env = { ...process.env, PATH: join(package_, "node_modules/.bin") + delimiter + process.env.PATH };
+  execFileSync("npm", ["run", "--silent", "build", "--", "--logLevel", "error"], { cwd: app, env });
+  await shows(join(app, "dist"), "/", { "content-security-policy": CSP });
+  const { createServer } = await import("vite");
+  const server = await createServer({ root: app, logLevel: "error", server: { host: "127.0.0.1", port: 0 } });
+  await server.listen();
+  await showsAt(server.resolvedUrls.local[0]).finally(() => server.close());
 });
 
 test("through webpack", async () => {
@@ -107,10 +132,10 @@ test("through webpack", async () => {
   const path = join(project, "webpack-out");
   await new Promise((done, failed) => {
     webpack(
-      { mode: "production", context: join(project, "app"), entry: "./main.js", experiments: { topLevelAwait: true, outputModule: true }, output: { path, filename: "main.js", module: true }, devtool: false },
+      { mode: "production", context: app, entry: "./main.js", experiments: { topLevelAwait: true, outputModule: true }, output: { path, filename: "main.js", module: true }, devtool: false },
       (error, stats) => (error || stats.hasErrors() ? failed(error ?? new Error(stats.toString("errors-only"))) : done()),
     );
   });
-  copyFileSync(join(project, "app/index.html"), join(path, "index.html"));
+  copyFileSync(join(app, "index.html"), join(path, "index.html"));
   await shows(path, "/", { "content-security-policy": CSP });
 });
