@@ -169,7 +169,7 @@ export class HaoyuanBooking extends Base {
       answer = await response.json();
     }
     const { outcome, ...rest } = answer;
-    const kind = answer.kind ?? outcome;
+    const kind = outcome ?? answer.kind;
     // A host may hand on a server's problem as it is: then the status stands in it. A refusal is an answer under any status.
     status ??= answer.status;
     if (!["granted", "refused", "done"].includes(kind) && (kind !== "error" || isPassing(status))) {

@@ -124,7 +124,8 @@ export class Engine {
   load(body: { at: At; day: Day; institution?: string; department?: string }): Load;
   schedule(body: AskSchedule): Schedule;
   bookings(body: { at: At; patient: string }): Bookings | Refused;
-  session(body: { at: At; session: string }): Done | Refused;
+  /** A session and the pools of its slots; its own kind is `session_kind` here. */
+  session(body: { at: At; session: string }): (Done & { session_kind: Kind }) | Refused;
   audit(body: { at: At }): Done;
   /** The public feed of some days: hand it to `Feed`, here or in another page. */
   feed(body: { at: At; from: Day; to: Day; institution?: string; department?: string }): object;

@@ -41,7 +41,9 @@ const COMMANDS = [
 function answered(json) {
   const { outcome, ...rest } = JSON.parse(json);
   if (outcome === "error") throw new MalformedError(rest);
-  return { kind: outcome, ...rest };
+  // A session has a `kind` of its own, which must not pass for the kind of the answer.
+  const { kind, ...keys } = rest;
+  return { kind: outcome, ...keys, ...(kind === undefined ? {} : { session_kind: kind }) };
 }
 
 /**

@@ -4,12 +4,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import Ajv from "ajv/dist/2020.js";
 import { Engine, Feed, init, MalformedError, REFUSALS, refusalText, UnusableError } from "haoyuan";
 import * as feedOnly from "haoyuan/feed";
 import * as inline from "haoyuan/inline";
 import { commands, hospital, OPENED } from "../examples/hospital.js";
 
-const scripts = resolve(dirname(fileURLToPath(import.meta.url)), "../../../crates/haoyuan-cli/examples/run");
+const crates = resolve(dirname(fileURLToPath(import.meta.url)), "../../../crates");
+const scripts = join(crates, "haoyuan-cli/examples/run");
 const AT = "2026-03-03T07:01:00+08:00";
 const WISH = { at: AT, patient: "5f0c6f0f6c1d4b7e9a3d2e1f00112233", session: "CARD-0310-AM", slot: 4, class: "public", channel: "app" };
 
@@ -49,6 +51,46 @@ test("a refusal is a value, a malformed command a typed error that has changed n
   const granted = engine.hold(WISH);
   assert.deepEqual([granted.kind, granted.standing, granted.number], ["granted", "held", 13]);
   assert.notEqual(engine.stateHash(AT), hash);
+});
+
+test("every method answers with the keys of the schema, and of its own command", () => {
+  const ajv = new Ajv({ strict: false }).addSchema(JSON.parse(readFileSync(join(crates, "haoyuan-platform/schema/answer.schema.json"), "utf8")), "answer");
+  const engine = hospital(Engine);
+  const ask = { at: AT, class: "public", channel: "app" };
+  const days = { from: "2026-03-10", to: "2026-03-10" };
+  const { at, patient } = WISH;
+  const fits = (name, answer) => {
+    const { kind, session_kind, ...rest } = answer;
+    const valid = ajv.getSchema(`answer#/$defs/answer_${name}`);
+    assert.ok(valid({ outcome: kind, ...rest, ...(session_kind ? { kind: session_kind } : {}) }), `${name}: ${ajv.errorsText(valid.errors)}`);
+    return answer;
+  };
+  const csv = "班次编号,机构,科室,医生,日期,开始,结束,号别,时段分钟,每时段号数\nDERM-0309-PM,SY1,DERM,ZHAO,2026-03-09,14:00,16:00,普通号,30,4\n";
+  const roster = fits("roster", engine.roster({ at, csv }));
+  assert.deepEqual([roster.command, roster.sessions, roster.seats], ["roster", 1, 16]);
+  const session = fits("session", engine.session({ at, session: "DERM-0309-PM" }));
+  assert.deepEqual([session.kind, session.session_kind, session.practitioner, session.day, session.seats, session.slots.length], ["done", "clinic", "ZHAO", "2026-03-09", 16, 4]);
+  assert.equal(fits("refused", engine.session({ at, session: "NONE" })).code, "UNKNOWN_SESSION");
+  const { found } = fits("search", engine.search({ ...ask, ...days, practitioner: "WANG", order: "earliest", most: 2 }));
+  assert.deepEqual(found.map((one) => [one.session, one.slot]), [["CARD-0310-AM", 2], ["CARD-0310-AM", 3]]);
+  const { slots } = fits("load", engine.load({ at, day: "2026-03-10", institution: "SY1", department: "CARD" }));
+  // The first half-hours: two of Wang's three, whose third is kept for referrals, and all four of Li's.
+  assert.deepEqual([slots[0].time.from, slots[0].live, slots[0].capacity], ["2026-03-10T08:00:00+08:00", 6, 7]);
+  const booked = fits("granted", engine.book({ ...WISH, slot: 3 }));
+  assert.deepEqual([booked.command, booked.standing, booked.expires], ["book", "booked", undefined]);
+  const other = { at, patient: "6f0c6f0f6c1d4b7e9a3d2e1f00112244" };
+  const { booking } = fits("granted", engine.hold({ ...WISH, ...other }));
+  assert.deepEqual([1, 2].map(() => fits("confirm", engine.confirm({ ...other, booking })).changed), [true, false]);
+  assert.deepEqual(fits("bookings", engine.bookings(other)).bookings.map((one) => [one.booking, one.standing]), [[booking, "booked"]]);
+  assert.equal(fits("refused", engine.confirm({ at, patient, booking })).kind, "refused");
+  fits("cancel", engine.cancel({ ...other, booking }));
+  fits("availability", engine.availability({ ...ask, session: "CARD-0310-AM", slot: 4 }));
+  fits("schedule", engine.schedule({ ...ask, ...days }));
+  fits("audit", engine.audit({ at }));
+  fits("tick", engine.tick({ at }));
+  // The schema is awake: it knows no other key, and misses what is not there.
+  assert.throws(() => fits("load", { ...engine.load({ at, day: "2026-03-10" }), more: 1 }), /additional/);
+  assert.throws(() => fits("search", { kind: "done", command: "search" }), /found/);
 });
 
 test("hostile lines are answered and leave the object usable", () => {
