@@ -403,9 +403,19 @@ impl Feed {
         free
     }
 
-    /// The schedule for a class.
+    /// The schedule for a class. A slot that keeps a returned seat back is `WAITLISTED` in a feed, whoever asks: what is kept
+    /// back, and until when, is not public.
     #[must_use]
     pub fn schedule(&self, asked: &Asked<'_>) -> Schedule {
+        self.schedule_by(asked, |_, _, seen| seen)
+    }
+
+    /// [`Feed::schedule`], where `again` says what is to be told of a slot of a session instead of what the feed says.
+    pub(crate) fn schedule_by(
+        &self,
+        asked: &Asked<'_>,
+        again: impl Fn(&str, u16, Availability) -> Availability,
+    ) -> Schedule {
         let mut institutions = vec![false; self.institutions.len()];
         let mut departments = vec![false; self.departments.len()];
         let mut practitioners = vec![false; self.practitioners.len()];
@@ -429,7 +439,8 @@ impl Feed {
             }
             let slots = (0..session.slots).filter_map(|slot| {
                 let shown = self.shown(session, slot)?;
-                let answer = shown.availability(asked.class, asked.channel, asked.at);
+                let seen = shown.availability(asked.class, asked.channel, asked.at);
+                let answer = again(&session.code, slot, seen);
                 Some(ScheduledSlot {
                     slot,
                     time: session.slot_time(slot).into(),

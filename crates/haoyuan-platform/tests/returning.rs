@@ -86,6 +86,14 @@ fn shown(platform: &Platform, class: &str, channel: &str, minute: i64) -> (Value
     let found = search["found"].as_array().unwrap().iter().find(|found| found["slot"] == 0);
     // What the search lists is what the question about the slot says.
     assert_eq!(found.map_or(json!(0), |found| found["free"].clone()), answer["free"], "{answer} {search}");
+    let schedule = done(
+        platform,
+        &json!({"command": "schedule", "at": at(minute), "class": class, "channel": channel,
+        "from": "2026-03-10", "to": "2026-03-10"}),
+    );
+    let slot = &schedule["sessions"][0]["slots"][0];
+    // So is what a page shows of it.
+    assert_eq!((&slot["free"], &slot["refusal"]), (&answer["free"], &answer["refusal"]), "{answer} {slot}");
     (answer["free"].clone(), answer["refusal"].clone())
 }
 

@@ -11,6 +11,7 @@ use haoyuan_core::directory::Directory;
 use haoyuan_core::ids::{SlotIndex, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::pool::PoolTree;
+use haoyuan_core::refusal::Code;
 use haoyuan_core::said;
 use haoyuan_engine::{Engine, SessionView, Trace};
 use std::collections::HashMap;
@@ -68,7 +69,7 @@ impl<T: Trace> Platform<T> {
             institution: ask.institution.clone(),
             department: ask.department.clone(),
         })?;
-        Ok(feed.schedule(&Asked {
+        let asked = Asked {
             class: ask.class,
             channel: ask.channel,
             days: (ask.from, ask.to),
@@ -76,6 +77,15 @@ impl<T: Trace> Platform<T> {
             department: ask.department.as_deref(),
             practitioner: ask.practitioner.as_deref(),
             at: ask.at,
+        };
+        // Of a slot where somebody may wait, the day knows whether anybody does, and what is kept back there.
+        Ok(feed.schedule_by(&asked, |session, slot, seen| {
+            let waits = seen.refusal.is_some_and(|refusal| refusal.code == Code::Waitlisted);
+            let slot = self.engine().find(session).zip(SlotIndex::new(slot)).filter(|_| waits);
+            let answer = slot.and_then(|(session, slot)| {
+                self.availability(SlotRef { session, slot }, ask.class, ask.channel, ask.at).ok()
+            });
+            answer.unwrap_or(seen)
         }))
     }
 }
