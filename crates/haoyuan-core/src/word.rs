@@ -83,11 +83,11 @@ pub enum Operation {
 }
 
 /// The decision word of one block.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Word(u128);
 
 /// Live (held or booked) seats per bookable node: the part of a word that the rules look at.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Live {
     low: u64,
     high: u64,
