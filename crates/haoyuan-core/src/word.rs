@@ -436,4 +436,13 @@ mod tests {
         assert_eq!(last.then(last.live(), Operation::None, 0), None);
         assert!(!last.can_claim() && word.can_claim());
     }
+
+    #[test]
+    fn what_a_failed_assertion_prints_of_a_word_are_its_parts() {
+        let live = Live::default().with(0, 3).with(13, 7);
+        assert_eq!(format!("{live:?}"), "[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]");
+        let word = Word::default().then(live, Operation::Release, 5).unwrap();
+        let said = format!("Word {{ sequence: 1, operation: Release, seat: 5, live: {live:?}, .. }}");
+        assert_eq!(format!("{word:?}"), said);
+    }
 }
