@@ -1007,6 +1007,10 @@ mod tests {
         }
         assert_eq!(tree.breakpoints().collect::<Vec<_>>(), [10, 20, 30]);
         assert_eq!(tree.loosens(Denial { code: Code::SlotFull, node: index(2) }, 0), None);
+        let tree = nested([(i64::MIN, i64::MAX), (200, 900), (50, 800)]);
+        let shut = tree.decide_at(Live::default(), index(2), 60).unwrap_err();
+        assert_eq!((shut.code, tree.loosens(shut, 60)), (Code::NotOpen, Some(200)));
+        assert_eq!(tree.loosens(Denial { code: Code::Closed, node: index(2) }, 850), None);
     }
 
     #[test]
@@ -1091,10 +1095,110 @@ mod tests {
         assert_eq!(node([4, 2, 0]), Err((Code::SlotFull, 0)));
         assert_eq!(node([5, 0, 0]), Err((Code::Protected, 2)));
         assert_eq!(decide(at([0; 3]), Class::Contract), Err((Code::NotAdmitted, 0)));
+        // The second choice is protected for the first, which is not open yet or has reached its cap.
+        let mut nodes = tree.nodes.clone();
+        nodes[2].opens = 100;
+        let later = PoolTree::new(6, nodes, tree.routes).unwrap();
+        let both = later.decide(at([4, 0, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap_err();
+        assert_eq!((both.code, both.node), (Code::Protected, index(2)));
+        let mut nodes = tree.nodes.clone();
+        nodes[2].cap = Some(2);
+        nodes.push(Node { guarantee: 1, ..Node::plain("C", NodeIndex::ROOT) });
+        let capped = PoolTree::new(6, nodes, tree.routes).unwrap();
+        let both = capped.decide(at([3, 2, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap_err();
+        assert_eq!((both.code, both.node), (Code::Protected, index(4)));
+        let both = capped.decide(at([2, 2, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap();
+        assert_eq!(both.node, index(1));
         let free = |counts, class, most| tree.free(at(counts), class, Channel::App, 0, most);
         assert_eq!([free([0; 3], Class::Public, 9), free([0; 3], Class::Public, 3)], [4, 3]);
         assert_eq!([free([3, 1, 0], Class::Public, 9), free([4, 1, 0], Class::Public, 9)], [1, 0]);
         assert_eq!([free([0; 3], Class::ReferralSecondary, 63), free([0; 3], Class::Green, 63)], [6, 2]);
         assert_eq!(free([0; 3], Class::Public, 0), 0);
+    }
+
+    #[test]
+    fn of_two_minima_side_by_side_the_first_that_is_unmet_is_named() {
+        let mut nodes = named(&["ROOT", "PUBLIC", "A", "B"]);
+        (nodes[2].guarantee, nodes[3].guarantee) = (2, 1);
+        let mut routes = Routes::default();
+        for (class, node) in [(Class::Public, 1), (Class::ReferralSecondary, 2), (Class::Green, 3)] {
+            routes.set_all(class, Route::one(index(node)));
+        }
+        let tree = PoolTree::new(4, nodes, routes).unwrap();
+        let protected = |node| Err((Code::Protected, node));
+        assert_eq!(
+            decided(&tree, &[1, 1, 2, 1, 2, 1, 3]),
+            [Ok('s'), protected(2), Ok('r'), protected(2), Ok('r'), protected(3), Ok('r')]
+        );
+        assert_eq!(
+            decided(&tree, &[3, 1, 3, 2, 2, 2]),
+            [Ok('r'), Ok('s'), protected(2), Ok('r'), Ok('r'), Err((Code::SlotFull, 0))]
+        );
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_no_tree_and_what_just_keeps_it_is_one() {
+        let name = || "A".to_owned();
+        let fence = |from, seats| Fence { from, seats };
+        let new = |capacity, change: &dyn Fn(&mut Vec<Node>)| {
+            let mut nodes = named(&["ROOT", "A", "B"]);
+            nodes[2].parent = index(1);
+            change(&mut nodes);
+            PoolTree::new(capacity, nodes, Routes::default()).map(|tree| tree.capacity())
+        };
+        assert_eq!([0, 1, 63, 64].map(|n| new(n, &|_| ()).is_ok()), [false, true, true, false]);
+        assert_eq!(new(0, &|_| ()), Err(TreeError::Capacity(0)));
+        assert_eq!(new(8, &|nodes| nodes.clear()), Err(TreeError::NodeCount(0)));
+        assert_eq!(new(8, &|nodes| nodes[0].guarantee = 1), Err(TreeError::RootGuarantee));
+        assert_eq!(new(8, &|nodes| nodes[0].fences = vec![fence(1, 0)]), Err(TreeError::RootGuarantee));
+        assert_eq!(new(8, &|nodes| nodes[1].parent = index(1)), Err(TreeError::Order(name())));
+        assert_eq!(new(8, &|nodes| nodes[0].parent = index(1)), Err(TreeError::Order("ROOT".to_owned())));
+        assert_eq!(new(8, &|nodes| nodes[2].name = name()), Err(TreeError::DuplicateName(name())));
+        let fences = |guarantee, fences: &[(i64, u8)]| {
+            let fences: Vec<Fence> = fences.iter().map(|(from, seats)| fence(*from, *seats)).collect();
+            new(8, &|nodes| (nodes[1].guarantee, nodes[1].fences) = (guarantee, fences.clone()))
+        };
+        assert_eq!(fences(3, &[(10, 3), (10, 2), (20, 2), (30, 0)]), Ok(8));
+        assert_eq!(fences(3, &[(10, 4)]), Err(TreeError::Rising(name())));
+        assert_eq!(fences(3, &[(10, 2), (20, 3)]), Err(TreeError::Rising(name())));
+        assert_eq!(fences(3, &[(10, 2), (9, 1)]), Err(TreeError::Rising(name())));
+        let window = |opens, closes| new(8, &|nodes| (nodes[1].opens, nodes[1].closes) = (opens, closes));
+        assert_eq!([window(4, 5), window(5, 5)], [Ok(8), Err(TreeError::NeverOpen(name()))]);
+        // A minimum is at most the cap of its pool and of those above, and all together at most the capacity.
+        let cap =
+            |above: usize, cap| new(8, &|nodes| (nodes[above].cap, nodes[2].guarantee) = (Some(cap), 3));
+        assert_eq!([0, 1, 2].map(|above| cap(above, 3)), [Ok(8), Ok(8), Ok(8)]);
+        assert_eq!([0, 1, 2].map(|above| cap(above, 2).is_ok()), [false; 3]);
+        let minima = |outer, inner, protection| {
+            new(8, &|nodes| {
+                (nodes[1].guarantee, nodes[2].guarantee, nodes[2].protection) = (outer, inner, protection);
+            })
+        };
+        assert_eq!(minima(8, 8, Protection::Guarantee), Ok(8), "the one lies inside the other");
+        assert_eq!(minima(5, 3, Protection::Extra), Ok(8));
+        let over = TreeError::OverCapacity { minima: 9, capacity: 8 };
+        assert_eq!(minima(6, 3, Protection::Extra), Err(over));
+    }
+
+    #[test]
+    fn a_route_leads_to_a_pool_that_is_there_and_at_most_14_can_be_booked_at() {
+        let tree = |routes: &[(usize, usize)]| {
+            let mut all = Routes::default();
+            for (place, (first, second)) in routes.iter().enumerate() {
+                let (class, channel) = (Class::ALL[place / 8], Channel::ALL[place % 8]);
+                all.set(class, channel, Route::two(index(*first), index(*second)));
+            }
+            let names: Vec<String> = (0..16).map(|v| format!("P{v}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            PoolTree::new(20, named(&names), all).map(|tree| [1, 2, 14, 15].map(|v| tree.counter(index(v))))
+        };
+        let pairs = |last: usize| (1..last).map(|v| (v, v + 1)).collect::<Vec<_>>();
+        assert_eq!(tree(&[(15, 2)]), Ok([None, Some(0), None, Some(1)]));
+        assert_eq!(tree(&pairs(14)), Ok([Some(0), Some(1), Some(13), None]));
+        assert_eq!(tree(&pairs(15)), Err(TreeError::BookableCount(15)));
+        assert_eq!(tree(&[(1, 0)]), Err(TreeError::Route(0)));
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(index(2)));
+        assert_eq!(PoolTree::new(8, named(&["ROOT", "A"]), routes).err(), Some(TreeError::Route(2)));
     }
 }
