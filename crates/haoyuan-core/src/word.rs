@@ -445,4 +445,16 @@ mod tests {
         let said = format!("Word {{ sequence: 1, operation: Release, seat: 5, live: {live:?}, .. }}");
         assert_eq!(format!("{word:?}"), said);
     }
+
+    #[test]
+    fn a_seat_that_was_counted_can_be_taken_away_again_and_none_that_was_not() {
+        for c in 0..COUNTERS as u8 {
+            let rest =
+                (0..COUNTERS as u8).fold(Live::default(), |live, other| live.with(other, 4)).with(c, 0);
+            assert_eq!(rest.minus(c), None);
+            let one = rest.plus(c).unwrap();
+            assert_eq!((one.get(c), one.minus(c)), (1, Some(rest)));
+            assert_eq!(one.plus(c).unwrap().minus(c), Some(one));
+        }
+    }
 }
