@@ -705,3 +705,57 @@ impl<'a> Block<'a> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use haoyuan_core::ids::NodeIndex;
+    use haoyuan_core::instant::MINUTE;
+    use haoyuan_core::terms::{Channel, Class};
+
+    #[test]
+    fn a_hint_is_read_as_it_was_written() {
+        for (sequence, earliest, lowest) in [(0, NEVER, 0), (u32::MAX, 1, 63), (1, 1 << 25, 32), (77, 0, 5)] {
+            let hint = Hint { sequence: Sequence(sequence), earliest, lowest };
+            assert_eq!(Hint::unpack(hint.pack()), hint);
+        }
+    }
+
+    /// What [`Core::peek`] is for: two loads answer, and the seats are not looked at.
+    #[test]
+    fn a_block_is_answered_by_two_loads_until_a_hold_may_be_due() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let now = Instant::new(1_772_409_600_000).unwrap();
+        let (ends, far) = (now.plus(15 * MINUTE), now.plus(1_000_000 * MINUTE));
+        let peek = |at| core.peek(at).map(|view| (view.live.total(), view.hint.lowest));
+        assert_eq!(peek(now), Some((0, 0)));
+        let claim = |booked| {
+            let occupant = Occupant {
+                patient: 1,
+                expires: ends,
+                node: NodeIndex::ROOT,
+                counter: 0,
+                class: Class::Public,
+                channel: Channel::App,
+                spill: true,
+                booked,
+                offered: false,
+            };
+            let decide = |view: &View| Ok((view.live.plus(0).unwrap(), occupant));
+            block.claim(&(0..3), now, None, decide, |code| code, |_| ()).unwrap().0
+        };
+        let booked = claim(true);
+        assert_eq!([now, ends, far].map(peek), [Some((1, 1)); 3], "nothing can be due");
+        let held = claim(false);
+        assert_eq!([now, ends].map(|at| core.glance(at)), [Some(block.word()), None]);
+        // Hints are in units of 65.5 s: no hold is due one unit before its own.
+        assert_eq!([now, ends.plus(-2 * MINUTE)].map(peek), [Some((2, 2)); 2]);
+        assert_eq!([ends, ends.plus(MINUTE)].map(peek), [None; 2]);
+        assert_eq!(block.view(ends).due, Some(held.seat));
+        block.release(booked.seat, booked.sequence, now, |_| Ok(()), |code| code).unwrap().unwrap();
+        assert_eq!(peek(now), Some((1, 0)), "the seat that was given back is the lowest that is free");
+        block.sweep(ends, &|ended| assert_eq!(ended.seat, held.seat));
+        assert_eq!([now, ends, far].map(peek), [Some((0, 0)); 3]);
+    }
+}
