@@ -950,4 +950,255 @@ mod tests {
             said.push(next);
         }
     }
+
+    fn index(v: usize) -> NodeIndex {
+        NodeIndex::all().nth(v).unwrap()
+    }
+
+    /// The root, `OUTER` in it and `INNER` in that, open between these offsets; all book at `INNER`.
+    fn nested(windows: [(i64, i64); 3]) -> PoolTree {
+        let mut nodes = named(&["ROOT", "OUTER", "INNER"]);
+        nodes[2].parent = index(1);
+        for (node, (opens, closes)) in nodes.iter_mut().zip(windows) {
+            (node.opens, node.closes) = (opens, closes);
+        }
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(index(2)));
+        PoolTree::new(8, nodes, routes).unwrap()
+    }
+
+    #[test]
+    fn of_windows_that_are_shut_the_last_to_open_is_named_and_one_that_closes_first() {
+        const NEVER: i64 = i64::MAX;
+        let at = |tree: &PoolTree, at| {
+            tree.decide_at(Live::default(), index(2), at).map_err(|d| (d.code, d.node.index()))
+        };
+        let tree = nested([(100, NEVER), (200, 900), (50, 800)]);
+        assert_eq!([10, 150, 199].map(|t| at(&tree, t).unwrap_err()), [(Code::NotOpen, 1); 3]);
+        assert!(at(&tree, 200).is_ok() && at(&tree, 799).is_ok());
+        assert_eq!([800, 899, 900].map(|t| at(&tree, t).unwrap_err()), [(Code::Closed, 2); 3]);
+        let tree = nested([(300, NEVER), (200, 900), (300, 950)]);
+        assert_eq!([0, 250].map(|t| at(&tree, t).unwrap_err()), [(Code::NotOpen, 2); 2]);
+        assert_eq!([900, 949].map(|t| at(&tree, t).unwrap_err()), [(Code::Closed, 1); 2]);
+        // The outer pool closes before the inner one opens, or just as it does: there is nothing to wait for.
+        for (closes, code) in [(119, Code::Closed), (120, Code::Closed), (121, Code::NotOpen)] {
+            let tree = nested([(0, NEVER), (0, closes), (120, NEVER)]);
+            assert_eq!(at(&tree, 50), Err((code, 2)), "{closes}");
+            assert_eq!(at(&tree, 121), Err((Code::Closed, 1)), "{closes}");
+        }
+    }
+
+    #[test]
+    fn what_a_minimum_denies_it_denies_until_the_next_fence_at_which_it_falls() {
+        let mut nodes = named(&["ROOT", "PUBLIC", "REFERRAL"]);
+        nodes[2].guarantee = 5;
+        nodes[2].fences = [(10, 3), (20, 3), (30, 1)].map(|(from, seats)| Fence { from, seats }).to_vec();
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(index(1)));
+        routes.set_all(Class::ReferralSecondary, Route::one(index(2)));
+        let tree = PoolTree::new(5, nodes, routes).unwrap();
+        let denial = Denial { code: Code::Protected, node: index(2) };
+        let at = [(-1, 5), (9, 5), (10, 3), (19, 3), (20, 3), (29, 3), (30, 1), (99, 1)];
+        let next = [10, 10, 30, 30, 30, 30].map(Some).into_iter().chain([None, None]);
+        for ((at, minimum), next) in at.into_iter().zip(next) {
+            assert_eq!((tree.guarantee(index(2), at), tree.loosens(denial, at)), (minimum, next), "{at}");
+            let full = (0..5 - minimum).fold(Live::default(), |live, _| live.plus(0).unwrap());
+            assert_eq!(tree.decide_at(full, index(1), at).unwrap_err(), denial, "{at}");
+        }
+        assert_eq!(tree.breakpoints().collect::<Vec<_>>(), [10, 20, 30]);
+        assert_eq!(tree.loosens(Denial { code: Code::SlotFull, node: index(2) }, 0), None);
+        let tree = nested([(i64::MIN, i64::MAX), (200, 900), (50, 800)]);
+        let shut = tree.decide_at(Live::default(), index(2), 60).unwrap_err();
+        assert_eq!((shut.code, tree.loosens(shut, 60)), (Code::NotOpen, Some(200)));
+        assert_eq!(tree.loosens(Denial { code: Code::Closed, node: index(2) }, 850), None);
+    }
+
+    #[test]
+    fn who_is_live_in_a_pool_is_counted_with_the_pools_inside_it() {
+        let mut nodes = named(&["ROOT", "A", "B", "C"]);
+        nodes[2].parent = index(1);
+        let mut routes = Routes::default();
+        for (class, node) in [(Class::Public, 1), (Class::ReferralSecondary, 2), (Class::Green, 3)] {
+            routes.set_all(class, Route::one(index(node)));
+        }
+        let tree = PoolTree::new(20, nodes, routes).unwrap();
+        let live = Live::default().with(0, 1).with(1, 2).with(2, 4);
+        assert_eq!([0, 1, 2, 3].map(|v| tree.live_in(live, index(v))), [7, 3, 2, 4]);
+        assert_eq!([0, 1, 2, 3, 4].map(|v| tree.counter(index(v))), [None, Some(0), Some(1), Some(2), None]);
+        let tree = nested([(i64::MIN, i64::MAX); 3]);
+        assert_eq!([0, 1, 2].map(|v| tree.live_in(Live::default().with(0, 3), index(v))), [3; 3]);
+    }
+
+    /// Decides at the nodes one after the other, from nobody on; each answer is a letter: `r`educes a minimum, `s`pills, or the
+    /// denial.
+    fn decided(tree: &PoolTree, nodes: &[usize]) -> Vec<Result<char, (Code, usize)>> {
+        let mut live = Live::default();
+        let one = |node: &usize| {
+            let permit = tree.decide_at(live, index(*node), 0).map_err(|d| (d.code, d.node.index()))?;
+            live = permit.live;
+            assert_eq!(permit.node, index(*node));
+            Ok(if permit.spill { 's' } else { 'r' })
+        };
+        nodes.iter().map(one).collect()
+    }
+
+    /// `ROOT`, `PUBLIC` (1), and `OUTER` (2) with `INNER` (3) in it, all booked at.
+    fn guarded(capacity: u8, (outer, inner): (u8, u8), protection: Protection, cap: Option<u8>) -> PoolTree {
+        let mut nodes = named(&["ROOT", "PUBLIC", "OUTER", "INNER"]);
+        nodes[3].parent = index(2);
+        (nodes[2].guarantee, nodes[3].guarantee) = (outer, inner);
+        (nodes[2].protection, nodes[2].cap) = (protection, cap);
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(index(1)));
+        routes.set_all(Class::Green, Route::one(index(3)));
+        routes.set_all(Class::ReferralSecondary, Route::two(index(2), index(1)));
+        PoolTree::new(capacity, nodes, routes).unwrap()
+    }
+
+    #[test]
+    fn a_minimum_inside_a_minimum_counts_towards_it_and_the_outermost_unmet_one_is_named() {
+        let tree = guarded(6, (4, 3), Protection::Guarantee, None);
+        let protected = |node| Err((Code::Protected, node));
+        assert_eq!(decided(&tree, &[1, 1, 1]), [Ok('s'), Ok('s'), protected(2)]);
+        // One at the outer pool leaves it nothing to ask for beside the inner one's three.
+        assert_eq!(decided(&tree, &[1, 1, 2, 2, 1]), [Ok('s'), Ok('s'), Ok('r'), protected(3), protected(3)]);
+        assert_eq!(
+            decided(&tree, &[3, 3, 3, 3, 2, 1]),
+            [Ok('r'), Ok('r'), Ok('r'), Ok('r'), Ok('s'), Ok('s')]
+        );
+        let full = (Code::SlotFull, 0);
+        assert_eq!(decided(&tree, &[1, 1, 3, 3, 3, 2, 3])[5..], [Ok('r'), Err(full)]);
+    }
+
+    #[test]
+    fn an_extra_reserve_is_kept_beside_what_its_own_class_has_and_a_cap_counts_what_is_inside() {
+        let tree = guarded(6, (2, 0), Protection::Extra, Some(3));
+        let protected = Err((Code::Protected, 2));
+        assert_eq!(decided(&tree, &[1, 1, 1, 1, 1, 2, 3])[3..], [Ok('s'), protected, Ok('s'), Ok('s')]);
+        assert_eq!(decided(&tree, &[2, 3, 1, 1, 1])[2..], [Ok('s'), Ok('s'), protected]);
+        let capped = Err((Code::CapReached, 2));
+        assert_eq!(decided(&tree, &[2, 3, 3, 2, 3, 1])[2..], [Ok('s'), capped, capped, Ok('s')]);
+    }
+
+    #[test]
+    fn who_has_a_second_choice_gets_it_and_is_told_the_denial_that_came_further() {
+        let tree = guarded(6, (2, 0), Protection::Guarantee, Some(2));
+        let decide =
+            |live, class| tree.decide(live, class, Channel::App, 0).map_err(|d| (d.code, d.node.index()));
+        let at =
+            |counts: [u8; 3]| (0..3).fold(Live::default(), |live, c| live.with(c, counts[usize::from(c)]));
+        let node = |counts| decide(at(counts), Class::ReferralSecondary).map(|permit| permit.node.index());
+        assert_eq!(
+            [node([0, 0, 0]), node([0, 1, 0]), node([0, 2, 0]), node([3, 1, 1])],
+            [2, 2, 1, 1].map(Ok)
+        );
+        assert_eq!(node([4, 2, 0]), Err((Code::SlotFull, 0)));
+        assert_eq!(node([5, 0, 0]), Err((Code::Protected, 2)));
+        assert_eq!(decide(at([0; 3]), Class::Contract), Err((Code::NotAdmitted, 0)));
+        // The second choice is protected for the first, which is not open yet or has reached its cap.
+        let mut nodes = tree.nodes.clone();
+        nodes[2].opens = 100;
+        let later = PoolTree::new(6, nodes, tree.routes).unwrap();
+        let both = later.decide(at([4, 0, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap_err();
+        assert_eq!((both.code, both.node), (Code::Protected, index(2)));
+        let mut nodes = tree.nodes.clone();
+        nodes[2].cap = Some(2);
+        nodes.push(Node { guarantee: 1, ..Node::plain("C", NodeIndex::ROOT) });
+        let capped = PoolTree::new(6, nodes, tree.routes).unwrap();
+        let both = capped.decide(at([3, 2, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap_err();
+        assert_eq!((both.code, both.node), (Code::Protected, index(4)));
+        let both = capped.decide(at([2, 2, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap();
+        assert_eq!(both.node, index(1));
+        let free = |counts, class, most| tree.free(at(counts), class, Channel::App, 0, most);
+        assert_eq!([free([0; 3], Class::Public, 9), free([0; 3], Class::Public, 3)], [4, 3]);
+        assert_eq!([free([3, 1, 0], Class::Public, 9), free([4, 1, 0], Class::Public, 9)], [1, 0]);
+        assert_eq!([free([0; 3], Class::ReferralSecondary, 63), free([0; 3], Class::Green, 63)], [6, 2]);
+        assert_eq!(free([0; 3], Class::Public, 0), 0);
+    }
+
+    #[test]
+    fn of_two_minima_side_by_side_the_first_that_is_unmet_is_named() {
+        let mut nodes = named(&["ROOT", "PUBLIC", "A", "B"]);
+        (nodes[2].guarantee, nodes[3].guarantee) = (2, 1);
+        let mut routes = Routes::default();
+        for (class, node) in [(Class::Public, 1), (Class::ReferralSecondary, 2), (Class::Green, 3)] {
+            routes.set_all(class, Route::one(index(node)));
+        }
+        let tree = PoolTree::new(4, nodes, routes).unwrap();
+        let protected = |node| Err((Code::Protected, node));
+        assert_eq!(
+            decided(&tree, &[1, 1, 2, 1, 2, 1, 3]),
+            [Ok('s'), protected(2), Ok('r'), protected(2), Ok('r'), protected(3), Ok('r')]
+        );
+        assert_eq!(
+            decided(&tree, &[3, 1, 3, 2, 2, 2]),
+            [Ok('r'), Ok('s'), protected(2), Ok('r'), Ok('r'), Err((Code::SlotFull, 0))]
+        );
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_no_tree_and_what_just_keeps_it_is_one() {
+        let name = || "A".to_owned();
+        let fence = |from, seats| Fence { from, seats };
+        let new = |capacity, change: &dyn Fn(&mut Vec<Node>)| {
+            let mut nodes = named(&["ROOT", "A", "B"]);
+            nodes[2].parent = index(1);
+            change(&mut nodes);
+            PoolTree::new(capacity, nodes, Routes::default()).map(|tree| tree.capacity())
+        };
+        assert_eq!([0, 1, 63, 64].map(|n| new(n, &|_| ()).is_ok()), [false, true, true, false]);
+        assert_eq!(new(0, &|_| ()), Err(TreeError::Capacity(0)));
+        assert_eq!(new(8, &|nodes| nodes.clear()), Err(TreeError::NodeCount(0)));
+        assert_eq!(new(8, &|nodes| nodes[0].guarantee = 1), Err(TreeError::RootGuarantee));
+        assert_eq!(new(8, &|nodes| nodes[0].fences = vec![fence(1, 0)]), Err(TreeError::RootGuarantee));
+        assert_eq!(new(8, &|nodes| nodes[1].parent = index(1)), Err(TreeError::Order(name())));
+        assert_eq!(new(8, &|nodes| nodes[0].parent = index(1)), Err(TreeError::Order("ROOT".to_owned())));
+        assert_eq!(new(8, &|nodes| nodes[2].name = name()), Err(TreeError::DuplicateName(name())));
+        let fences = |guarantee, fences: &[(i64, u8)]| {
+            let fences: Vec<Fence> = fences.iter().map(|(from, seats)| fence(*from, *seats)).collect();
+            new(8, &|nodes| (nodes[1].guarantee, nodes[1].fences) = (guarantee, fences.clone()))
+        };
+        assert_eq!(fences(3, &[(10, 3), (10, 2), (20, 2), (30, 0)]), Ok(8));
+        assert_eq!(fences(3, &[(10, 4)]), Err(TreeError::Rising(name())));
+        assert_eq!(fences(3, &[(10, 2), (20, 3)]), Err(TreeError::Rising(name())));
+        assert_eq!(fences(3, &[(10, 2), (9, 1)]), Err(TreeError::Rising(name())));
+        let window = |opens, closes| new(8, &|nodes| (nodes[1].opens, nodes[1].closes) = (opens, closes));
+        assert_eq!([window(4, 5), window(5, 5)], [Ok(8), Err(TreeError::NeverOpen(name()))]);
+        // A minimum is at most the cap of its pool and of those above, and all together at most the capacity.
+        let cap =
+            |above: usize, cap| new(8, &|nodes| (nodes[above].cap, nodes[2].guarantee) = (Some(cap), 3));
+        assert_eq!([0, 1, 2].map(|above| cap(above, 3)), [Ok(8), Ok(8), Ok(8)]);
+        assert_eq!([0, 1, 2].map(|above| cap(above, 2).is_ok()), [false; 3]);
+        let minima = |outer, inner, protection| {
+            new(8, &|nodes| {
+                (nodes[1].guarantee, nodes[2].guarantee, nodes[2].protection) = (outer, inner, protection);
+            })
+        };
+        assert_eq!(minima(8, 8, Protection::Guarantee), Ok(8), "the one lies inside the other");
+        assert_eq!(minima(5, 3, Protection::Extra), Ok(8));
+        let over = TreeError::OverCapacity { minima: 9, capacity: 8 };
+        assert_eq!(minima(6, 3, Protection::Extra), Err(over));
+    }
+
+    #[test]
+    fn a_route_leads_to_a_pool_that_is_there_and_at_most_14_can_be_booked_at() {
+        let tree = |routes: &[(usize, usize)]| {
+            let mut all = Routes::default();
+            for (place, (first, second)) in routes.iter().enumerate() {
+                let (class, channel) = (Class::ALL[place / 8], Channel::ALL[place % 8]);
+                all.set(class, channel, Route::two(index(*first), index(*second)));
+            }
+            let names: Vec<String> = (0..16).map(|v| format!("P{v}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            PoolTree::new(20, named(&names), all).map(|tree| [1, 2, 14, 15].map(|v| tree.counter(index(v))))
+        };
+        let pairs = |last: usize| (1..last).map(|v| (v, v + 1)).collect::<Vec<_>>();
+        assert_eq!(tree(&[(15, 2)]), Ok([None, Some(0), None, Some(1)]));
+        assert_eq!(tree(&pairs(14)), Ok([Some(0), Some(1), Some(13), None]));
+        assert_eq!(tree(&pairs(15)), Err(TreeError::BookableCount(15)));
+        assert_eq!(tree(&[(1, 0)]), Err(TreeError::Route(0)));
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(index(2)));
+        assert_eq!(PoolTree::new(8, named(&["ROOT", "A"]), routes).err(), Some(TreeError::Route(2)));
+    }
 }

@@ -293,4 +293,79 @@ mod tests {
         check(Platform, Window::Quarter, 1, &[(1, day)], (2, day + 43), false);
         check(Platform, Window::Quarter, 1, &[(1, day)], (2, day + 44), true);
     }
+
+    #[test]
+    fn a_limit_counts_where_it_says_and_in_its_own_year() {
+        let at =
+            |institution| Visit { institution: InstitutionId::new(institution).unwrap(), ..visit(1, 20_500) };
+        for (scope, elsewhere_counts) in [
+            (Scope::Department, false),
+            (Scope::Institution, false),
+            (Scope::Practitioner, true),
+            (Scope::Platform, true),
+        ] {
+            let limits = vec![Limit { scope, window: Window::Week, most: 1 }];
+            let rules = Rules { limits, ..Rules::default() };
+            assert!(rules.limit_broken(&at(1), &[at(1)]).is_some(), "{scope:?}");
+            assert_eq!(rules.limit_broken(&at(1), &[at(2)]).is_some(), elsewhere_counts, "{scope:?}");
+        }
+        check(Scope::Platform, Window::Year, 1, &[(1, 20_500)], (2, 20_500 + 318), false);
+        check(Scope::Platform, Window::Year, 1, &[(1, 20_500)], (2, 20_500 + 319), true);
+    }
+
+    #[test]
+    fn the_limits_of_one_day_are_told_by_their_own_codes() {
+        let code = |scope, window| Limit { scope, window, most: 1 }.code();
+        assert_eq!(code(Scope::Department, Window::Days(1)), Code::DepartmentDayLimit);
+        assert_eq!(code(Scope::Platform, Window::Days(1)), Code::DayLimit);
+        for (scope, window) in [
+            (Scope::Department, Window::Days(2)),
+            (Scope::Platform, Window::Week),
+            (Scope::Institution, Window::Days(1)),
+            (Scope::Practitioner, Window::Days(1)),
+        ] {
+            assert_eq!(code(scope, window), Code::PeriodLimit, "{scope:?} {window:?}");
+        }
+    }
+
+    #[test]
+    fn visits_are_apart_by_the_buffer_and_elsewhere_by_the_way_as_well() {
+        let rules = Rules { buffer_ms: 20, travel_ms: 300, ..Rules::default() };
+        let at = |institution, from: i64| Visit {
+            institution: InstitutionId::new(institution).unwrap(),
+            time: Interval { from: Instant::new(from).unwrap(), to: Instant::new(from + 10).unwrap() },
+            ..visit(1, 20_500)
+        };
+        let first = at(1, 1_000);
+        for (institution, gap) in [(1, 20), (2, 320)] {
+            for (wish, overlaps) in
+                [(1_009 + gap, true), (1_010 + gap, false), (991 - gap, true), (990 - gap, false)]
+            {
+                assert_eq!(rules.overlaps(&at(institution, wish), &first), overlaps, "{institution} {wish}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_days_are_of_one_period_if_the_calendar_says_so_and_only_then() {
+        let first = 20_089; // 2025-01-01
+        let days: Vec<Day> = (first..first + 3 * 365).step_by(4).map(Day).collect();
+        let same = |window: Window, a: Day, b: Day| match (window, a.year_month(), b.year_month()) {
+            (Window::Days(_), ..) => a == b,
+            // 2024-12-30 was a Monday.
+            (Window::Week, ..) => (a.0 - first + 2) / 7 == (b.0 - first + 2) / 7,
+            (Window::Month, a, b) => a == b,
+            (Window::Quarter, a, b) => (a.0, (a.1 + 2) / 3) == (b.0, (b.1 + 2) / 3),
+            (Window::Year, a, b) => a.0 == b.0,
+        };
+        for window in [Window::Days(1), Window::Week, Window::Month, Window::Quarter, Window::Year] {
+            for (a, b) in days.iter().flat_map(|a| days.iter().map(move |b| (*a, *b))) {
+                assert_eq!(
+                    window.period(a) == window.period(b),
+                    same(window, a, b),
+                    "{window:?} {a:?} {b:?}"
+                );
+            }
+        }
+    }
 }

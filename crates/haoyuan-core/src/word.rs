@@ -83,11 +83,11 @@ pub enum Operation {
 }
 
 /// The decision word of one block.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Word(u128);
 
 /// Live (held or booked) seats per bookable node: the part of a word that the rules look at.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Live {
     low: u64,
     high: u64,
@@ -435,5 +435,26 @@ mod tests {
         assert_eq!(last.sequence().0, u32::MAX);
         assert_eq!(last.then(last.live(), Operation::None, 0), None);
         assert!(!last.can_claim() && word.can_claim());
+    }
+
+    #[test]
+    fn what_a_failed_assertion_prints_of_a_word_are_its_parts() {
+        let live = Live::default().with(0, 3).with(13, 7);
+        assert_eq!(format!("{live:?}"), "[3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]");
+        let word = Word::default().then(live, Operation::Release, 5).unwrap();
+        let said = format!("Word {{ sequence: 1, operation: Release, seat: 5, live: {live:?}, .. }}");
+        assert_eq!(format!("{word:?}"), said);
+    }
+
+    #[test]
+    fn a_seat_that_was_counted_can_be_taken_away_again_and_none_that_was_not() {
+        for c in 0..COUNTERS as u8 {
+            let rest =
+                (0..COUNTERS as u8).fold(Live::default(), |live, other| live.with(other, 4)).with(c, 0);
+            assert_eq!(rest.minus(c), None);
+            let one = rest.plus(c).unwrap();
+            assert_eq!((one.get(c), one.minus(c)), (1, Some(rest)));
+            assert_eq!(one.plus(c).unwrap().minus(c), Some(one));
+        }
     }
 }

@@ -31,7 +31,7 @@
 )]
 
 use crate::seat::{Occupant, Seat, State};
-use crate::sync::{AtomicU64, AtomicU128, Ordering, pause};
+use crate::sync::{AtomicU64, AtomicU128, Attempts, Ordering, pause, summed};
 use crossbeam::utils::Backoff;
 use haoyuan_core::ids::Sequence;
 use haoyuan_core::instant::Instant;
@@ -51,7 +51,7 @@ const STAND_BACK: u32 = 128;
 const _: () = assert!(units(Instant::MAX) <= NEVER);
 
 /// What is known of the seats at one sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Hint {
     sequence: Sequence,
     /// No hold expires before this instant; in units, `NEVER` if there is none.
@@ -117,7 +117,7 @@ impl Core {
     /// The block as of one word, if its hint says that no hold can be due.
     #[inline(always)]
     pub(crate) fn peek(&self, now: Instant) -> Option<View> {
-        let (word, hint) = self.fresh(now)?;
+        let (word, hint) = summed!(self.fresh(now))?;
         Some(View { word, live: word.live(), due: None, hint, known: true, level: true })
     }
 
@@ -134,7 +134,7 @@ pub(crate) struct Block<'a> {
 }
 
 /// The block as of one word.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct View {
     pub(crate) word: Word,
     /// The live counters without the holds that are due.
@@ -149,7 +149,7 @@ pub(crate) struct View {
 }
 
 /// A hold or booking that ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Ended {
     pub(crate) seat: u8,
     pub(crate) record: Seat,
@@ -207,7 +207,9 @@ impl<'a> Block<'a> {
     ///
     /// Linearizes at the compare-and-swap, or at the load that found the flag as wanted: whatever claims after it sees it.
     pub(crate) fn set_flag(&self, flag: Flag, on: bool) {
+        let mut attempts = Attempts::new();
         loop {
+            attempts.again();
             let word = self.word();
             let next = word.with_flag(flag, on);
             if next == word || self.replace(word, next) {
@@ -307,10 +309,10 @@ impl<'a> Block<'a> {
     /// Linearizes at the load of the word that it returns.
     #[inline(always)]
     pub(crate) fn view(&self, now: Instant) -> View {
-        match self.core.peek(now) {
+        summed!(match self.core.peek(now) {
             Some(view) => view,
             None => self.catch_up(now).unwrap_or_else(|| self.walk(now)),
-        }
+        })
     }
 
     /// The block as of one word whose hint is at most one transition behind: what the word names is all that the hint lacks.
@@ -351,7 +353,9 @@ impl<'a> Block<'a> {
 
     #[cold]
     fn walk(&self, now: Instant) -> View {
+        let mut attempts = Attempts::new();
         loop {
+            attempts.again();
             let word = self.word();
             self.complete(word);
             let mut live = word.live();
@@ -428,10 +432,12 @@ impl<'a> Block<'a> {
         refuse: impl Fn(Code) -> D,
         ended: impl Fn(Ended),
     ) -> Result<(Taken, Occupant), D> {
+        let mut attempts = Attempts::new();
         loop {
             let (view, live, occupant) = if let Some(decided) = first.take() {
                 decided
             } else {
+                attempts.again();
                 let view = self.view(now);
                 match decide(&view) {
                     Ok((live, occupant)) => (view, live, occupant),
@@ -448,14 +454,16 @@ impl<'a> Block<'a> {
             };
             let word = view.word;
             if let Some(due) = view.due {
-                self.expire(due, now, &ended);
+                if self.expire(due, now, &ended) {
+                    attempts = Attempts::new();
+                }
                 continue;
             }
             if !word.can_claim() {
                 return Err(refuse(Code::SequenceExhausted));
             }
             if !view.level {
-                self.complete(word);
+                summed!(self.complete(word));
             }
             let Some(seat) = self.lowest_free(&view, range, None) else {
                 if self.word() == word {
@@ -539,11 +547,13 @@ impl<'a> Block<'a> {
         if usize::from(seat) >= self.seats.len() {
             return Err(gone(Code::UnknownBooking));
         }
+        let mut attempts = Attempts::new();
         loop {
+            attempts.again();
             let view = self.view(now);
             let word = view.word;
             if !view.level {
-                self.complete(word);
+                summed!(self.complete(word));
             }
             let record = self.load_seat(seat);
             let live = matches!(record.state(), State::Held | State::Booked);
@@ -571,25 +581,32 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// Sweeps the hold on `seat` if it is due.
-    pub(crate) fn expire(&self, seat: u8, now: Instant, ended: &impl Fn(Ended)) {
-        let record = self.load_seat(seat);
-        if !record.is_due(now) {
-            return;
-        }
-        let still_due = |record: Seat| if record.is_due(now) { Ok(()) } else { Err(()) };
-        if let Ok(Some(done)) = self.release(seat, record.sequence(), now, still_due, |_| ()) {
+    /// Sweeps the hold on `seat` if it is due, and says whether that was done here.
+    pub(crate) fn expire(&self, seat: u8, now: Instant, ended: &impl Fn(Ended)) -> bool {
+        let done = summed!(self.end_due(seat, now));
+        if let Some(done) = done {
             ended(done);
         }
+        done.is_some()
+    }
+
+    fn end_due(&self, seat: u8, now: Instant) -> Option<Ended> {
+        let grant = summed!({
+            let record = self.load_seat(seat);
+            record.is_due(now).then(|| record.sequence())
+        })?;
+        let still_due = |record: Seat| if record.is_due(now) { Ok(()) } else { Err(()) };
+        self.release(seat, grant, now, still_due, |_| ()).ok().flatten()
     }
 
     /// Sweeps every hold that is due.
     pub(crate) fn sweep(&self, now: Instant, ended: &impl Fn(Ended)) {
+        let mut attempts = Attempts::new();
         loop {
-            let view = self.view(now);
-            match view.due {
-                Some(due) => self.expire(due, now, ended),
-                None => return,
+            attempts.again();
+            let Some(due) = summed!(self.view(now).due) else { return };
+            if self.expire(due, now, ended) {
+                attempts = Attempts::new();
             }
         }
     }
@@ -655,8 +672,10 @@ impl<'a> Block<'a> {
     /// owners are still writing.
     pub(crate) fn settled_records(&self) -> (Word, Vec<Seat>) {
         let backoff = Backoff::new();
+        let mut attempts = Attempts::new();
         loop {
-            let (word, records) = self.records();
+            attempts.again();
+            let (word, records) = summed!(self.records());
             if records.iter().all(|record| record.state() != State::Claimed) {
                 return (word, records);
             }
@@ -673,7 +692,9 @@ impl<'a> Block<'a> {
 
     /// All records, and the word that they belong to.
     pub(crate) fn records(&self) -> (Word, Vec<Seat>) {
+        let mut attempts = Attempts::new();
         loop {
+            attempts.again();
             let word = self.word();
             self.complete(word);
             let records =
@@ -682,5 +703,59 @@ impl<'a> Block<'a> {
                 return (word, records);
             }
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use haoyuan_core::ids::NodeIndex;
+    use haoyuan_core::instant::MINUTE;
+    use haoyuan_core::terms::{Channel, Class};
+
+    #[test]
+    fn a_hint_is_read_as_it_was_written() {
+        for (sequence, earliest, lowest) in [(0, NEVER, 0), (u32::MAX, 1, 63), (1, 1 << 25, 32), (77, 0, 5)] {
+            let hint = Hint { sequence: Sequence(sequence), earliest, lowest };
+            assert_eq!(Hint::unpack(hint.pack()), hint);
+        }
+    }
+
+    /// What [`Core::peek`] is for: two loads answer, and the seats are not looked at.
+    #[test]
+    fn a_block_is_answered_by_two_loads_until_a_hold_may_be_due() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let now = Instant::new(1_772_409_600_000).unwrap();
+        let (ends, far) = (now.plus(15 * MINUTE), now.plus(1_000_000 * MINUTE));
+        let peek = |at| core.peek(at).map(|view| (view.live.total(), view.hint.lowest));
+        assert_eq!(peek(now), Some((0, 0)));
+        let claim = |booked| {
+            let occupant = Occupant {
+                patient: 1,
+                expires: ends,
+                node: NodeIndex::ROOT,
+                counter: 0,
+                class: Class::Public,
+                channel: Channel::App,
+                spill: true,
+                booked,
+                offered: false,
+            };
+            let decide = |view: &View| Ok((view.live.plus(0).unwrap(), occupant));
+            block.claim(&(0..3), now, None, decide, |code| code, |_| ()).unwrap().0
+        };
+        let booked = claim(true);
+        assert_eq!([now, ends, far].map(peek), [Some((1, 1)); 3], "nothing can be due");
+        let held = claim(false);
+        assert_eq!([now, ends].map(|at| core.glance(at)), [Some(block.word()), None]);
+        // Hints are in units of 65.5 s: no hold is due one unit before its own.
+        assert_eq!([now, ends.plus(-2 * MINUTE)].map(peek), [Some((2, 2)); 2]);
+        assert_eq!([ends, ends.plus(MINUTE)].map(peek), [None; 2]);
+        assert_eq!(block.view(ends).due, Some(held.seat));
+        block.release(booked.seat, booked.sequence, now, |_| Ok(()), |code| code).unwrap().unwrap();
+        assert_eq!(peek(now), Some((1, 0)), "the seat that was given back is the lowest that is free");
+        block.sweep(ends, &|ended| assert_eq!(ended.seat, held.seat));
+        assert_eq!([now, ends, far].map(peek), [Some((0, 0)); 3]);
     }
 }

@@ -16,12 +16,24 @@
 //! It is run again from its beginning, its accesses answered as before, until it comes to a new one; that one is done, and at
 //! the next the run is unwound. So threads must be functions of what they read, and have no effect but on these atomics.
 //!
+//! # What is forgotten
+//! A thread that has seen something else is in another state, even where nothing can come of it. So the explorer is told two things.
+//! Of a computation that hands on one value ([`sum_up`]) that value is kept, and not what was read for it. And at the head of a
+//! loop that begins anew ([`Attempts::again`]) with all that it keeps as it was when it first came there, the attempts that lost
+//! are forgotten. What the thread may still read stays. Neither is done where something was written that no other thread
+//! looks at: it is written again only by running again. An end is thus reached if and only if it is without forgetting.
+//!
+//! A loop that can go round for ever comes back to a state that was. Such a circle is looked for at the end and is a fault, so that
+//! what is explored to its end is also known to end, whoever is favoured.
+//!
+//! # Places
 //! Places that one thread alone uses, or nobody writes, are no part of this: an access to them is nobody else's business.
 //! They are found by exploring: whenever a second thread turns up, all begins anew with one place more.
 
+use std::any::Any;
 use std::cell::RefCell;
-use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
+use std::collections::HashMap;
+use std::collections::hash_map::{DefaultHasher, Entry};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -50,10 +62,34 @@ pub(crate) enum Access {
 /// What an access was answered: as `compare_exchange` says it.
 type Answer = Result<u128, u128>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Hash)]
 enum Seen {
     Answer(Answer),
     Paused,
+    /// A computation began of which only the value will be kept.
+    Began,
+    Sum(Sum),
+}
+
+/// What a computation came to.
+#[derive(Clone, Debug)]
+struct Sum {
+    value: Rc<dyn Any>,
+    /// Of the value.
+    print: [u64; 2],
+}
+
+impl Hash for Sum {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.print.hash(state);
+    }
+}
+
+/// How far a thread had come.
+#[derive(Clone, Debug)]
+struct Mark {
+    next: usize,
+    own: Vec<(usize, u128)>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +108,7 @@ enum Status {
 
 #[derive(Clone, Debug)]
 struct Thread<R> {
-    log: Rc<Vec<Seen>>,
+    log: Rc<[Seen]>,
     view: View,
     status: Status,
     /// What it will do from here follows from this.
@@ -93,10 +129,9 @@ type Values = Vec<Rc<Vec<Value>>>;
 /// A run of one thread up to its next access.
 struct Run {
     thread: usize,
-    log: Rc<Vec<Seen>>,
+    /// What was seen before, and what is new.
+    log: Vec<Seen>,
     next: usize,
-    /// The answer to the new access.
-    new: Option<Seen>,
     memory: Memory,
     view: View,
     values: Values,
@@ -182,7 +217,75 @@ pub(crate) fn pause() {
     }
 }
 
+/// How a computation begins.
+enum Begun {
+    /// Nobody keeps what is seen.
+    Unseen,
+    Anew(Mark),
+    /// It was done before and came to this.
+    Known(Rc<dyn Any>),
+}
+
+/// Does a computation, and forgets what was read for it as soon as its value is known: the value must be all that the thread
+/// takes along.
+pub(crate) fn sum_up<A: Clone + Hash + 'static>(compute: impl FnOnce() -> A) -> A {
+    if !is_on() {
+        return compute();
+    }
+    let mark = match with(World::begin) {
+        Begun::Unseen => return compute(),
+        Begun::Known(value) => return value.downcast_ref::<A>().expect("it is the same computation").clone(),
+        Begun::Anew(mark) => mark,
+    };
+    let value = compute();
+    with(|world| {
+        let Some(run) = &mut world.run else { return };
+        if run.forget(&mark) {
+            run.keep(Seen::Sum(Sum { value: Rc::new(value.clone()), print: prints(&value) }));
+        }
+    });
+    value
+}
+
+/// The attempts of a loop that begins anew when another thread was faster.
+pub(crate) struct Attempts(Option<Mark>);
+
+impl Attempts {
+    pub(crate) const fn new() -> Self {
+        Self(None)
+    }
+
+    /// The head of the loop. All that the thread keeps must be as it was at the first of these calls.
+    pub(crate) fn again(&mut self) {
+        if !is_on() {
+            return;
+        }
+        with(|world| {
+            let Some(run) = &mut world.run else { return };
+            match &self.0 {
+                None => self.0 = Some(run.mark()),
+                Some(first) => _ = run.forget(first),
+            }
+        });
+    }
+}
+
 impl World {
+    fn begin(&mut self) -> Begun {
+        let Some(run) = self.run.as_mut().filter(|run| !run.stopped) else { return Begun::Unseen };
+        let mark = run.mark();
+        match run.log.get(run.next) {
+            None => run.keep(Seen::Began),
+            Some(Seen::Began) => run.next += 1,
+            Some(Seen::Sum(sum)) => {
+                run.next += 1;
+                return Begun::Known(Rc::clone(&sum.value));
+            }
+            Some(_) => unreachable!("a thread does the same when it sees the same"),
+        }
+        Begun::Anew(mark)
+    }
+
     fn access(&mut self, place: usize, access: Access) -> Option<Answer> {
         let Some(run) = &mut self.run else {
             let (answer, written) = plainly(access, self.memory[place]);
@@ -207,23 +310,25 @@ impl World {
             *wrote |= u8::from(written.is_some()) << run.thread;
             if *wrote != 0 && (*read | *wrote).count_ones() > 1 {
                 self.missing = Some(place);
+                run.stopped = true;
+                return None;
             }
             return Some(answer);
         };
         match run.again()? {
             Some(Seen::Answer(answer)) => return Some(answer),
-            Some(Seen::Paused) => unreachable!("a thread does the same when it sees the same"),
+            Some(_) => unreachable!("a thread does the same when it sees the same"),
             None => {}
         }
         let answer = run.answer(shared, access);
-        run.new = Some(Seen::Answer(answer));
+        run.keep(Seen::Answer(answer));
         Some(answer)
     }
 
     fn pause(&mut self) -> Option<()> {
         let Some(run) = &mut self.run else { panic!("somebody waits, and nobody else is there") };
         if !run.stopped && run.again()?.is_none() {
-            run.new = Some(Seen::Paused);
+            run.keep(Seen::Paused);
             run.paused = true;
         }
         Some(())
@@ -235,14 +340,36 @@ impl Run {
     fn again(&mut self) -> Option<Option<Seen>> {
         if let Some(seen) = self.log.get(self.next) {
             self.next += 1;
-            return Some(Some(*seen));
+            return Some(Some(seen.clone()));
         }
         if self.done {
             self.stopped = true;
             return None;
         }
-        (self.done, self.next) = (true, self.next + 1);
+        self.done = true;
         Some(None)
+    }
+
+    fn keep(&mut self, seen: Seen) {
+        self.log.push(seen);
+        self.next = self.log.len();
+    }
+
+    fn mark(&self) -> Mark {
+        let mut own = self.own.clone();
+        own.sort_unstable();
+        Mark { next: self.next, own }
+    }
+
+    /// Forgets what was seen since, unless it was seen again just now because something was written that is the thread's own.
+    fn forget(&mut self, since: &Mark) -> bool {
+        if self.stopped || self.mark().own != since.own {
+            return false;
+        }
+        assert_eq!(self.next, self.log.len(), "what could be forgotten was forgotten at once");
+        self.log.truncate(since.next);
+        self.next = since.next;
+        true
     }
 
     /// Does an access to a shared place.
@@ -353,7 +480,8 @@ impl<R: Hash> State<R> {
                     let mut hasher = DefaultHasher::new();
                     (thread.print[salt], thread.status == Status::Done).hash(&mut hasher);
                     if thread.status != Status::Done {
-                        (above(&thread.view), self.can_go_on(thread)).hash(&mut hasher);
+                        let paused = matches!(thread.status, Status::Paused(_));
+                        (above(&thread.view), paused, self.can_go_on(thread)).hash(&mut hasher);
                     }
                     (*kind, hasher.finish())
                 })
@@ -465,13 +593,15 @@ fn through<S, R: Clone + Hash>(
         }
         values.into_iter().map(Rc::new).collect::<Values>()
     });
-    let log = Rc::new(Vec::new());
-    let thread = Thread { print: prints(&*log), log, view: [0; SHARED], status: Status::Ready, end: None };
+    let log = Vec::new();
+    let thread =
+        Thread { print: prints(&log), log: log.into(), view: [0; SHARED], status: Status::Ready, end: None };
     let first = State { threads: vec![Rc::new(thread); threads.len()], values: first };
     let mut explored = Explored { states: 1, places: first.values.len(), ..Explored::default() };
-    let mut seen = HashSet::from([first.print(kinds, memory)]);
-    let mut open = vec![first];
-    while let Some(state) = open.pop() {
+    let mut seen = HashMap::from([(first.print(kinds, memory), 0)]);
+    let mut open = vec![(0, first)];
+    let mut ways = Vec::new();
+    while let Some((from, state)) = open.pop() {
         if explored.states > most {
             return Some(explored);
         }
@@ -490,10 +620,16 @@ fn through<S, R: Clone + Hash>(
                     return None;
                 }
                 explored.steps += 1;
-                if seen.insert(next.print(kinds, memory)) {
-                    explored.states += 1;
-                    open.push(next);
-                }
+                let number = u32::try_from(explored.states).expect("states are kept in memory");
+                let to = match seen.entry(next.print(kinds, memory)) {
+                    Entry::Occupied(known) => *known.get(),
+                    Entry::Vacant(new) => {
+                        explored.states += 1;
+                        open.push((number, next));
+                        *new.insert(number)
+                    }
+                };
+                ways.push((from, to));
                 choice += 1;
                 if choice >= choices {
                     break;
@@ -502,7 +638,37 @@ fn through<S, R: Clone + Hash>(
         }
         assert!(!stuck, "everybody waits for somebody");
     }
+    assert!(every_way_ends(explored.states, &ways), "somebody goes round for ever");
     Some(Explored { finished: true, ..explored })
+}
+
+/// Whether no way comes back to a state that it has passed: states without a way to them are taken away until none is left
+/// (Kahn 1962).
+fn every_way_ends(states: usize, ways: &[(u32, u32)]) -> bool {
+    let mut into = vec![0u32; states];
+    let mut after = vec![0usize; states + 1];
+    for (from, to) in ways {
+        into[*to as usize] += 1;
+        after[*from as usize + 1] += 1;
+    }
+    for state in 0..states {
+        after[state + 1] += after[state];
+    }
+    let mut sorted = ways.to_vec();
+    sorted.sort_unstable();
+    let mut open: Vec<usize> = (0..states).filter(|state| into[*state] == 0).collect();
+    let mut left = states;
+    while let Some(state) = open.pop() {
+        left -= 1;
+        for (_, to) in &sorted[after[state]..after[state + 1]] {
+            let to = *to as usize;
+            into[to] -= 1;
+            if into[to] == 0 {
+                open.push(to);
+            }
+        }
+    }
+    left == 0
 }
 
 /// One thread does its next access, with one of the answers that it may get.
@@ -518,9 +684,8 @@ fn step<S, R: Clone + Hash>(
     with(|world| {
         world.run = Some(Run {
             thread: number,
-            log: Rc::clone(&thread.log),
+            log: thread.log.to_vec(),
             next: 0,
-            new: None,
             memory,
             view,
             values: state.values.clone(),
@@ -548,9 +713,8 @@ fn step<S, R: Clone + Hash>(
     };
     let mut next = State { threads: state.threads.clone(), values: run.values };
     let status = if run.paused && end.is_none() { Status::Paused(next.count()) } else { status };
-    let log: Vec<Seen> = run.log.iter().copied().chain(run.new).collect();
-    let print = end.as_ref().map_or_else(|| prints(&log), prints);
-    next.threads[number] = Rc::new(Thread { log: Rc::new(log), view: run.view, status, print, end });
+    let print = end.as_ref().map_or_else(|| prints(&run.log), prints);
+    next.threads[number] = Rc::new(Thread { log: run.log.into(), view: run.view, status, print, end });
     (next, run.choices)
 }
 
@@ -665,6 +829,107 @@ mod tests {
         }));
         WORLD.with(|world| *world.borrow_mut() = None);
         assert!(stuck.is_err(), "nobody wakes it");
+    }
+
+    /// What two threads that do the same may return, and in how many states; or nothing if one of them goes on for ever.
+    fn ends_of(act: impl Fn(&[AtomicU64; 3], usize) -> u64) -> Option<(BTreeSet<[u64; 2]>, usize)> {
+        let mut ends = BTreeSet::new();
+        let three = || std::array::from_fn(|_| AtomicU64::new(0));
+        let threads: [&dyn Fn(&[AtomicU64; 3]) -> u64; 2] =
+            [&|places| act(places, 1), &|places| act(places, 2)];
+        let explored = catch_unwind(AssertUnwindSafe(|| {
+            explore((Memory::Released, 10_000), three, (&threads, &[0, 1]), |_, both| {
+                ends.insert([both[0], both[1]]);
+            })
+        }));
+        WORLD.with(|world| *world.borrow_mut() = None);
+        let explored = explored.ok().filter(|explored| explored.finished)?;
+        Some((ends, explored.states))
+    }
+
+    /// Adds three times; an attempt is counted in a place of the thread's own if it counts them.
+    fn adds(places: &[AtomicU64; 3], own: usize, (forgets, counts): (bool, bool)) -> u64 {
+        let mut answer = 0;
+        for _ in 0..3 {
+            let mut attempts = Attempts::new();
+            loop {
+                if forgets {
+                    attempts.again();
+                }
+                if counts {
+                    places[own].fetch_add(1, Relaxed);
+                }
+                let read = || places[0].load(Acquire);
+                let seen = if forgets { sum_up(read) } else { read() };
+                if places[0].compare_exchange(seen, seen + 1, AcqRel, Relaxed).is_ok() {
+                    answer = answer * 10 + seen;
+                    break;
+                }
+            }
+        }
+        if counts { places[own].load(Relaxed) } else { answer }
+    }
+
+    #[test]
+    fn attempts_that_lost_are_forgotten_and_nothing_else() {
+        let (ends, states) = ends_of(|places, own| adds(places, own, (false, false))).unwrap();
+        let (same, fewer) = ends_of(|places, own| adds(places, own, (true, false))).unwrap();
+        assert_eq!(ends.len(), 20, "three of six places in the order");
+        assert_eq!(same, ends);
+        assert!(fewer < states, "{fewer} {states}");
+    }
+
+    #[test]
+    fn an_attempt_that_leaves_something_of_its_own_is_remembered() {
+        let (ends, states) = ends_of(|places, own| adds(places, own, (false, true))).unwrap();
+        let (same, as_many) = ends_of(|places, own| adds(places, own, (true, true))).unwrap();
+        assert!(ends.contains(&[3, 3]) && ends.contains(&[3, 6]), "{ends:?}");
+        assert_eq!(same, ends);
+        assert!(as_many <= states, "{as_many} {states}");
+    }
+
+    #[test]
+    fn of_what_was_read_for_one_value_only_the_value_is_kept() {
+        // One thread writes twice; the other reads twice and takes along only whether there was anything.
+        let act = |sums: bool| {
+            move |[a, b, c]: &[AtomicU64; 3], own: usize| {
+                if own == 1 {
+                    (1..=3).for_each(|n| a.store(n, Release));
+                    return b.load(Acquire);
+                }
+                let read = || a.load(Acquire) + a.load(Acquire) > 0;
+                let any = if sums { sum_up(read) } else { read() };
+                b.store(1 + u64::from(any), Release);
+                c.store(1, Relaxed);
+                u64::from(sum_up(|| any))
+            }
+        };
+        let (ends, states) = ends_of(act(false)).unwrap();
+        let (same, fewer) = ends_of(act(true)).unwrap();
+        assert_eq!(ends, BTreeSet::from([[0, 0], [0, 1], [1, 0], [2, 1]]));
+        assert_eq!(same, ends);
+        assert!(fewer < states, "{fewer} {states}");
+    }
+
+    #[test]
+    fn who_goes_round_for_ever_is_found() {
+        let spins = |[a, b, _]: &[AtomicU64; 3], own: usize| {
+            if own == 2 {
+                a.store(0, Relaxed);
+                b.store(1, Release);
+                a.store(1, Release);
+                return 0;
+            }
+            let mut attempts = Attempts::new();
+            while b.load(Acquire) != 0 {
+                attempts.again();
+                if a.load(Acquire) != 0 {
+                    return 1;
+                }
+            }
+            0
+        };
+        assert_eq!(ends_of(spins), None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) enum State {
 }
 
 /// A seat record.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Seat(u128);
 
 /// What a claim writes into the seat that it took.

@@ -22,6 +22,43 @@ pub(crate) fn pause(backoff: &crossbeam::utils::Backoff) {
     }
 }
 
+/// A computation over atomics of which the thread takes along the value and nothing else: so the explorer may forget what was
+/// read for it. For everybody else it is the expression itself.
+#[cfg(loom)]
+macro_rules! summed {
+    ($value:expr) => {
+        $crate::explore::sum_up(|| $value)
+    };
+}
+
+#[cfg(not(loom))]
+macro_rules! summed {
+    ($value:expr) => {
+        $value
+    };
+}
+
+pub(crate) use summed;
+
+#[cfg(loom)]
+pub(crate) use crate::explore::Attempts;
+
+/// The attempts of a loop that begins anew when another thread was faster: tells the explorer where it may forget them, and
+/// nobody else anything.
+#[cfg(not(loom))]
+pub(crate) struct Attempts;
+
+#[cfg(not(loom))]
+impl Attempts {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    /// The head of the loop. All that the thread keeps must be as it was at the first of these calls.
+    #[expect(clippy::unused_self, reason = "it is the explorer's that keeps something")]
+    pub(crate) const fn again(&mut self) {}
+}
+
 #[cfg(not(loom))]
 pub(crate) use {portable_atomic::AtomicU128, std::sync::atomic::AtomicU64};
 
