@@ -721,33 +721,40 @@ mod tests {
         }
     }
 
+    const HELD: i64 = 15 * MINUTE;
+
+    fn at_first() -> Instant {
+        Instant::new(1_772_409_600_000).unwrap()
+    }
+
+    fn claim(block: &Block<'_>, booked: bool) -> Taken {
+        let occupant = Occupant {
+            patient: 1,
+            expires: at_first().plus(HELD),
+            node: NodeIndex::ROOT,
+            counter: 0,
+            class: Class::Public,
+            channel: Channel::App,
+            spill: true,
+            booked,
+            offered: false,
+        };
+        let decide = |view: &View| Ok((view.live.plus(0).unwrap(), occupant));
+        block.claim(&(0..3), at_first(), None, decide, |code| code, |_| ()).unwrap().0
+    }
+
     /// What [`Core::peek`] is for: two loads answer, and the seats are not looked at.
     #[test]
     fn a_block_is_answered_by_two_loads_until_a_hold_may_be_due() {
         let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
         let block = Block::new(&core, &seats);
-        let now = Instant::new(1_772_409_600_000).unwrap();
-        let (ends, far) = (now.plus(15 * MINUTE), now.plus(1_000_000 * MINUTE));
+        let now = at_first();
+        let (ends, far) = (now.plus(HELD), now.plus(1_000_000 * MINUTE));
         let peek = |at| core.peek(at).map(|view| (view.live.total(), view.hint.lowest));
         assert_eq!(peek(now), Some((0, 0)));
-        let claim = |booked| {
-            let occupant = Occupant {
-                patient: 1,
-                expires: ends,
-                node: NodeIndex::ROOT,
-                counter: 0,
-                class: Class::Public,
-                channel: Channel::App,
-                spill: true,
-                booked,
-                offered: false,
-            };
-            let decide = |view: &View| Ok((view.live.plus(0).unwrap(), occupant));
-            block.claim(&(0..3), now, None, decide, |code| code, |_| ()).unwrap().0
-        };
-        let booked = claim(true);
+        let booked = claim(&block, true);
         assert_eq!([now, ends, far].map(peek), [Some((1, 1)); 3], "nothing can be due");
-        let held = claim(false);
+        let held = claim(&block, false);
         assert_eq!([now, ends].map(|at| core.glance(at)), [Some(block.word()), None]);
         // Hints are in units of 65.5 s: no hold is due one unit before its own.
         assert_eq!([now, ends.plus(-2 * MINUTE)].map(peek), [Some((2, 2)); 2]);
@@ -757,5 +764,33 @@ mod tests {
         assert_eq!(peek(now), Some((1, 0)), "the seat that was given back is the lowest that is free");
         block.sweep(ends, &|ended| assert_eq!(ended.seat, held.seat));
         assert_eq!([now, ends, far].map(peek), [Some((0, 0)); 3]);
+    }
+
+    /// A thread stops between the word and the seat of its hold. Whoever comes next finishes the claim, but cannot know when the
+    /// hold ends; so no hint is made that would let it live for ever once its owner has gone on.
+    #[test]
+    fn a_hold_whose_owner_stopped_half_way_ends_in_time_all_the_same() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let now = at_first();
+        let (hint, free) = (core.hint.load(Ordering::Relaxed), seats[0].load(Ordering::Relaxed));
+        let held = claim(&block, false);
+        let owners = seats[0].load(Ordering::Relaxed);
+        let stop = || {
+            seats[0].store(free, Ordering::Relaxed);
+            core.hint.store(hint, Ordering::Relaxed);
+        };
+        stop();
+        let record = block.record(held.seat).unwrap();
+        assert_eq!((record.state(), record.sequence()), (State::Claimed, held.sequence));
+        assert!(block.record(1).unwrap().is_free());
+        stop();
+        for _ in 0..2 {
+            let view = block.view(now);
+            assert_eq!((view.live.total(), view.hint.lowest, view.known), (1, 1, false));
+        }
+        assert_eq!(claim(&block, true).seat, 1);
+        seats[0].store(owners, Ordering::Release);
+        assert_eq!(block.view(now.plus(HELD)).due, Some(held.seat));
     }
 }
