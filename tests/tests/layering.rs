@@ -145,18 +145,77 @@ fn only_the_c_binding_may_use_unsafe() {
     }
 }
 
+#[test]
+fn every_dependency_stands_below_its_reason() {
+    let text = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace manifest");
+    let (_, section) = text.split_once("\n[workspace.dependencies]\n").expect("the dependencies");
+    let section = section.split("\n[").next().unwrap_or(section);
+    let lines: Vec<&str> = section.lines().collect();
+    let mut seen = 0;
+    for (place, line) in lines.iter().enumerate() {
+        // Our own crates need no reason.
+        let Some((name, _)) = line.split_once(" = ") else { continue };
+        if line.starts_with('#') || name.starts_with("haoyuan") {
+            continue;
+        }
+        let reason = place.checked_sub(1).map_or("", |above| lines[above]);
+        assert!(reason.starts_with("# ") && reason.len() > 10, "say above `{name}` what it is for");
+        seen += 1;
+    }
+    assert!(seen > 40, "only {seen} dependencies were found");
+}
+
+/// What is called something here: functions, the fuzz targets, and words such as those of the planted bugs.
+struct Named {
+    code: String,
+    targets: String,
+}
+
+impl Named {
+    fn read() -> Self {
+        let mut files = Vec::new();
+        for folder in ["crates", "bindings", "tests"] {
+            sources(&root().join(folder), &mut files);
+        }
+        let code = files.iter().map(|file| fs::read_to_string(file).expect("a source file")).collect();
+        let targets = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("the fuzz targets");
+        Self { code, targets }
+    }
+
+    fn has_test(&self, name: &str) -> bool {
+        self.code.contains(&format!("fn {name}(")) || self.targets.contains(&format!("name = \"{name}\""))
+    }
+
+    fn has_word(&self, name: &str) -> bool {
+        self.code.contains(&format!("=> \"{name}\""))
+    }
+}
+
+/// Those of the proof and of its results: all in backticks that is several small words joined by `_`.
+#[test]
+fn every_test_and_planted_bug_that_the_proof_names_exists() {
+    let there = Named::read();
+    for (page, least) in [("tests/PROOF.md", 30), ("tests/RESULTS.md", 8)] {
+        let text = fs::read_to_string(root().join(page)).expect("a page of the proof");
+        let mut named = 0;
+        let is_name = |text: &&str| {
+            text.contains('_')
+                && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        };
+        for name in text.split('`').skip(1).step_by(2).filter(is_name) {
+            let exists = there.has_test(name) || there.has_word(name);
+            assert!(exists, "`{page}` names `{name}`, and nothing is called that");
+            named += 1;
+        }
+        assert!(named >= least, "only {named} names were found in `{page}`");
+    }
+}
+
 /// The tests that the threat model names: all words in backticks in its last columns that look like a test or a fuzz target.
 #[test]
 fn every_test_that_the_threat_model_names_exists() {
     let page = fs::read_to_string(root().join("SECURITY.md")).expect("the threat model");
-    let mut files = Vec::new();
-    for folder in ["crates", "bindings", "tests"] {
-        let mut found = Vec::new();
-        sources(&root().join(folder), &mut found);
-        files.append(&mut found);
-    }
-    let code: String = files.iter().map(|file| fs::read_to_string(file).expect("a source file")).collect();
-    let targets = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("the fuzz targets");
+    let there = Named::read();
     let mut named = 0;
     for row in page.lines().filter(|line| line.starts_with('|')) {
         let shown = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
@@ -168,7 +227,7 @@ fn every_test_that_the_threat_model_names_exists() {
             } else if name.contains('/') {
                 root().join(name).exists()
             } else {
-                code.contains(&format!("fn {name}(")) || targets.contains(&format!("name = \"{name}\""))
+                there.has_test(name)
             };
             assert!(exists, "`SECURITY.md` names `{name}`, and nothing is called that");
             named += 1;

@@ -39,8 +39,15 @@ fn a_planted_bug_of_each_lane_is_caught_and_made_small() {
         let failure = shrink(bug.lane(), caught.run, Some(bug), caught.found);
         assert!(failure.enough.len() * 2 < failure.steps, "{failure:#?}");
         let again = run(bug.lane(), caught.run, Some(bug), Keep::Only(&failure.enough), &mut Tape::default());
-        assert_eq!(again, Err(failure.found_in_these));
-        assert!(!failure.story.is_empty() || !failure.script.is_empty());
+        assert_eq!(again.as_ref(), Err(&failure.found_in_these));
+        // The lane of the day is had again as a script, up to the call that is wrong; the others are told step by step.
+        match bug.lane() {
+            Lane::Day => {
+                let last = failure.script.last().expect("a script");
+                assert!(last.contains(r#""command":"call_next""#), "{failure:#?}");
+            }
+            Lane::Engine | Lane::Journal => assert!(!failure.story.is_empty(), "{failure:#?}"),
+        }
     }
 }
 

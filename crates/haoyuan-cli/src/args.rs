@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use haoyuan::journal::HashKind;
 use haoyuan::kpi::Month;
-use haoyuan_model::sim::Lane;
+use haoyuan_model::sim::{Bug, Lane};
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -281,6 +281,10 @@ pub(crate) struct Verify {
     pub(crate) lane: Option<Lane>,
     #[arg(long)]
     pub(crate) canaries: bool,
+    /// Not in the help: it is there to show that a violation ends as it is said to.
+    #[arg(long, value_name = "BUG", hide = true, conflicts_with_all = ["lane", "canaries"],
+        value_parser = ValueParser::new(crate::verify::bug))]
+    pub(crate) plant: Option<Bug>,
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -575,6 +579,32 @@ mod tests {
             TABLE.iter().filter(|e| e.key.starts_with("help.haoyuan") || e.key.starts_with("usage.haoyuan"))
         {
             assert!(keys.iter().any(|key| key == entry.key), "`{}` describes nothing", entry.key);
+        }
+    }
+
+    #[track_caller]
+    fn help_is_printed_as_it_is_written(command: &mut clap::Command, path: &str, lang: Lang) {
+        // As wide as a terminal may be, and not as wide as the one that the test is run in.
+        let help = command.clone().term_width(80).render_long_help().to_string();
+        for line in help.lines() {
+            let wide = unicode_width::UnicodeWidthStr::width(line);
+            assert!(wide <= 80, "`{path}` in {}: {wide} columns: {line}", lang.tag());
+        }
+        // Not broken a second time, which leaves a word alone on every other line.
+        if let Some(more) = find(&format!("more.{path}")) {
+            let more = more.text(lang).trim_end();
+            assert!(help.trim_end().ends_with(more), "`{path}` in {} is broken anew:\n{help}", lang.tag());
+        }
+        for sub in command.get_subcommands_mut() {
+            let path = format!("{path}.{}", sub.get_name());
+            help_is_printed_as_it_is_written(sub, &path, lang);
+        }
+    }
+
+    #[test]
+    fn no_line_of_any_help_is_too_wide_or_broken_twice() {
+        for lang in [Lang::En, Lang::Zh] {
+            help_is_printed_as_it_is_written(&mut command(lang), "haoyuan", lang);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The catalogue: every word the command says, key by key, in English and in Chinese.
 //!
 //! A place is written `{name}`; both languages of a row have the same places. Keys beginning with `help.`, `usage.` and
-//! `more.` follow the tree of commands and arguments. The long texts keep to 80 columns.
+//! `more.` follow the tree of commands and arguments. The long texts are printed as they are broken here: 79 columns at most in
+//! English, and 80 in Chinese.
 
 use crate::lang::Entry;
 
@@ -49,7 +50,7 @@ catalogue! {
         "haoyuan(号源):按政策逐个、精确地裁决门诊号源";
     "usage.haoyuan": "haoyuan [--lang en|zh] COMMAND …", "haoyuan [--lang en|zh] 命令 …";
     "help.haoyuan:lang": "Language of all messages; by default that of LC_ALL, LC_MESSAGES or LANG",
-        "所有消息的语言;默认取自 LC_ALL、LC_MESSAGES 或 LANG";
+        "语言;默认取自 LC_ALL、LC_MESSAGES 或 LANG";
     "help.haoyuan:help": "Show help", "显示帮助";
     "help.haoyuan:version": "Show the version", "显示版本";
     "more.haoyuan": "Examples
@@ -88,13 +89,13 @@ Environment
 ";
 
     "help.haoyuan.bench": "Measure beside hash maps under locks, Redis with Lua, PostgreSQL with a function",
-        "与加锁哈希表、Redis(Lua)、PostgreSQL(存储函数)在相同负载下对比测量";
+        "与加锁哈希表、Redis(Lua)、PostgreSQL(函数)在相同负载下对比测量";
     "usage.haoyuan.bench": "haoyuan bench [ARGUMENT …]", "haoyuan bench [参数 …]";
     "help.haoyuan.bench:arguments": "Arguments of haoyuan-bench; `haoyuan bench -- --help` lists them",
         "haoyuan-bench 的参数;`haoyuan bench -- --help` 列出全部";
-    "more.haoyuan.bench": "Every system gets the same requests and must give the same verdicts. Servers are
-started in a temporary folder and stopped; what is not installed is named as
-skipped. The measuring is done by `haoyuan-bench`, which stands beside this
+    "more.haoyuan.bench": "Every system gets the same requests and must give the same verdicts. Servers
+are started in a temporary folder and stopped; what is not installed is named
+as skipped. The measuring is done by `haoyuan-bench`, which stands beside this
 program: cargo build --release -p haoyuan-benches --bin haoyuan-bench
 
 Examples
@@ -149,11 +150,12 @@ cargo build --release -p haoyuan-benches --bin haoyuan-bench
         "裁决落盘后才算数;每个线程最多 4,096 个同时在途";
     "help.haoyuan.rush:hash": "What chains the records; sm3 where rules ask for it (slower)",
         "记录链的哈希;须用国密时选 sm3(较慢)";
-    "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At 07:00:00
-the last of them opens, and everybody asks at once: the public, referred patients
-and contract residents with their tickets, revisits, the window, the green
-channel; with double clicks, repeated commands and some who come a millisecond
-early. Then holds are paid or run out, some cancel, reserves pass their fences.
+    "more.haoyuan.rush": "A tertiary hospital and its alliance publish a roster of seven days. At
+07:00:00 the last of them opens, and everybody asks at once: the public,
+referred patients and contract residents with their tickets, revisits, the
+window, the green channel; with double clicks, repeated commands and some who
+come a millisecond early. Then holds are paid or run out, some cancel, reserves
+pass their fences.
 
 All requests are drawn before the clock starts; only decisions are timed. Then
 every answer is recounted without asking the engine: nothing oversold, no
@@ -195,10 +197,10 @@ Examples
         "写入磁盘后才答复;不加此项时,崩溃最多丢失 50 毫秒";
     "help.haoyuan.run:hash": "What chains the records; sm3 where rules ask for it (slower). By default that of the journal; blake3 in a new one",
         "哈希链:blake3,国密选 sm3(较慢);默认沿用日志原有的";
-    "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each answer
-begins with the number of its line; blank lines have none. A line that is no
-command is answered with an error naming line, field and reason, and the next one
-goes on. A refusal is a normal answer, not an error.
+    "more.haoyuan.run": "Each command carries its own time (`at`, RFC 3339); no clock is read. Each
+answer begins with the number of its line; blank lines have none. A line that
+is no command is answered with an error naming line, field and reason, and the
+next one goes on. A refusal is a normal answer, not an error.
 
 Examples
   haoyuan run morning.jsonl > answers.jsonl
@@ -248,11 +250,11 @@ The time is the server's. GET /openapi.json describes everything.
 
 Without a token one may ask what is public. Staff show a token of the file; a
 patient shows one that the hospital's login has signed, good for one person.
-Other machines reach the server only if there is a file of tokens: put a reverse
-proxy with TLS before it.
+Other machines reach the server only if there is a file of tokens: put a
+reverse proxy with TLS before it.
 
-SIGTERM and SIGINT end it: what is under way is answered, everything is on disk,
-and a snapshot makes the next start quick. What was acknowledged is never lost.
+SIGTERM and SIGINT end it: what is under way is answered, everything is on
+disk, and a snapshot makes the next start quick. Nothing acknowledged is lost.
 
 Examples
   haoyuan serve --demo
@@ -341,20 +343,22 @@ Examples
     "help.haoyuan.audit:session": "Only the session with this code", "仅此编码的班次";
     "help.haoyuan.audit:practitioner": "Only the practitioner with this code", "仅此编码的医生";
     "help.haoyuan.audit:actor": "Only what somebody did, or was the contact for: a role (patient, clerk, doctor …) or a person's key",
-        "仅某人所做或作为联系人的操作:角色(patient、clerk、doctor 等)或人员键";
+        "仅某人所做或作为联系人的操作:
+角色(patient、clerk、doctor 等)或人员键";
     "help.haoyuan.audit:from": "From this instant or day on", "自此时刻或此日起";
     "help.haoyuan.audit:to": "Before this instant, or up to the end of this day", "至此时刻之前,或至此日结束";
     "help.haoyuan.audit:code": "Only refusals with this code", "仅此代码的拒绝";
     "help.haoyuan.audit:seat": "The life of one seat: session, slot from 0, seat of the slot from 0",
-        "一个号的全程:班次、时段(从 0 起)、时段内的号(从 0 起)";
+        "一个号的全程:
+班次、时段(从 0 起)、时段内的号(从 0 起)";
     "help.haoyuan.audit:export": "Write all that is asked for to a new file: .ndjson, .csv or .sqlite",
         "将查询结果写入新文件:.ndjson、.csv 或 .sqlite";
     "help.haoyuan.audit:heads": "Print the chain head of each segment, to sign or to deposit", "输出每段的链头,以供签名或存证";
     "help.haoyuan.audit:against": "Check the journal against heads that were printed before", "对照此前输出的链头核验";
     "help.haoyuan.audit:json": "Print one JSON object", "输出一个 JSON 对象";
     "more.haoyuan.audit": "Everything is read from the first byte: checksums, the hash chain, the gap-free
-sequence of every block. Damage ends with exit code 1 and names file and offset.
-Patients and people appear as keyed hashes only.
+sequence of every block. Damage ends with exit code 1 and names file and
+offset. Patients and people appear as keyed hashes only.
 
 Examples
   haoyuan audit /var/lib/haoyuan
@@ -385,13 +389,14 @@ Examples
         "按此时刻或此日结束时已知的情况;默认按目前已知的情况";
     "help.haoyuan.report:visits": "What came of visits, from the hospital's own system (see below)", "医院系统中的就诊结果(见下)";
     "help.haoyuan.report:districts": "Which patient lives where: CSV with the columns patient and district, and perhaps aged_65 (true or false)",
-        "患者所在区县:含 patient 与 district 两列的 CSV,可加 aged_65 列(true 或 false,是否 65 岁及以上)";
+        "患者所在区县:含 patient 与 district 两列的 CSV,
+可加 aged_65 列(true 或 false,是否 65 岁及以上)";
     "help.haoyuan.report:json": "Print JSON, with the ids behind every figure", "输出 JSON,含每项指标所依据的编号";
     "help.haoyuan.report:csv": "Write every figure and every version of it as CSV", "将各项指标及其各版本写为 CSV";
     "help.haoyuan.report:html": "Write a page in both languages, to read and to print", "写出中英双语网页,可阅读、可打印";
     "more.haoyuan.report": "A figure is a numerator and a denominator; without a denominator it is not
-applicable. What is recorded after the month has ended makes a new version of the
-report; the earlier ones are kept and shown.
+applicable. What is recorded after the month has ended makes a new version of
+the report; the earlier ones are kept and shown.
 
 The file of --visits is CSV with a header; columns in any order: id, booking,
 patient, institution, department, practitioner, slot_from, slot_to, day, kind,
@@ -413,10 +418,10 @@ Examples
 此前各版本予以保留并列出。
 
 --visits 的文件为带表头的 CSV,列的次序不限:id、booking、patient、institution、
-department、practitioner、slot_from、slot_to、day、kind、class、channel、revisit、
-extra、confirmed_at、checked_in_at、called_at、entered_at、outcome、recorded_at。
-含 booking(16 位十六进制)的行说明该预约的结果;不含的行是未在此预约的就诊。
-时刻用 RFC 3339。更正即另加一行,recorded_at 更晚。
+department、practitioner、slot_from、slot_to、day、kind、class、channel、
+revisit、extra、confirmed_at、checked_in_at、called_at、entered_at、outcome、
+recorded_at。含 booking(16 位十六进制)的行说明该预约的结果;不含的行是未在此
+预约的就诊。时刻用 RFC 3339。更正即另加一行,recorded_at 更晚。
   kind     outpatient stomatology prenatal emergency checkup mass_test refill
            inpatient_exam inpatient_exam_exempt
   outcome  attended no_show cancelled cancelled_late stopped excused refunded
@@ -436,12 +441,12 @@ extra、confirmed_at、checked_in_at、called_at、entered_at、outcome、record
     "help.haoyuan.day:journal": "Keep the first week's journal in this empty folder", "将第一周的日志保存在此空目录";
     "help.haoyuan.day:html": "Write the first week's report as a page", "将第一周的报告写成网页";
     "help.haoyuan.day:json": "Print one JSON object", "输出一个 JSON 对象";
-    "more.haoyuan.day": "Each week is one hospital: 100 sessions, the rush at seven, payment, cancellations,
-waitlists, a stopped clinic, extra seats, no-shows (3.2, 8.3 and 15 % by channel),
-lateness, check-in, calling, corrections. What the answers say is entered in books
-of its own and held against the invariants I1 to I3, I11, I14, I16, I19, I20 and
-I22 at every step. The report is the first week's; the same seed gives the same
-weeks. Exit code 1 if an invariant is violated.
+    "more.haoyuan.day": "Each week is one hospital: 100 sessions, the rush at seven, payment,
+cancellations, waitlists, a stopped clinic, extra seats, no-shows (3.2, 8.3 and
+15 % by channel), lateness, check-in, calling, corrections. What the answers
+say is entered in books of its own and held against the invariants I1 to I3,
+I11, I14, I16, I19, I20 and I22 at every step. The report is the first week's;
+the same seed gives the same weeks. Exit code 1 if an invariant is violated.
 
 Examples
   haoyuan day
@@ -463,17 +468,21 @@ Examples
     "usage.haoyuan.verify": "haoyuan verify [OPTIONS]", "haoyuan verify [选项]";
     "help.haoyuan.verify:seconds": "For so many seconds; 30 by default", "运行秒数;默认 30";
     "help.haoyuan.verify:seed": "Seed of all draws; 1 by default", "随机种子;默认 1";
-    "help.haoyuan.verify:runs": "So many runs of each lane, however long they take", "每条线运行这么多次,不限时间";
+    "help.haoyuan.verify:runs": "So many runs of the engine's lane and an eighth as many of the others, however long they take",
+        "engine 线运行这么多次,不限时间;
+journal 与 day 线各为其八分之一";
+    "help.haoyuan.verify:plant": "Plant this bug, to see what a violation looks like", "植入此错误,以观察违反时的输出";
     "help.haoyuan.verify:lane": "Only this lane: engine, journal or day", "只运行这条线:engine、journal 或 day";
     "help.haoyuan.verify:canaries": "Plant one bug of each kind, and tell how soon it is caught",
         "逐类植入一个错误,并报告多久被发现";
     "help.haoyuan.verify:json": "Print one JSON object", "输出一个 JSON 对象";
-    "more.haoyuan.verify": "Every run follows from its seed: a world drawn at random, clients whose commands are
-late, repeated and reordered, clocks that go forward and backward, a disk that
-tears, loses, reorders, fails and fills up, power failures, in recoveries too. A
-reference model written from the specification says what each answer must be, and
-after a crash decides every surviving record anew. A failing run is made small and
-told step by step. Exit code 1 on any violation, or if a planted bug escapes.
+    "more.haoyuan.verify": "Every run follows from its seed: a world drawn at random, clients whose
+commands are late, repeated and reordered, clocks that go forward and backward,
+a disk that tears, loses, reorders, fails and fills up, power failures, in
+recoveries too. A reference model written from the specification says what each
+answer must be, and after a crash decides every surviving record anew. A
+failing run is made small and told step by step. Exit code 1 on any violation,
+or if a planted bug escapes.
 
 Examples
   haoyuan verify
@@ -500,9 +509,9 @@ Examples
         "将日志保存在此空目录;否则旧日志段会被删除";
     "help.haoyuan.soak:json": "Print one JSON object", "输出一个 JSON 对象";
     "more.haoyuan.soak": "All threads hold, book, confirm and cancel; another recounts every seat
-meanwhile; at the end the journal is read back to the same state. Exit code 1 if
-a recount fails, the state differs, or memory grows after the first third by more
-than a twentieth and 64 MiB.
+meanwhile; at the end the journal is read back to the same state. Exit code 1
+if a recount fails, the state differs, or memory grows after the first third by
+more than a twentieth and 64 MiB.
 
 Examples
   haoyuan soak

@@ -60,7 +60,7 @@ fn simulate(options: &args::Verify, lang: Lang) -> Result<(), Failure> {
                     if is_over(turn) || found.lock().is_ok_and(|found| !found.violations.is_empty()) {
                         return;
                     }
-                    let turned = turn_of(&lanes, seed, turn, options.runs);
+                    let turned = turn_of(&lanes, seed, turn, options);
                     if let Some(bar) = &bar {
                         bar.set_position(began.elapsed().as_secs().min(seconds));
                     }
@@ -83,9 +83,13 @@ fn simulate(options: &args::Verify, lang: Lang) -> Result<(), Failure> {
         .violations
         .iter()
         .take(1)
-        .map(|(lane, seed, what)| sim::shrink(*lane, *seed, None, what.clone()))
+        .map(|(lane, seed, what)| sim::shrink(*lane, *seed, options.plant, what.clone()))
         .collect();
-    let lane = options.lane.map_or_else(String::new, |lane| format!(" --lane {}", lane.word()));
+    let lane = match (options.plant, options.lane) {
+        (Some(bug), _) => format!(" --plant {}", bug.word()),
+        (None, Some(lane)) => format!(" --lane {}", lane.word()),
+        (None, None) => String::new(),
+    };
     let length = options.runs.map_or_else(|| format!("--seconds {seconds}"), |runs| format!("--runs {runs}"));
     let command = format!("haoyuan verify{lane} {length} --seed {seed}");
     let elapsed = began.elapsed();
@@ -101,11 +105,11 @@ fn simulate(options: &args::Verify, lang: Lang) -> Result<(), Failure> {
 }
 
 fn asked(options: &args::Verify, lane: Lane) -> bool {
-    options.lane.is_none_or(|asked| asked == lane)
+    options.plant.map(Bug::lane).or(options.lane).is_none_or(|asked| asked == lane)
 }
 
 /// A few runs of each lane.
-fn turn_of(lanes: &[Lane], seed: u64, turn: u64, runs: Option<u64>) -> Found {
+fn turn_of(lanes: &[Lane], seed: u64, turn: u64, options: &args::Verify) -> Found {
     let mut found = Found::default();
     for lane in lanes {
         // A run on a disk takes as long as many without.
@@ -113,11 +117,11 @@ fn turn_of(lanes: &[Lane], seed: u64, turn: u64, runs: Option<u64>) -> Found {
         let mut tape = Tape::default();
         for number in 0..times {
             let place = turn * times + number;
-            if runs.is_some_and(|runs| place >= runs) {
+            if options.runs.is_some_and(|runs| place >= runs) {
                 break;
             }
             let seed = seed.wrapping_mul(0x1_0000_0000).wrapping_add(place);
-            if let Err(what) = sim::run(*lane, seed, None, Keep::All, &mut tape) {
+            if let Err(what) = sim::run(*lane, seed, options.plant, Keep::All, &mut tape) {
                 found.violations.push((*lane, seed, what));
                 break;
             }
@@ -309,4 +313,10 @@ fn median<V: Copy>(sorted: &[V]) -> Option<V> {
 pub(crate) fn lane(text: &str) -> Result<Lane, String> {
     let words = || Lane::ALL.map(Lane::word).join(", ");
     Lane::ALL.into_iter().find(|lane| lane.word() == text).ok_or_else(words)
+}
+
+/// The bug of a word.
+pub(crate) fn bug(text: &str) -> Result<Bug, String> {
+    let words = || Bug::ALL.map(Bug::word).join(", ");
+    Bug::ALL.into_iter().find(|bug| bug.word() == text).ok_or_else(words)
 }

@@ -569,10 +569,71 @@ fn verify_says_what_it_did_and_finds_nothing_here() {
 }
 
 #[test]
+fn a_violation_ends_with_one_and_a_script_that_run_takes() {
+    // As if the system called somebody behind: what is judged is the answer, so the bug is not in the script.
+    let planted = ["verify", "--plant", "queue_jumped", "--runs", "400"];
+    let output = run(&[&planted[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}\n{}", stdout(&output), stderr(&output));
+    assert!(
+        stderr(&output).contains("haoyuan verify --plant queue_jumped --runs 400 --seed 1"),
+        "{output:?}"
+    );
+    let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert!(told["violations"].as_u64().unwrap() > 0, "{told}");
+    let failure = &told["failures"][0];
+    assert_eq!(failure["lane"], "day");
+    let enough = failure["enough"].as_array().unwrap().len() as u64;
+    assert!(enough * 2 < failure["steps"].as_u64().unwrap(), "{failure}");
+    let script: Vec<&str> =
+        failure["script"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    let last: Value = serde_json::from_str(script[script.len() - 1]).unwrap();
+    assert_eq!(last["command"], "call_next", "{failure}");
+
+    // The same commands, of the system as it is: each is understood, and the call is not the one that was found wrong.
+    let path = file("queue_jumped.jsonl", script.join("\n"));
+    let replayed = run(&["run", "--strict", path.to_str().unwrap()]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
+    let answers = answers(&replayed);
+    assert_eq!(answers.len(), script.len());
+    assert!(answers.iter().all(|answer| answer["outcome"] != "error"), "{answers:?}");
+    let called = &answers[answers.len() - 1];
+    assert!(called["outcome"] == "done" && called["visit"].is_u64(), "{called}");
+
+    // For people: the same script, line by line.
+    let output = run(&planted);
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+    for line in script {
+        assert!(
+            stdout(&output).lines().any(|shown| shown.trim_start() == line),
+            "{line}\n{}",
+            stdout(&output)
+        );
+    }
+}
+
+#[test]
+fn a_violation_without_a_script_is_told_step_by_step() {
+    for (bug, lane) in [("waitlist_overtaken", "engine"), ("record_lost", "journal")] {
+        let output = run(&["verify", "--plant", bug, "--runs", "4000", "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{bug}: {}", stdout(&output));
+        let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+        let failure = &told["failures"][0];
+        assert_eq!(failure["lane"], lane);
+        assert!(!failure["story"].as_array().unwrap().is_empty(), "{failure}");
+        assert!(!failure["found"].as_str().unwrap().is_empty(), "{failure}");
+    }
+    check(&["verify", "--plant", "nothing"], 2, "", "queue_jumped");
+    check(&["verify", "--plant", "record_lost", "--lane", "day"], 2, "", "cannot be given together");
+}
+
+#[test]
 fn soak_is_flat_and_read_back_to_the_same_state() {
     let output = run(&["soak", "--seconds", "1", "--json"]);
     let told: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}\n{}", stderr(&output));
     assert_eq!(told["violations"], 0, "{told}");
+    // Where the system does not say how much memory there is, nothing is said.
+    assert!(told["memory_is_flat"] == true || !cfg!(target_os = "linux"), "{told}");
     assert_eq!(told["same_state_after_recovery"], true, "{told}");
     assert!(told["decisions"].as_u64().unwrap() > 0 && told["audits"].as_u64().unwrap() > 0, "{told}");
 }

@@ -255,6 +255,7 @@ impl Directory {
         for (place, entry) in entries.institution.iter().enumerate() {
             self.register_parent(&format!("institution[{place}].parent"), first + place, entry)?;
         }
+        self.check_forest(first)?;
         for (place, entry) in entries.department.iter().enumerate() {
             self.register_department(&format!("department[{place}]"), entry)?;
         }
@@ -314,18 +315,41 @@ impl Directory {
                 )));
             }
         }
-        let mut above = Some(parent);
-        while let Some(id) = above {
-            if id.index() == child {
-                return Err(plain(said!(
-                    "institution `{code}` is above itself; break the cycle",
-                    "机构 `{code}` 成了自己的上级;请解除循环",
-                    code = entry.code
-                )));
-            }
-            above = self.get(id).parent;
-        }
         self.institutions[child].parent = Some(parent);
+        Ok(())
+    }
+
+    /// That the institutions from `first` on lead upwards to a root, each looked at once: a file may be one long chain. Those
+    /// before do already. A cycle is named at its last entry, which closes it.
+    fn check_forest(&self, first: usize) -> Result<(), EntryError> {
+        let above = |place: usize| {
+            let parent = self.institutions[place].parent.map(InstitutionId::index);
+            parent.filter(|parent| *parent >= first)
+        };
+        // From which institution it was first come to.
+        let mut come_from = vec![None; self.institutions.len() - first];
+        for start in first..self.institutions.len() {
+            let mut next = Some(start);
+            while let Some(place) = next {
+                match come_from[place - first] {
+                    None => come_from[place - first] = Some(start),
+                    Some(from) if from != start => break,
+                    Some(_) => {
+                        let cycle =
+                            std::iter::successors(above(place), |at| above(*at).filter(|_| *at != place));
+                        let last = cycle.max().unwrap_or(place);
+                        let reason = said!(
+                            "institution `{code}` is above itself; break the cycle",
+                            "机构 `{code}` 成了自己的上级;请解除循环",
+                            code = self.institutions[last].code
+                        );
+                        let key = format!("institution[{}].parent", last - first);
+                        return Err(EntryError { key, reason });
+                    }
+                }
+                next = above(place);
+            }
+        }
         Ok(())
     }
 
@@ -656,6 +680,12 @@ valid_to = "2026-12-31"
             "institution[2].parent",
             "above itself",
         );
+        check(
+            replace("level = \"township\"\nparent = \"S1\"", "parent = \"P1\""),
+            6,
+            "institution[0].parent",
+            "`P1` is above itself",
+        );
         check(replace("code = \"S1\"", "code = \"P1\""), 10, "institution[1].code", "twice");
         check(
             replace("members = [\"T1\", \"S1\"]", "members = [\"T1\", \"X\"]"),
@@ -679,6 +709,52 @@ valid_to = "2026-12-31"
         check(replace("2026-12-31", "31.12.2026"), 42, "practitioner[0].valid_to", "not a date");
         check(replace("sites = [\"T1\", \"S1\"]", "sites = []"), 40, "practitioner[0].sites", "at least one");
         check(replace("code = \"CARD\"", "code = \"\""), 34, "department[0].code", "1 to 64 bytes");
+    }
+
+    #[test]
+    fn a_hostile_directory_is_refused_or_read_and_what_is_said_is_no_longer_than_it() {
+        const HUGE: usize = 10 << 20;
+        let institution = |code: &str, more: &str| {
+            format!("[[institution]]\ncode=\"{code}\"\nname=\"x\"\ntier=\"primary\"\n{more}\n")
+        };
+        let x = "x".repeat(HUGE);
+        for (what, text) in [
+            ("open tables", "[".repeat(HUGE)),
+            ("open arrays", format!("institution = {}", "[".repeat(HUGE))),
+            ("nested arrays", format!("institution = {}{}", "[".repeat(100_000), "]".repeat(100_000))),
+            ("a dotted key", format!("{}b = 1", "a.".repeat(HUGE / 2))),
+            ("empty entries", "[[institution]]\n".repeat(HUGE / 16)),
+            ("a key", format!("{x} = 1")),
+            ("a name", institution("A", "").replace("\"x\"", &format!("\"{x}\""))),
+            ("a code", institution(&x, "")),
+            ("a parent", institution("A", &format!("parent=\"{x}\""))),
+            ("an open text", format!("name = \"{x}")),
+            ("an integer", format!("code = {}", "9".repeat(HUGE))),
+            ("a zero byte", institution("A\0", "")),
+            ("a control character", institution("A\\u0007", "")),
+            ("a table twice", "[a]\n[a]\n".to_owned()),
+            ("no table", "institution = 7\n".to_owned()),
+        ] {
+            let mut directory = Directory::default();
+            let error = directory.extend_from("house.toml", &text).expect_err(what);
+            assert!(error.to_string().len() < 4 * text.len() + 1_000, "{what}");
+            assert!(!error.reason.zh.is_ascii(), "{what}");
+            assert!(directory.institutions().is_empty(), "{what}");
+        }
+        // As many as can be numbered, each below the one before: read, or refused with the place of the one too many.
+        let chain: String = (0..70_000_u32)
+            .map(|n| {
+                institution(
+                    &format!("I{n}"),
+                    &n.checked_sub(1).map_or_else(String::new, |n| format!("parent=\"I{n}\"")),
+                )
+            })
+            .collect();
+        let error = Directory::parse("house.toml", &chain).unwrap_err();
+        assert!(error.reason.en.contains("as many institutions as"), "{error}");
+        let fits = chain.split_inclusive("[[institution]]\n").take(60_001).collect::<String>();
+        let fits = fits.strip_suffix("[[institution]]\n").unwrap_or(&fits);
+        assert_eq!(Directory::parse("house.toml", fits).map(|read| read.institutions().len()), Ok(60_000));
     }
 
     #[test]

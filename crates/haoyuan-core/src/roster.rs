@@ -14,7 +14,8 @@
 //! | `code` (may be left out) | 班次编号 | unique on the platform; made of the other values if empty |
 //!
 //! # Invariants
-//! - INVARIANT (all or nothing): a table with one bad row gives no session at all, and every bad row is reported.
+//! - INVARIANT (all or nothing): a table with one bad row gives no session at all, and every bad row is reported, up to
+//!   [`ERRORS_MOST`] errors: what is said about a table does not grow with what is wrong with it.
 //! - INVARIANT (one place at a time): no practitioner has two sessions that overlap, at any sites, in this table or with
 //!   those already published.
 
@@ -28,6 +29,9 @@ use crate::said::{Said, Speak};
 use crate::terms::{Grade, Kind};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+
+/// How many errors are told of one table, about; who has as many has one mistake in every row, and mends that first.
+pub const ERRORS_MOST: usize = 1_000;
 
 /// Why a row was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +139,7 @@ impl Roster {
     /// `published` are the sessions that practitioners already have; sessions of other practitioners do no harm.
     ///
     /// # Errors
-    /// Every bad row, in order of lines.
+    /// Every bad row, in order of lines. After [`ERRORS_MOST`] errors the rest of the table is not read; the last error says so.
     pub fn parse<'a>(
         bytes: &[u8],
         directory: &Directory,
@@ -179,7 +183,12 @@ impl Roster {
                 Some(Err((column, reason))) => reading.refuse(column, reason),
                 None => {}
             }
+            let line = reading.line();
             errors.append(&mut reading.errors);
+            if errors.len() >= ERRORS_MOST {
+                errors.push(no_further(line));
+                break;
+            }
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -191,6 +200,14 @@ impl Roster {
 
 fn row(line: u64, column: &str, reason: Said) -> RowError {
     RowError { line, column: column.to_owned(), reason }
+}
+
+fn no_further(line: u64) -> RowError {
+    let reason = said!(
+        "so many errors are enough; mend these, and what comes after this line is looked at",
+        "错误过多,此行之后未再检查;请先更正以上各处"
+    );
+    row(line, "", reason)
 }
 
 fn broken(error: &csv::Error) -> RowError {
@@ -248,7 +265,7 @@ impl Headers {
                         "列 `{column}` 重复",
                         column = column.text()
                     );
-                    errors.push(row(line, header, reason));
+                    errors.push(row(line, column.text(), reason));
                 }
                 Some(column) => places.push((column, place, header.to_owned())),
                 None => {
@@ -258,8 +275,12 @@ impl Headers {
                     };
                     let reason =
                         said!("unknown column; the columns are {known}", "未知的列;可用的列:{known}", known);
-                    errors.push(row(line, header, reason));
+                    errors.push(row(line, &shorten(header), reason));
                 }
+            }
+            if errors.len() >= ERRORS_MOST {
+                errors.push(no_further(line));
+                return Err(errors);
             }
         }
         for column in Column::ALL {
@@ -729,6 +750,43 @@ sites = ["T2"]
         let errors = parse(&table).unwrap_err();
         let places: Vec<(u64, &str)> = errors.iter().map(|e| (e.line, e.column.as_str())).collect();
         assert_eq!(places, [(2, "institution"), (2, "grade"), (4, "date")]);
+    }
+
+    #[test]
+    fn a_roster_of_ten_megabytes_is_refused_in_a_few_words_or_read() {
+        const HUGE: usize = 10 << 20;
+        let row_of = |cell: &str| ROW.replace("expert", cell);
+        for (what, table) in [
+            ("columns", ",".repeat(HUGE)),
+            ("a column's name", "x".repeat(HUGE)),
+            ("rows of a cell", format!("{HEADER}{}", "x\n".repeat(HUGE / 2))),
+            ("bad rows", format!("{HEADER}{}", row_of("x").repeat(HUGE / ROW.len()))),
+            ("a cell", format!("{HEADER}{}", row_of(&"x".repeat(HUGE)))),
+            ("an open quote", format!("{HEADER}\"{}", ROW.repeat(HUGE / ROW.len()))),
+            ("the same row", format!("{HEADER}{}", ROW.repeat(HUGE / ROW.len()))),
+        ] {
+            let errors = parse(&table).expect_err(what);
+            assert!(!errors.is_empty() && errors.len() < ERRORS_MOST + 20, "{what}: {}", errors.len());
+            let longest = errors.iter().map(|error| error.to_string().len()).max();
+            assert!(longest < Some(1_000), "{what}: {longest:?}");
+        }
+        // Who has more than are told hears that there are more.
+        let errors = parse(&format!("{HEADER}{}", "x\n".repeat(2 * ERRORS_MOST))).unwrap_err();
+        let last = errors.last().unwrap();
+        assert_eq!((errors.len(), last.line), (ERRORS_MOST + 1, 1 + ERRORS_MOST as u64));
+        assert!(last.reason.en.contains("so many errors"), "{last}");
+        assert_eq!(parse(&format!("{HEADER}{}", "x\n".repeat(7))).unwrap_err().len(), 7);
+        // As many good rows are as many sessions.
+        let rows: Vec<String> = (1_000..40_000)
+            .flat_map(|day| (0..4).map(move |part| (Day(day), 6 * part)))
+            .map(|(day, hour)| {
+                let (to, code) = (hour + 6, format!("{}-{hour}", day.0));
+                format!("T2,CARD,D2,{day},{hour:02}:00,{to:02}:00,expert,clinic,60,63,{code}\n")
+            })
+            .collect();
+        let rows = rows.concat();
+        assert!(rows.len() > HUGE * 9 / 10, "{}", rows.len());
+        assert_eq!(parse(&format!("{HEADER}{rows}")).map(|sessions| sessions.len()), Ok(156_000));
     }
 
     #[test]

@@ -458,6 +458,20 @@ mod tests {
         assert!(credentials.recognise(&token, now().plus(59_999)).is_ok());
     }
 
+    /// What the function in the README prints in Python for the key of 32 bytes 7, another system's token for this one.
+    #[test]
+    fn a_token_that_python_signed_is_taken() {
+        let signed = "hyp1.k1.web.5f0c6f0f6c1d4b7e9a3d2e1f00112233.1772492460.\
+                      4271e59b5a203f565997da73070f9d7913fb5fdd3b901d55698aaf96a23a79da";
+        let caller = keyed().recognise(signed, now()).unwrap();
+        assert!(matches!(caller, Caller::Patient { patient, channel: Channel::Web } if patient == person()));
+        assert_eq!(
+            keyed().sign("k1", person(), Channel::Web, now().plus(60_000)).as_deref(),
+            Some(signed),
+            "and ours is the same to the letter"
+        );
+    }
+
     #[test]
     fn no_part_of_a_token_can_be_changed() {
         let credentials = keyed();

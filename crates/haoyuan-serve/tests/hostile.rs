@@ -347,6 +347,77 @@ fn a_flood_of_connections_is_turned_away_and_those_inside_go_on() {
 }
 
 #[test]
+fn more_connections_than_there_is_room_for_are_turned_away_whoever_they_are() {
+    let most = 5;
+    // A proxy has no limit of its own, so that only the one for all of them is left.
+    let options = Options {
+        connections: most,
+        proxies: vec!["127.0.0.1".parse().unwrap()],
+        head_time: Duration::from_secs(20),
+        ..options()
+    };
+    let running = Running::start(options);
+    let none: [(&str, &str); 0] = [];
+    let mut inside: Vec<_> = (0..most).map(|_| running.connect()).collect();
+    for client in &mut inside {
+        assert_eq!(client.get("/health/live", &none).status, 200);
+    }
+    for _ in 0..3 {
+        let mut client = running.connect();
+        client.raw(b"GET /health/live HTTP/1.1\r\nhost: t\r\n\r\n");
+        let response = client.response().expect("an answer");
+        problem(&response, 503, "UNAVAILABLE");
+        assert_eq!(
+            (response.headers["connection"].as_str(), response.headers["retry-after"].as_str()),
+            ("close", "1")
+        );
+        assert!(client.response().is_none(), "and the connection ends");
+    }
+    for client in &mut inside {
+        assert_eq!(client.get("/health/live", &none).status, 200);
+    }
+    drop(inside.pop());
+    let has_room = (0..250).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        running.get("/health/live", &none).status == 200
+    });
+    assert!(has_room);
+}
+
+#[test]
+fn more_streams_than_there_is_room_for_are_turned_away_and_the_others_go_on() {
+    let running = Running::start(Options { streams: 2, ..options() });
+    let none: [(&str, &str); 0] = [];
+    let listen = || {
+        let mut client = running.connect();
+        client.raw(b"GET /v1/events HTTP/1.1\r\nhost: t\r\n\r\n");
+        client
+    };
+    let mut listening = [listen(), listen()];
+    for client in &mut listening {
+        let (status, headers) = client.head().expect("a head");
+        assert_eq!((status, headers["content-type"].as_str()), (200, "text/event-stream"));
+    }
+    for _ in 0..3 {
+        let response = running.get("/v1/events", &none);
+        problem(&response, 503, "UNAVAILABLE");
+        assert_eq!(response.headers["retry-after"], "30");
+    }
+    // Whoever listens is not hurt, nor is whoever asks for something else.
+    for client in &mut listening {
+        assert!(String::from_utf8(client.chunk().expect("an event")).unwrap().contains("hello"));
+    }
+    assert_eq!(running.get("/health/live", &none).status, 200);
+    let [first, _second] = listening;
+    drop(first);
+    let has_room = (0..250).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        listen().head().is_some_and(|(status, _)| status == 200)
+    });
+    assert!(has_room, "who hangs up makes room");
+}
+
+#[test]
 fn who_asks_too_often_is_told_to_slow_down_and_nobody_else() {
     let rate = |per_second, burst| {
         NonZeroU32::new(per_second).zip(NonZeroU32::new(burst)).map(|(p, b)| haoyuan_serve::Rate::new(p, b))

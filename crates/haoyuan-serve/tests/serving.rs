@@ -302,10 +302,14 @@ fn health_and_metrics_tell_how_it_is() {
     let running = Running::hospital(options());
     assert_eq!(running.get("/health/live", &NONE).status, 200);
     assert_eq!(running.get("/health/ready", &NONE).status, 200);
-    answer(&running.command(&hold(ME, "PM", 0), &running.patient(ME)));
-    assert_eq!(running.command(&hold(ME, "PM", 99), &running.patient(ME)).status, 404);
-    let metrics =
-        running.get("/metrics", &[("authorization", &format!("Bearer {}", running.staff(Duty::Viewer)))]);
+    let (patient, viewer) = (running.patient(ME), running.staff(Duty::Viewer));
+    answer(&running.command(&hold(ME, "PM", 0), &patient));
+    assert_eq!(running.command(&hold(ME, "PM", 99), &patient).status, 404);
+    // Those who are turned away are counted, and not named either.
+    let forwarded = "203.0.113.77";
+    let headers = [("x-forwarded-for", forwarded), ("authorization", "Bearer hys_forged")];
+    assert_eq!(running.get("/v1/load?day=2026-03-10", &headers).status, 401);
+    let metrics = running.get("/metrics", &[("authorization", &format!("Bearer {viewer}"))]);
     assert_eq!(metrics.status, 200);
     for line in [
         r#"haoyuan_commands_total{command="hold",outcome="granted"} 1"#,
@@ -318,7 +322,11 @@ fn health_and_metrics_tell_how_it_is() {
         assert!(metrics.text.lines().any(|one| one == line), "{line}\n{}", metrics.text);
     }
     assert!(metrics.text.ends_with("# EOF\n") && metrics.text.contains("haoyuan_decision_seconds_bucket"));
-    assert!(!metrics.text.contains(ME));
+    // No key of a patient, no token, no address.
+    let signature = patient.rsplit('.').next().unwrap();
+    for secret in [ME, &patient, signature, &viewer, "hys_forged", "127.0.0.1", forwarded] {
+        assert!(!metrics.text.contains(secret), "{secret}\n{}", metrics.text);
+    }
 }
 
 #[test]
