@@ -1,7 +1,7 @@
 //! The public feed: what a page far away needs to answer for any class at any instant, and nothing about any patient.
 //!
 //! INVARIANT (one fold): a feed answers through [`haoyuan_engine::Shown`], as the engine itself does; the schedule of a
-//! platform is the schedule of its feed.
+//! platform is the schedule of its feed, but for slots where somebody may wait: of these its day knows more.
 //!
 //! INVARIANT (nobody in it): a feed has counts per pool, never a seat, a booking, a hold or a patient.
 //!
@@ -403,8 +403,8 @@ impl Feed {
         free
     }
 
-    /// The schedule for a class. A slot that keeps a returned seat back is `WAITLISTED` in a feed, whoever asks: what is kept
-    /// back, and until when, is not public.
+    /// The schedule for a class. A slot that keeps a returned seat back is `WAITLISTED` in a feed, whoever asks: a feed does not
+    /// carry what is kept back. Ask the platform where that matters: its `schedule` says what the decision would say.
     #[must_use]
     pub fn schedule(&self, asked: &Asked<'_>) -> Schedule {
         self.schedule_by(asked, |_, _, seen| seen)
