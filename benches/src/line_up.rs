@@ -117,10 +117,8 @@ impl Plan<'_> {
     fn in_process(&self, workload: Workload, clients: usize, outcome: &mut Outcome) -> Result<(), String> {
         let traces = self.effort.traces(workload, clients);
         let shape = workload.shape();
-        let effort = self.effort;
         let ours = (Family::Haoyuan, "haoyuan, in memory");
-        let mut races: Vec<Box<dyn Race + '_>> =
-            vec![Box::new(Entrant::new(Embedded::new(shape)?, ours, workload, &traces, 1, effort)?)];
+        let mut races = vec![self.race(Embedded::new(shape)?, ours, workload, &traces)?];
         self.maps::<Ruled>(workload, &traces, Family::InProcess, &mut races)?;
         self.maps::<Lean>(workload, &traces, Family::Lean, &mut races)?;
         let mut least = self.floor(workload, &traces)?;
@@ -151,37 +149,26 @@ impl Plan<'_> {
         family: Family,
         races: &mut Vec<Box<dyn Race + 't>>,
     ) -> Result<(), String> {
-        let (shape, effort) = (workload.shape(), self.effort);
+        let shape = workload.shape();
         let named = |name: &str| match family {
             Family::Lean => format!("{name}, by no more than is asked"),
             _ => name.to_owned(),
         };
-        let (one, many, dash) = (named(ONE_LOCK), named(SHARDED), named(DASH));
-        races.push(Box::new(Entrant::new(
-            OneLock::<B>::new(shape),
-            (family, &one),
-            workload,
-            traces,
-            1,
-            effort,
-        )?));
-        races.push(Box::new(Entrant::new(
-            Sharded::<B>::new(shape),
-            (family, &many),
-            workload,
-            traces,
-            1,
-            effort,
-        )?));
-        races.push(Box::new(Entrant::new(
-            Dash::<B>::new(shape),
-            (family, &dash),
-            workload,
-            traces,
-            1,
-            effort,
-        )?));
+        races.push(self.race(OneLock::<B>::new(shape), (family, &named(ONE_LOCK)), workload, traces)?);
+        races.push(self.race(Sharded::<B>::new(shape), (family, &named(SHARDED)), workload, traces)?);
+        races.push(self.race(Dash::<B>::new(shape), (family, &named(DASH)), workload, traces)?);
         Ok(())
+    }
+
+    /// A system in the process, asked one at a time.
+    fn race<'t, S: System + 't>(
+        &self,
+        system: S,
+        named: (Family, &str),
+        workload: Workload,
+        traces: &'t [Vec<Request>],
+    ) -> Result<Box<dyn Race + 't>, String> {
+        Ok(Box::new(Entrant::new(system, named, workload, traces, 1, self.effort)?))
     }
 
     /// What the clients decide, each alone, recorded.
