@@ -60,7 +60,7 @@ fn check_routes(core: &Core, b: &Counts, t: i64) -> Finding {
                 }
                 (Err(denial), Err(denied)) => {
                     denial.code == denied.code
-                        && denied.because.contains(&(denial.node.index(), core.tree.loosens(*denial, t)))
+                        && denied.because.contains(&(denial.node.index(), denial.loosens()))
                 }
                 _ => false,
             };

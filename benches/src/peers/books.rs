@@ -234,8 +234,7 @@ impl Ruled {
         let offset = at.ms() - self.session(wish.slot.session.index())?.origin.ms();
         let live = if at < slot.earliest { slot.live } else { slot.swept(at).live };
         self.tree.decide(live, wish.class, wish.channel, offset).map_err(|denial| {
-            let loosens = self.tree.loosens(denial, offset);
-            let retry = match loosens {
+            let retry = match denial.loosens() {
                 Some(later) => Retry::From(at.plus(later - offset)),
                 None if denial.code.is_transient() => Retry::WhenReturned,
                 None => Retry::Never,

@@ -94,6 +94,13 @@ impl Day {
         Instant::saturating(self.0 as i64 * DAY - OFFSET)
     }
 
+    /// An instant as an offset from this day's midnight, milliseconds: what a pool tree counts in. Negative before it.
+    #[inline]
+    #[must_use]
+    pub const fn offset(self, at: Instant) -> i64 {
+        at.0 - (self.0 as i64 * DAY - OFFSET)
+    }
+
     /// The calendar year and month (1 to 12) of this day.
     #[must_use]
     pub fn year_month(self) -> (i32, i32) {

@@ -286,7 +286,22 @@ struct Guard {
     inside: u16,
     /// The guard that contains this one most closely, as an index into the phase's guards (they come inside out).
     outer: Option<u8>,
+    /// When the minimum next falls, [`NEVER`] if it does not.
+    falls: i64,
 }
+
+/// A reserve over and above what its class has, in force during a phase.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    /// As in [`Guard`].
+    seats: u32,
+    node: NodeIndex,
+    inside: u16,
+    falls: i64,
+}
+
+/// The offset of what does not happen.
+const NEVER: i64 = i64::MAX;
 
 /// What holds between two breakpoints of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -295,7 +310,7 @@ struct Phase {
     /// Whether a guard lies inside another one.
     nested: bool,
     guards: Vec<Guard>,
-    extras: Vec<(u16, u32, NodeIndex)>,
+    extras: Vec<Kept>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -364,13 +379,31 @@ pub struct Permit {
     pub spill: bool,
 }
 
-/// Why the rules do not accept a claim. Small, so that a refusal stays in registers; [`PoolTree::loosens`] tells from when.
+/// Why the rules do not accept a claim. Small, so that a refusal stays in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// One of `NotAdmitted`, `NotOpen`, `Closed`, `SlotFull`, `Protected`, `CapReached`.
     pub code: Code,
     /// The node whose constraint binds.
     pub node: NodeIndex,
+    loosens: i64,
+}
+
+impl Denial {
+    /// A denial that time alone does not end.
+    const fn lasting(code: Code, node: NodeIndex) -> Self {
+        Self { code, node, loosens: NEVER }
+    }
+
+    const FULL: Self = Self::lasting(Code::SlotFull, NodeIndex::ROOT);
+
+    /// The offset at which the constraint that it names next loosens by time alone: the pool opens, or its minimum falls at a
+    /// fence.
+    #[inline(always)]
+    #[must_use]
+    pub const fn loosens(self) -> Option<i64> {
+        if self.loosens == NEVER { None } else { Some(self.loosens) }
+    }
 }
 
 impl PoolTree {
@@ -410,7 +443,8 @@ impl PoolTree {
         let (breaks, phases) = compile_phases(&nodes, &above, &inside, &sets);
         let tree = Self { capacity, seats: capacity, nodes, routes, counters, breaks, phases, caps };
         let first = &tree.phases[0];
-        let minima = fold(first, Live::default(), 0, 0).0 + first.extras.iter().map(|e| e.1).sum::<u32>();
+        let extras = first.extras.iter().map(|extra| extra.seats).sum::<u32>();
+        let minima = fold(first, Live::default(), 0, 0).occupied + extras;
         if minima > u32::from(capacity) {
             return Err(TreeError::OverCapacity { minima, capacity });
         }
@@ -549,22 +583,6 @@ impl PoolTree {
         free
     }
 
-    /// The offset at which the constraint that a denial names next loosens by time alone: the pool opens, or its guarantee
-    /// falls at a fence.
-    #[must_use]
-    pub fn loosens(&self, denial: Denial, at: i64) -> Option<i64> {
-        match denial.code {
-            // Windows are nested: the last to open at or above the node opens them all.
-            Code::NotOpen => Some(self.nodes[denial.node.index()].opens),
-            Code::Protected => {
-                let node = &self.nodes[denial.node.index()];
-                let now = guarantee_at(node, at);
-                node.fences.iter().find(|fence| fence.from > at && fence.seats < now).map(|fence| fence.from)
-            }
-            _ => None,
-        }
-    }
-
     /// The node at or above `node` whose own window is shut: the one that is last to open, or one that has closed.
     #[cold]
     fn deny_window(&self, node: NodeIndex, at: i64) -> Denial {
@@ -574,7 +592,7 @@ impl PoolTree {
         loop {
             let pool = &self.nodes[v.index()];
             if pool.closes <= at {
-                return Denial { code: Code::Closed, node: v };
+                return Denial::lasting(Code::Closed, v);
             }
             closes = closes.min(pool.closes);
             if pool.opens > at && pool.opens > opens.0 {
@@ -585,9 +603,14 @@ impl PoolTree {
             }
             v = pool.parent;
         }
-        // Where one window closes before another opens there is nothing to wait for.
-        let code = if opens.0 < closes { Code::NotOpen } else { Code::Closed };
-        Denial { code, node: opens.1 }
+        // Where one window closes before another opens there is nothing to wait for. Windows are nested: the last to open at or
+        // above the node opens them all.
+        let (loosens, node) = opens;
+        if loosens < closes {
+            Denial { code: Code::NotOpen, node, loosens }
+        } else {
+            Denial::lasting(Code::Closed, node)
+        }
     }
 }
 
@@ -615,7 +638,7 @@ impl<'a> Moment<'a> {
     pub fn decide(self, live: Live, class: Class, channel: Channel) -> Result<Permit, Denial> {
         let Route { nodes: [first, second], len } = self.tree.routes.get(class, channel);
         if len == 0 {
-            return Err(Denial { code: Code::NotAdmitted, node: NodeIndex::ROOT });
+            return Err(Denial::lasting(Code::NotAdmitted, NodeIndex::ROOT));
         }
         let denial = match self.decide_at(live, first) {
             Ok(permit) => return Ok(permit),
@@ -625,12 +648,20 @@ impl<'a> Moment<'a> {
         if len < 2 || denial.code == Code::SlotFull {
             return Err(denial);
         }
-        self.decide_second(live, second, denial)
+        Self::decide_second(self.tree, self.phase, self.at, live, second, denial)
     }
 
+    /// By its parts, so that who does not come here need not put a moment together in memory.
     #[inline(never)]
-    fn decide_second(self, live: Live, node: NodeIndex, first: Denial) -> Result<Permit, Denial> {
-        match self.decide_at(live, node) {
+    fn decide_second(
+        tree: &'a PoolTree,
+        phase: &'a Phase,
+        at: i64,
+        live: Live,
+        node: NodeIndex,
+        first: Denial,
+    ) -> Result<Permit, Denial> {
+        match (Self { tree, phase, at }).decide_at(live, node) {
             Ok(permit) => Ok(permit),
             Err(next) if next.code > first.code => Err(next),
             Err(_) => Err(first),
@@ -651,28 +682,31 @@ impl<'a> Moment<'a> {
         let total = live.total();
         let capacity = u32::from(tree.capacity);
         if total >= capacity {
-            return Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT });
+            return Err(Denial::FULL);
         }
-        let (occupied, absorbed) = fold(phase, live, total, bit);
+        let Folded { occupied, absorbed, unmet } = fold(phase, live, total, bit);
         let next = occupied + u32::from(!absorbed);
         if next > capacity {
-            return Err(Denial { code: Code::Protected, node: outermost_unmet(phase, live) });
+            let of = |guard: &Guard| (guard.node, guard.falls);
+            let (node, loosens) = unmet.map_or((NodeIndex::ROOT, NEVER), of);
+            return Err(Denial { code: Code::Protected, node, loosens });
         }
         if !absorbed && !phase.extras.is_empty() {
-            let extra = phase.extras.iter().filter(|e| e.0 & bit == 0);
-            if next + extra.clone().map(|e| e.1).sum::<u32>() > capacity {
-                let node = extra.map(|e| e.2).next().unwrap_or(NodeIndex::ROOT);
-                return Err(Denial { code: Code::Protected, node });
+            let mut extras = phase.extras.iter().filter(|extra| extra.inside & bit == 0);
+            if next + extras.clone().map(|extra| extra.seats).sum::<u32>() > capacity {
+                let of = |extra: &Kept| (extra.node, extra.falls);
+                let (node, loosens) = extras.next().map_or((NodeIndex::ROOT, NEVER), of);
+                return Err(Denial { code: Code::Protected, node, loosens });
             }
         }
         for cap in &tree.caps {
             if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
-                return Err(Denial { code: Code::CapReached, node: cap.node });
+                return Err(Denial::lasting(Code::CapReached, cap.node));
             }
         }
         match tree.counter(node).and_then(|counter| live.plus(counter)) {
             Some(live) => Ok(Permit { node, live, spill: !absorbed }),
-            None => Err(Denial { code: Code::SlotFull, node: NodeIndex::ROOT }),
+            None => Err(Denial::FULL),
         }
     }
 }
@@ -689,56 +723,62 @@ impl NodeIndex {
     }
 }
 
-/// `occ(root)`, and whether one more seat in `bit` is absorbed by an unmet guarantee.
+/// What the fold says of a claim.
+struct Folded<'a> {
+    /// `occ(root)`.
+    occupied: u32,
+    /// Whether one more seat is absorbed by an unmet guarantee that contains the claim.
+    absorbed: bool,
+    /// The outermost guarantee that is unmet; not only of those that do not contain the claim: where a command carries an
+    /// instant from before a fence, even a claim that redeems can be one too many.
+    unmet: Option<&'a Guard>,
+}
+
+/// The fold for one more seat in `bit`.
 #[inline(always)]
-fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool) {
+fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded<'_> {
     if phase.nested {
-        let (occupied, absorbed, _) = fold_nested(phase, live, total, bit);
-        return (occupied, absorbed);
+        return fold_nested(phase, live, total, bit);
     }
-    let (mut occupied, mut absorbed) = (total, 0);
+    let mut folded = Folded { occupied: total, absorbed: false, unmet: None };
+    // Inside out, so that the last that is unmet is the outermost.
     for guard in &phase.guards {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set));
-        occupied += deficit;
-        absorbed |= if guard.inside & bit == 0 { 0 } else { deficit };
+        folded.occupied += deficit;
+        folded.absorbed |= deficit > 0 && guard.inside & bit != 0;
+        folded.unmet = if deficit > 0 { Some(guard) } else { folded.unmet };
     }
-    (occupied, absorbed > 0)
+    folded
 }
 
-/// The outermost guarantee that is unmet, the root if there is none; not only of those that do not contain the claim: where
-/// a command carries an instant from before a fence, even a claim that redeems can be one too many.
-#[inline(always)]
-fn outermost_unmet(phase: &Phase, live: Live) -> NodeIndex {
-    if phase.nested {
-        return fold_nested(phase, live, 0, 0).2;
-    }
-    let unmet = phase.guards.iter().rev().find(|guard| guard.seats > live.sum(guard.set));
-    unmet.map_or(NodeIndex::ROOT, |guard| guard.node)
-}
-
-/// The fold where guards lie inside guards: the deficit of an inner one occupies the outer one. Also the outermost unmet
-/// guarantee: the last with any deficit.
+/// The fold where guards lie inside guards: the deficit of an inner one occupies the outer one.
 #[inline(never)]
-fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> (u32, bool, NodeIndex) {
+fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded<'_> {
     let mut inner = [0u32; NODES_MAX];
-    let (mut occupied, mut absorbed, mut unmet) = (total, false, NodeIndex::ROOT);
+    let mut folded = Folded { occupied: total, absorbed: false, unmet: None };
     // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
     for (guard, g) in phase.guards.iter().zip(0usize..) {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
         if deficit > 0 {
-            occupied += deficit;
-            absorbed |= guard.inside & bit != 0;
-            unmet = guard.node;
+            folded.occupied += deficit;
+            folded.absorbed |= guard.inside & bit != 0;
+            folded.unmet = Some(guard);
         }
         if let Some(outer) = guard.outer {
             inner[usize::from(outer)] += inner[g] + deficit;
         }
     }
-    (occupied, absorbed, unmet)
+    folded
 }
 
 fn guarantee_at(node: &Node, at: i64) -> u8 {
     node.fences.iter().rev().find(|fence| fence.from <= at).map_or(node.guarantee, |fence| fence.seats)
+}
+
+/// When a node's minimum falls next, [`NEVER`] if it does not.
+fn falls_after(node: &Node, at: i64) -> i64 {
+    let now = guarantee_at(node, at);
+    node.fences.iter().find(|fence| fence.from > at && fence.seats < now).map_or(NEVER, |fence| fence.from)
 }
 
 fn check_nodes(nodes: &[Node]) -> Result<(), TreeError> {
@@ -848,6 +888,7 @@ fn compile_phases(
                     seats: u32::from(guarantee_at(&nodes[*v], from)),
                     node: index(*v),
                     inside: inside[*v],
+                    falls: falls_after(&nodes[*v], from),
                     outer: order
                         .iter()
                         .zip(0u8..)
@@ -859,7 +900,12 @@ fn compile_phases(
                 .collect();
             let extras = (0..nodes.len())
                 .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
-                .map(|v| (inside[v], u32::from(guarantee_at(&nodes[v], from)), index(v)))
+                .map(|v| Kept {
+                    seats: u32::from(guarantee_at(&nodes[v], from)),
+                    node: index(v),
+                    inside: inside[v],
+                    falls: falls_after(&nodes[v], from),
+                })
                 .collect();
             let nested = guards.iter().any(|guard| guard.outer.is_some());
             Phase { open, nested, guards, extras }
@@ -997,20 +1043,26 @@ mod tests {
         routes.set_all(Class::Public, Route::one(index(1)));
         routes.set_all(Class::ReferralSecondary, Route::one(index(2)));
         let tree = PoolTree::new(5, nodes, routes).unwrap();
-        let denial = Denial { code: Code::Protected, node: index(2) };
         let at = [(-1, 5), (9, 5), (10, 3), (19, 3), (20, 3), (29, 3), (30, 1), (99, 1)];
         let next = [10, 10, 30, 30, 30, 30].map(Some).into_iter().chain([None, None]);
         for ((at, minimum), next) in at.into_iter().zip(next) {
-            assert_eq!((tree.guarantee(index(2), at), tree.loosens(denial, at)), (minimum, next), "{at}");
+            assert_eq!(tree.guarantee(index(2), at), minimum, "{at}");
             let full = (0..5 - minimum).fold(Live::default(), |live, _| live.plus(0).unwrap());
-            assert_eq!(tree.decide_at(full, index(1), at).unwrap_err(), denial, "{at}");
+            let denial = tree.decide_at(full, index(1), at).unwrap_err();
+            assert_eq!(
+                (denial.code, denial.node, denial.loosens()),
+                (Code::Protected, index(2), next),
+                "{at}"
+            );
         }
         assert_eq!(tree.breakpoints().collect::<Vec<_>>(), [10, 20, 30]);
-        assert_eq!(tree.loosens(Denial { code: Code::SlotFull, node: index(2) }, 0), None);
+        let full = tree.decide_at(Live::default().with(0, 5), index(1), 0).unwrap_err();
+        assert_eq!((full.code, full.loosens()), (Code::SlotFull, None));
         let tree = nested([(i64::MIN, i64::MAX), (200, 900), (50, 800)]);
         let shut = tree.decide_at(Live::default(), index(2), 60).unwrap_err();
-        assert_eq!((shut.code, tree.loosens(shut, 60)), (Code::NotOpen, Some(200)));
-        assert_eq!(tree.loosens(Denial { code: Code::Closed, node: index(2) }, 850), None);
+        assert_eq!((shut.code, shut.loosens()), (Code::NotOpen, Some(200)));
+        let shut = tree.decide_at(Live::default(), index(2), 850).unwrap_err();
+        assert_eq!((shut.code, shut.loosens()), (Code::Closed, None));
     }
 
     #[test]

@@ -104,18 +104,18 @@ impl<T: Trace> Engine<T> {
                 let offset = located.row.offset(at);
                 match located.tree.decide(view.live, wish.class, wish.channel, offset) {
                     Ok(permit) => first = Some((view, permit)),
-                    Err(denial) => return Err(refuse(located.tree, &located.row, denial, at)),
+                    Err(denial) => return Err(refuse(denial, offset, at)),
                 }
             }
         }
-        self.claim_free(&located, first, wish, at, operation)
+        self.claim_free(located, first, wish, at, operation)
     }
 
     /// A claim that the block did not refuse at once: with the view that accepts it, if there is one already.
     #[inline(never)]
     fn claim_free(
         &self,
-        located: &Located<'_>,
+        located: Located<'_>,
         first: Option<(View, Permit)>,
         wish: &Wish,
         at: Instant,
@@ -123,7 +123,7 @@ impl<T: Trace> Engine<T> {
     ) -> Result<Grant, Refusal> {
         let place = self.patients.place(wish.patient);
         self.patients.expect(place);
-        let target = self.target(located, wish.slot.slot).ok_or(Refusal::plain(Code::UnknownSlot))?;
+        let target = self.target(&located, wish.slot.slot).ok_or(Refusal::plain(Code::UnknownSlot))?;
         let probe = match first {
             Some(first) => first,
             None => target.probe(wish.class, wish.channel, at, Queue::Behind)?,

@@ -169,7 +169,7 @@ impl SessionRow {
 
     /// An instant as an offset from the origin of the session's pool trees.
     pub(crate) fn offset(&self, at: Instant) -> i64 {
-        at.ms() - self.day().midnight().ms()
+        self.day().offset(at)
     }
 
     pub(crate) fn slot_time(&self, slot: SlotIndex) -> Interval {

@@ -5,7 +5,7 @@
 
 use crate::Engine;
 use crate::fact::Trace;
-use crate::target::{refuse_by_block, refuse_by_flags, refuse_on};
+use crate::target::{refuse, refuse_by_block, refuse_by_flags};
 use haoyuan_core::ids::{SessionId, SlotRef};
 use haoyuan_core::instant::{Day, Instant};
 use haoyuan_core::pool::PoolTree;
@@ -46,7 +46,7 @@ impl Shown<'_> {
         let mut answer = Availability { free: 0, capacity: self.tree.capacity(), live: total, refusal: None };
         match self.most(class, channel, at) {
             Err(refusal) => answer.refusal = Some(refusal),
-            Ok(most) => answer.free = self.tree.free(live, class, channel, self.offset(at), most),
+            Ok(most) => answer.free = self.tree.free(live, class, channel, self.day.offset(at), most),
         }
         answer
     }
@@ -56,24 +56,20 @@ impl Shown<'_> {
         Self { word: self.word.with_flag(Flag::Waiting, false), ..self }
     }
 
-    fn offset(&self, at: Instant) -> i64 {
-        at.ms() - self.day.midnight().ms()
-    }
-
     /// Whether a claim would be accepted, and how many seats of the slot it could be one of.
     fn most(&self, class: Class, channel: Channel, at: Instant) -> Result<u8, Refusal> {
         if let Some(code) = refuse_by_flags(self.word) {
             return Err(Refusal::plain(code));
         }
         let left = self.share.map_or(self.tree.seats(), |slot| slot.seats.saturating_sub(slot.live));
-        let offset = self.offset(at);
+        let offset = self.day.offset(at);
         match self.tree.decide(self.word.live(), class, channel, offset) {
             Ok(_) if left == 0 => Err(refuse_by_block(Code::SlotFull)),
             Ok(_) if self.word.has(Flag::Waiting) => Err(Refusal::plain(Code::Waitlisted)),
             Ok(_) => Ok(left),
             // The slot of a whole-session block can be full before the session is.
             Err(denial) if left == 0 && denial.code > Code::SlotFull => Err(refuse_by_block(Code::SlotFull)),
-            Err(denial) => Err(refuse_on(self.tree, self.day, denial, at)),
+            Err(denial) => Err(refuse(denial, offset, at)),
         }
     }
 }

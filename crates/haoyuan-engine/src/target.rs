@@ -10,7 +10,7 @@ use crate::engine::Row;
 use crate::sessions::SessionRow;
 use crate::shown::{Shown, SlotShare};
 use haoyuan_core::ids::{BlockId, NodeIndex, Sequence};
-use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::{Denial, Permit, PoolTree};
 use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::terms::{Channel, Class};
@@ -88,11 +88,11 @@ impl<'a> Target<'a> {
         if let Some(code) = refuse_by_flags(view.word) {
             return Err(Refusal::plain(code));
         }
-        let tree = self.tree_at(view.word);
-        match tree.decide(view.live, class, channel, self.row.offset(at)) {
+        let offset = self.row.offset(at);
+        match self.tree_at(view.word).decide(view.live, class, channel, offset) {
             Ok(permit) if view.word.has_flags() => self.admit(view, permit, at, queue),
             Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.refuse(view, tree, denial, at)),
+            Err(denial) => Err(self.refuse(view, denial, offset, at)),
         }
     }
 
@@ -117,12 +117,12 @@ impl<'a> Target<'a> {
 
     #[cold]
     #[inline(never)]
-    fn refuse(&self, view: &View, tree: &PoolTree, denial: Denial, at: Instant) -> Refusal {
+    fn refuse(&self, view: &View, denial: Denial, offset: i64, at: Instant) -> Refusal {
         // In a whole-session block the slot can be full before the session is.
         if self.row.whole() && denial.code > Code::SlotFull && !self.block.has_free(view, &self.range, at) {
             return refuse_by_block(Code::SlotFull);
         }
-        refuse(tree, &self.row, denial, at)
+        refuse(denial, offset, at)
     }
 
     /// Whether the block would accept a claim; reads only.
@@ -183,25 +183,14 @@ pub(crate) fn refuse_by_block(code: Code) -> Refusal {
     if code == Code::SlotFull { refusal.by(Binding::Node(NodeIndex::ROOT)) } else { refusal }
 }
 
-/// A denial in the caller's terms.
+/// A denial in the caller's terms, at an instant that is `offset` in the tree's.
 #[inline(always)]
-pub(crate) fn refuse(tree: &PoolTree, row: &SessionRow, denial: Denial, at: Instant) -> Refusal {
-    refuse_on(tree, row.day(), denial, at)
-}
-
-/// The same where the day of the session is all that is known of it.
-#[inline(always)]
-pub(crate) fn refuse_on(tree: &PoolTree, day: Day, denial: Denial, at: Instant) -> Refusal {
+pub(crate) fn refuse(denial: Denial, offset: i64, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
-    // By itself rather than by `Code::is_transient`, so that the commonest refusals are told apart by one comparison.
-    let retry = match denial.code {
-        Code::SlotFull | Code::CapReached => Retry::WhenReturned,
-        Code::NotOpen | Code::Protected => {
-            let offset = at.ms() - day.midnight().ms();
-            let loosens = tree.loosens(denial, offset);
-            loosens.map_or(Retry::WhenReturned, |later| Retry::From(at.plus(later - offset)))
-        }
-        _ => Retry::Never,
+    let retry = match denial.loosens() {
+        Some(later) => Retry::From(at.plus(later.saturating_sub(offset))),
+        None if matches!(denial.code, Code::NotAdmitted | Code::Closed) => Retry::Never,
+        None => Retry::WhenReturned,
     };
     debug_assert_eq!(retry != Retry::Never, denial.code.is_transient(), "{denial:?}");
     Refusal { code: denial.code, binding, retry }
