@@ -11,7 +11,9 @@
 //! order of precedence: [`Why::Full`], [`Why::Protected`], [`Why::Overlap`], [`Why::DepartmentDay`].
 
 use crate::hospital::{HALF_HOUR_SLOTS, LARGE, RUSH, Slots};
-use crate::trace::{PATIENTS, Request, SEED, morning_rush, one_slot, uniform};
+use crate::trace::{PATIENTS, Request, SEED, morning_rush, one_slot, slot, uniform};
+use haoyuan_core::ids::{PatientKey, SlotRef};
+use haoyuan_core::terms::Class;
 
 /// What is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,6 @@ impl Shape {
 #[inline]
 #[must_use]
 pub const fn pool(request: &Request) -> usize {
-    use haoyuan_core::terms::Class;
     match request.class {
         Class::ReferralSecondary => 0,
         Class::ReferralPrimary => 1,
@@ -153,7 +154,19 @@ pub enum Ask<'a> {
     /// A seat for the request.
     Book(&'a Request),
     /// That the request's booking is given back; with the token that it was granted under.
-    Release(&'a Request, u64),
+    Release(Request, u64),
+}
+
+impl Ask<'_> {
+    /// The request that it is about.
+    #[inline]
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        match self {
+            Self::Book(request) => request,
+            Self::Release(request, _) => request,
+        }
+    }
 }
 
 /// What was decided.
@@ -228,11 +241,24 @@ impl Told {
     }
 }
 
-/// A booking that a client has live.
+/// A booking that a client has live, by the slot that it is in. Half a cache line, and all that giving it back needs: a client that
+/// looked into its trace again would wait for memory once a release, whatever it asks.
 #[derive(Clone, Copy, Debug)]
-struct Live<'a> {
-    request: &'a Request,
+struct Live {
+    patient: PatientKey,
     token: u64,
+    class: Class,
+    referral: u8,
+}
+
+impl Live {
+    const fn of(request: &Request, token: u64) -> Self {
+        Self { patient: request.patient, token, class: request.class, referral: request.referral }
+    }
+
+    const fn request(&self, slot: SlotRef) -> Request {
+        Request { patient: self.patient, slot, class: self.class, referral: self.referral }
+    }
 }
 
 /// What a client does with a slot that refuses it for want of seats.
@@ -256,7 +282,7 @@ pub struct Client<'a> {
     trace: &'a [Request],
     next: usize,
     manner: Manner,
-    live: Vec<Vec<Live<'a>>>,
+    live: Vec<Vec<Live>>,
     due: Vec<Ask<'a>>,
     batch: Vec<Ask<'a>>,
     told: Vec<Told>,
@@ -325,7 +351,7 @@ impl<'a> Client<'a> {
             while self.decisions < until {
                 let Some(ask) = self.next_ask() else { break };
                 let told = link.one(&ask)?;
-                self.hear(self.decisions, ask, told)?;
+                self.hear(self.decisions, &ask, told)?;
                 self.decisions += 1;
             }
             return Ok(());
@@ -371,7 +397,7 @@ impl<'a> Client<'a> {
             for at in 0..self.answers_to.len() {
                 let (number, told) = self.answers_to[at];
                 self.decisions += 1;
-                self.hear(number as u64, Ask::Book(&self.trace[number]), told)?;
+                self.hear(number as u64, &Ask::Book(&self.trace[number]), told)?;
             }
             flying -= self.answers_to.len();
             self.answers_to.clear();
@@ -397,26 +423,37 @@ impl<'a> Client<'a> {
         }
         let asked = self.batch.len();
         for at in 0..asked {
-            self.hear(self.decisions, self.batch[at], self.told[at])?;
+            let ask = self.batch[at];
+            self.hear(self.decisions, &ask, self.told[at])?;
             self.decisions += 1;
         }
         Ok(asked)
     }
 
     #[inline]
-    fn hear(&mut self, number: u64, ask: Ask<'a>, told: Told) -> Result<(), String> {
+    fn hear(&mut self, number: u64, ask: &Ask<'a>, told: Told) -> Result<(), String> {
         self.answers[told.why as usize] += 1;
         // What was decided on which question, in whatever order it is heard; a token is the system's own.
         let said = (number << 16 | u64::from(told.seat) << 8 | told.why as u64).wrapping_mul(FIBONACCI);
         self.digest = self.digest.wrapping_add((said ^ said >> 32).wrapping_mul(FIBONACCI));
+        // Most answers of a rush are refusals, of which nothing follows.
+        if self.manner != Manner::Release && told.why != Why::Done && matches!(ask, Ask::Book(_)) {
+            return Ok(());
+        }
+        self.follow(ask, told)
+    }
+
+    /// What follows from an answer for what is asked next.
+    #[inline(never)]
+    fn follow(&mut self, ask: &Ask<'a>, told: Told) -> Result<(), String> {
         match (ask, told.why) {
             (Ask::Book(request), Why::Done) => {
                 self.granted += 1;
                 let place = self.shape.place(request) as usize;
-                self.live[place].push(Live { request, token: told.token });
+                self.live[place].push(Live::of(request, told.token));
             }
             (Ask::Release(..), Why::Done) => self.released += 1,
-            (Ask::Release(..), Why::Busy) => self.due.push(ask),
+            (Ask::Release(..), Why::Busy) => self.due.push(*ask),
             (Ask::Release(request, _), why) => {
                 return Err(format!(
                     "a live booking of slot {:?} could not be released: {why:?}",
@@ -426,7 +463,7 @@ impl<'a> Client<'a> {
             (Ask::Book(request), Why::Full | Why::Protected) if self.manner == Manner::Release => {
                 let place = self.shape.place(request) as usize;
                 while let Some(live) = self.live[place].pop() {
-                    self.due.push(Ask::Release(live.request, live.token));
+                    self.due.push(Ask::Release(live.request(request.slot), live.token));
                 }
             }
             (Ask::Book(_), _) => {}
@@ -439,7 +476,6 @@ impl<'a> Client<'a> {
     /// # Errors
     /// If a seat is refused.
     pub fn fill<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<(), String> {
-        use haoyuan_core::terms::Class;
         let [a, b, c] = self.shape.slots.reserves.map(usize::from);
         let public = usize::from(self.shape.slots.seats) - a - b - c;
         let classes = [
@@ -457,7 +493,7 @@ impl<'a> Client<'a> {
             if told.why != Why::Done {
                 return Err(format!("the slot could not be filled: {told:?}"));
             }
-            self.hear(self.decisions, ask, told)?;
+            self.hear(self.decisions, &ask, told)?;
             self.decisions += 1;
         }
         Ok(())
@@ -472,10 +508,13 @@ impl<'a> Client<'a> {
     /// What it has live, a release that is still due included.
     pub fn live(&self) -> impl Iterator<Item = Request> {
         let due = self.due.iter().filter_map(|ask| match ask {
-            Ask::Release(request, _) => Some(**request),
+            Ask::Release(request, _) => Some(*request),
             Ask::Book(_) => None,
         });
-        self.live.iter().flatten().map(|live| *live.request).chain(due)
+        let half_hours = self.shape.half_hours;
+        let at = move |place: u32| slot(place / half_hours, place % half_hours);
+        let live = (0..).zip(&self.live);
+        live.flat_map(move |(place, live)| live.iter().map(move |live| live.request(at(place)))).chain(due)
     }
 }
 

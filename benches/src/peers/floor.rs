@@ -57,7 +57,7 @@ pub struct Steps(Vec<Step>);
 impl<L: Link> Link for Recording<'_, L> {
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
         let told = self.inner.one(ask)?;
-        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let request = ask.request();
         let next = u32::try_from(self.numbers.len()).map_err(|error| error.to_string())?;
         let patient = *self.numbers.entry(request.patient.get()).or_insert(next);
         let place = request.slot.session.get() * self.half_hours + u32::from(request.slot.slot.get());

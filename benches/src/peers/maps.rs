@@ -6,6 +6,11 @@
 //!
 //! They have the quickest hash there is, room for every patient from the start, and lists that need no allocator.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what runs in the client's process is compiled into its loop, for each system alike"
+)]
+
 use super::books::Books;
 use super::{System, Taken};
 use crate::trace::PATIENTS;
@@ -64,11 +69,11 @@ impl<B: Books> OneLock<B> {
 }
 
 impl<B: Books> Link for &OneLock<B> {
-    #[inline]
+    #[inline(always)]
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
         let mut maps = self.maps.lock().map_err(|poisoned| poisoned.to_string())?;
         let (slots, patients) = &mut *maps;
-        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let request = ask.request();
         let slot = slots.get_mut(&self.shape.place(request)).ok_or("no such slot")?;
         decide(&self.books, ask, slot, || patients.entry(request.patient.get()).or_default())
     }
@@ -112,9 +117,9 @@ const fn shard(patient: u128) -> usize {
 }
 
 impl<B: Books> Link for &Sharded<B> {
-    #[inline]
+    #[inline(always)]
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
-        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let request = ask.request();
         let place = self.shape.place(request);
         let mut slots = self.slots[place as usize % SHARDS].lock();
         let slot = slots.get_mut(&place).ok_or("no such slot")?;
@@ -151,9 +156,9 @@ impl<B: Books> Dash<B> {
 }
 
 impl<B: Books> Link for &Dash<B> {
-    #[inline]
+    #[inline(always)]
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
-        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let request = ask.request();
         let place = self.shape.place(request);
         if matches!(ask, Ask::Book(_)) {
             // A refusal needs no guard that excludes others.

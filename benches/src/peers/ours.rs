@@ -1,5 +1,10 @@
 //! haoyuan as a host embeds it: the engine alone, and the registry behind its journal.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what runs in the client's process is compiled into its loop, for each system alike"
+)]
+
 use super::{System, Taken};
 use crate::hospital::{Tickets, release, rules};
 use crate::trace::{PATIENTS, slot};
@@ -108,7 +113,7 @@ impl Embedded {
 }
 
 impl Link for &Embedded {
-    #[inline]
+    #[inline(always)]
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
         match ask {
             Ask::Book(request) => granted(&self.engine.book(&request.wish(), release())),

@@ -311,7 +311,7 @@ pub struct Deciding {
 impl Deciding {
     fn write(&mut self, ask: &Ask<'_>) -> Result<(), String> {
         let out = &mut self.connection.out;
-        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let request = ask.request();
         let name = if matches!(ask, Ask::Book(_)) { "book" } else { "release" };
         let person = request.patient.get().to_be_bytes();
         let place = self.shape.place(request).to_be_bytes();

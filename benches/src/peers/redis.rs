@@ -254,7 +254,7 @@ pub struct Deciding<'a> {
 impl Deciding<'_> {
     fn write(&mut self, ask: &Ask<'_>) -> Result<(), String> {
         let [book, release] = &self.redis.scripts;
-        let (Ask::Book(request) | Ask::Release(request, _)) = ask;
+        let request = ask.request();
         let slot = self.redis.shape.place(request);
         let number =
             |value: u32| u8::try_from(value).map_err(|_| "a byte is too small for this shape".to_owned());
