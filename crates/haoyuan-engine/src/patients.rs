@@ -724,3 +724,47 @@ mod tests {
         }
     }
 }
+
+/// Every interleaving of two threads that take cells of one shard, or give them back.
+#[cfg(all(test, loom))]
+mod interleavings {
+    use super::*;
+    use std::sync::Arc;
+
+    /// What two threads are given, and what is left then; in order.
+    fn given(cells: u32, used: usize, one: fn(&Patients) -> Vec<u32>, other: fn(&Patients) -> Vec<u32>) {
+        loom::model(move || {
+            let patients = Arc::new(Patients::new(1, cells));
+            let take = || patients.allocate_from(0);
+            let before: Vec<u32> = (0..used).filter_map(|_| take()).collect();
+            before.iter().for_each(|cell| patients.free(*cell));
+            let shared = Arc::clone(&patients);
+            let thread = loom::thread::spawn(move || other(&shared));
+            let mut all = one(&patients);
+            all.extend(thread.join().unwrap());
+            // A cell that was given twice can make a ring of those that are free.
+            all.extend(std::iter::from_fn(take).take(SHARDS));
+            all.sort_unstable();
+            let expected: Vec<u32> = (0..cells).step_by(SHARDS).collect();
+            assert_eq!(all, expected, "each cell has one taker");
+        });
+    }
+
+    fn take(patients: &Patients) -> Vec<u32> {
+        patients.allocate_from(0).into_iter().collect()
+    }
+
+    #[test]
+    fn the_last_cell_that_was_never_taken_has_one_taker() {
+        given(1, 0, take, take);
+    }
+
+    #[test]
+    fn a_cell_that_went_and_came_back_while_somebody_was_about_to_take_it_has_one_taker() {
+        given(65, 2, take, |patients| {
+            let (first, second) = (take(patients), take(patients));
+            first.iter().for_each(|cell| patients.free(*cell));
+            second
+        });
+    }
+}
