@@ -476,6 +476,76 @@ fn the_last_eight_keyed_commands_are_remembered_whatever_is_done_without_a_key()
 }
 
 #[test]
+fn what_is_beyond_the_last_eight_keyed_commands_is_forgotten_whatever_they_were() {
+    let keyed = |n: u32, id, class| Wish {
+        key: IdempotencyKey::new(u128::from(n) + 1),
+        ..wish(1, slot(id, 0), class)
+    };
+    let start = clock(8, 0).plus(-3 * DAY);
+    // Refused: after eight the first is asked anew, and its key is free for another command.
+    let (engine, id) = published(&base(true, None));
+    for n in 0..9 {
+        assert_eq!(code(engine.book(&keyed(n, id, Class::Green), start)), Some(Code::NotAdmitted));
+    }
+    assert_eq!(code(engine.hold(&keyed(1, id, Class::Public), start)), Some(Code::IdempotencyConflict));
+    assert!(engine.hold(&keyed(0, id, Class::Public), start).is_ok());
+    // Granted, and let lapse: beside the eight the last one is remembered, which nobody has found dead yet.
+    let (engine, id) = published(&base(true, None));
+    let at = |n: u32| start.plus(i64::from(n) * HOUR);
+    let hold = |n: u32, at| engine.hold(&keyed(n, id, Class::Public), at).expect("free");
+    let grants: Vec<Grant> = (0..=10).map(|n| hold(n, at(n))).collect();
+    assert_eq!([1, 5, 10].map(|n| hold(n, at(11))), [grants[1], grants[5], grants[10]]);
+    let anew = hold(0, at(11));
+    assert!(anew.booking != grants[0].booking);
+}
+
+#[test]
+fn a_keyed_confirmation_or_cancellation_is_told_again_as_it_was_told() {
+    let (engine, id) = published(&base(true, None));
+    let at = clock(8, 0).plus(-3 * DAY);
+    let held = engine.hold(&wish(1, slot(id, 0), Class::Public), at).expect("free").booking;
+    let under = |n| Settle { key: IdempotencyKey::new(n), ..settle(1, held) };
+    let first = engine.confirm(&under(1), at).expect("a live hold");
+    let second = engine.confirm(&under(2), at).expect("a booking");
+    assert_eq!((first.changed, second.changed), (true, false));
+    assert_eq!([1, 2].map(|n| engine.confirm(&under(n), at)), [Ok(first), Ok(second)]);
+    // To confirm is one command, and to cancel another one.
+    assert_eq!(engine.cancel(&under(1), at).map_err(|r| r.code), Err(Code::IdempotencyConflict));
+    let cancelled = engine.cancel(&under(3), at).expect("a booking");
+    assert_eq!(engine.cancel(&under(3), at), Ok(cancelled));
+    assert_eq!(engine.confirm(&under(3), at).map_err(|r| r.code), Err(Code::IdempotencyConflict));
+}
+
+/// Beyond a handful the live bookings of a patient are not counted but walked over: all of them count all the same.
+#[test]
+fn however_many_bookings_a_patient_has_all_of_them_count() {
+    for most in [6_u16, 7, 8, 9, 20] {
+        let mut plan = base(false, None);
+        plan.session = session("LONG", 1, clock(8, 0), 30, 5);
+        plan.blocks = Blocks::PerSlot(vec![pools(5, 0, None); 30]);
+        plan.rules.limits = vec![Limit { scope: Scope::Platform, window: Window::Days(1), most }];
+        let (engine, id) = published(&plan);
+        let at = clock(8, 0).plus(-3 * DAY);
+        let book = |to: u16| engine.book(&wish(1, slot(id, to), Class::Public), at);
+        let booked: Vec<BookingId> = (0..most).map(|to| book(to).expect("below the limit").booking).collect();
+        let listed = || -> Vec<BookingId> {
+            let live = engine.bookings_of(patient(1), at).expect("nobody else asks");
+            live.iter().map(|live| live.grant.booking).collect()
+        };
+        for _ in 0..3 {
+            assert_eq!(listed(), booked);
+            assert_eq!(code(book(29)), Some(Code::DayLimit), "{most}");
+            assert_eq!(code(book(0)), Some(Code::Overlap), "{most}");
+        }
+        for (place, booking) in booked.iter().enumerate() {
+            engine.cancel(&settle(1, *booking), at).expect("it is booked");
+            assert_eq!(listed(), booked[place + 1..]);
+        }
+        assert!(book(29).is_ok());
+    }
+}
+
+#[test]
 fn a_limit_of_zero_is_refused_or_kept() {
     let mut plan = base(true, None);
     plan.rules.limits = vec![Limit { scope: Scope::Platform, window: Window::Days(1), most: 0 }];

@@ -393,10 +393,40 @@ mod tests {
         let text = toml::to_string(&Stored { ledger: ledger.clone() }).unwrap();
         assert_eq!(toml::from_str::<Stored>(&text).unwrap(), Stored { ledger: ledger.clone() });
         // A carry of a whole seat or more was never stored by this code and is not believed.
-        let damaged = text.replace("ahead = 8000", "ahead = 65535");
-        assert_ne!(damaged, text);
-        let mut damaged = toml::from_str::<Stored>(&damaged).unwrap().ledger;
-        assert_eq!(take(&mut damaged, Month { month: 4, ..MARCH }, percent(30), 7), 3);
+        for ahead in ["10000", "65535"] {
+            let damaged = text.replace("ahead = 8000", &format!("ahead = {ahead}"));
+            assert_ne!(damaged, text);
+            let mut damaged = toml::from_str::<Stored>(&damaged).unwrap().ledger;
+            assert_eq!(take(&mut damaged, Month { month: 4, ..MARCH }, percent(30), 7), 3, "{ahead}");
+        }
+    }
+
+    #[test]
+    fn what_was_entered_since_is_what_a_replay_takes_over() {
+        let [march, april] = [MARCH, Month { month: 4, ..MARCH }];
+        let mut ledger = CarryLedger::default();
+        let another = CarryScope { pool: "PRIMARY".to_owned(), ..scope() };
+        ledger.enter(ledger.work_out(another.clone(), march, percent(40), 7));
+        take(&mut ledger, march, percent(30), 7);
+        let before = ledger.clone();
+        assert_eq!(ledger.since(&before), CarryLedger::default());
+        // A new month also changes the one that it takes the carry from, and nothing of another pool.
+        take(&mut ledger, april, percent(30), 7);
+        take(&mut ledger, april, percent(30), 7);
+        let entered = ledger.since(&before);
+        let state = entered.month(&scope(), april).unwrap();
+        assert_eq!(
+            (state.seats, u32::try_from(state.reserved)),
+            (14, Ok(percent(30).ceil(21) - percent(30).ceil(7)))
+        );
+        assert_eq!(
+            [march, april].map(|month| entered.month(&scope(), month)),
+            [march, april].map(|month| ledger.month(&scope(), month))
+        );
+        assert_eq!(entered.month(&another, march), None);
+        let mut again = before;
+        again.take_over(entered);
+        assert_eq!(again, ledger);
     }
 
     #[test]
@@ -424,6 +454,34 @@ mod tests {
         }
         assert_eq!(spread_all(&[3], &[1, 2]), [[1], [2]]);
         assert_eq!(spread_all(&[0, 3, 0], &[1, 2]), [[0, 1, 0], [0, 2, 0]]);
+    }
+
+    /// Tijdeman's bound after every seat: of `n` pools that have any none is further than 1 − 1/(2n − 2) of a seat from its
+    /// proportion.
+    #[track_caller]
+    fn check_bound(totals: &[u32]) {
+        let seats = i64::from(totals.iter().sum::<u32>());
+        let parts = 2 * i64::try_from(totals.iter().filter(|t| **t > 0).count()).unwrap() - 2;
+        let slots = vec![1; usize::try_from(seats).unwrap()];
+        let mut given = vec![0; totals.len()];
+        for (row, passed) in spread_all(totals, &slots).iter().zip(1..) {
+            for (q, total) in totals.iter().enumerate() {
+                given[q] += i64::from(row[q]);
+                let off = (given[q] * seats - i64::from(*total) * passed).abs();
+                assert!(if parts == 0 { off == 0 } else { off * parts <= seats * (parts - 1) }, "{totals:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn after_every_seat_no_pool_is_further_off_than_it_must_be() {
+        // Every four pools of up to six seats, some of them empty, and six of very different sizes.
+        for code in 1..7u32.pow(4) {
+            check_bound(&[code % 7, code / 7 % 7, code / 49 % 7, code / 343]);
+        }
+        for totals in [[4, 2, 5, 12, 1, 1], [7, 12, 4, 5, 1, 1], [8, 2, 4, 12, 2, 2]] {
+            check_bound(&totals);
+        }
     }
 
     #[test]

@@ -956,6 +956,41 @@ mod tests {
     }
 
     #[test]
+    fn who_was_bound_to_a_room_that_closes_may_go_to_any() {
+        let mut clinic = Clinic::new(Rules::default());
+        for (id, bound) in [(20, 2), (22, 3)] {
+            let back = CheckIn { room: Some(room(bound)), ..CheckIn::new(visit(id), Band::Return) };
+            clinic.ask(Ask::CheckIn(back), 0).unwrap();
+        }
+        assert_eq!((clinic.queue.waiting(), clinic.one(room(1), 0)), (2, None));
+        // One of each room is not there, and sent out of the queue.
+        for (id, bound) in [(20, 2), (22, 3)] {
+            for _ in 0..2 {
+                let called = clinic.ask(Ask::Call { room: room(bound) }, 0);
+                assert_eq!(called, Ok(Fact::Called { visit: visit(id), room: room(bound) }));
+                clinic.ask(Ask::Pass { visit: visit(id) }, 0).unwrap();
+            }
+        }
+        let back = CheckIn { room: Some(room(2)), ..CheckIn::new(visit(23), Band::Return) };
+        clinic.ask(Ask::CheckIn(back), 0).unwrap();
+        clinic.ask(Ask::Close { room: room(2) }, 0).unwrap();
+        for id in [20, 22] {
+            clinic.ask(Ask::CheckInAgain { visit: visit(id) }, 0).unwrap();
+        }
+        assert_eq!(clinic.queue.waiting(), 3);
+        assert_eq!((clinic.all(room(1), 0), clinic.all(room(3), 0)), (vec![23, 20], vec![22]));
+        assert_eq!(clinic.queue.waiting(), 0);
+    }
+
+    #[test]
+    fn why_a_queue_does_not_do_what_it_is_asked_is_said() {
+        use Refused::{AlreadyThere, NobodyWaits, NotNow, NotThere, RoomBusy, RoomEmpty, TooLate};
+        let all = [TooLate, AlreadyThere, NotThere, NotNow, NobodyWaits, RoomBusy, RoomEmpty];
+        let said: BTreeSet<String> = all.iter().map(ToString::to_string).collect();
+        assert!(said.len() == all.len() && said.iter().all(|words| words.contains(' ')), "{said:?}");
+    }
+
+    #[test]
     fn waiting_times_are_those_of_the_calls_ahead() {
         let mut clinic = Clinic::new(Rules { service_ms: 10 * MINUTE, ..Rules::default() });
         for id in 1..=4 {

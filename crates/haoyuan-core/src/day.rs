@@ -153,3 +153,21 @@ impl Default for CancelRules {
         Self { late_from: i64::MAX, counted: false, excused: Vec::new() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_of_notices_are_written_down_where_something_is_told() {
+        let written = |notices: NoticeRules| {
+            let rules = serde_json::to_value(DayRules { notices, ..DayRules::default() }).unwrap();
+            assert_eq!(rules.get("notices").is_some(), notices.tell());
+            serde_json::from_value::<DayRules>(rules).unwrap().notices
+        };
+        let silent = NoticeRules::default();
+        let booked = NoticeRules { booked: true, ..silent };
+        assert_eq!([silent, booked].map(|notices| notices.tell()), [false, true]);
+        assert_eq!([silent, booked].map(written), [silent, booked]);
+    }
+}

@@ -135,4 +135,16 @@ mod tests {
         check(Clinic { practitioner: other, grade: Grade::Ordinary, ..lost }, Some(Nearness::Asks));
         check(Clinic { institution: InstitutionId::new(9).unwrap(), ..lost }, None);
     }
+
+    #[test]
+    fn who_would_be_moved_further_is_asked_for_a_day_and_can_book_anew_for_thirty() {
+        let order = [Nearness::Practitioner, Nearness::HalfDay, Nearness::Days, Nearness::Asks];
+        assert!(order.is_sorted());
+        assert_eq!(order.map(Nearness::is_consented), [true, true, true, false]);
+        let noon = Day(20_000).midnight().plus(12 * HOUR);
+        assert_eq!(
+            (noon.plus(OFFER_MS), noon.plus(TICKET_MS)),
+            (noon.plus(24 * HOUR), Day(20_030).midnight().plus(12 * HOUR))
+        );
+    }
 }

@@ -274,4 +274,15 @@ mod tests {
         assert!(visit(0, 30).conflicts(visit(30, 60), 1));
         assert!(visit(30, 60).conflicts(visit(0, 30), 1));
     }
+
+    #[test]
+    fn a_booking_is_written_with_all_its_digits_and_of_a_patient_eight_are_shown() {
+        let id = BookingId::pack(BlockId(2), SeatIndex(1), Sequence(0xabc));
+        assert_eq!(
+            (id.to_string(), format!("{id:?}")),
+            ("0000008100000abc".to_owned(), "BookingId(2/1/2748)".to_owned())
+        );
+        let patient = PatientKey::new(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef).unwrap();
+        assert_eq!(format!("{patient:?}"), "PatientKey(01234567…)");
+    }
 }

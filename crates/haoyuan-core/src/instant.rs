@@ -142,4 +142,21 @@ mod tests {
         assert_eq!(Instant::new(Instant::MAX.ms() + 1), None);
         assert_eq!(Instant::MAX.plus(1), Instant::MAX);
     }
+
+    #[test]
+    fn what_lies_outside_the_range_becomes_the_end_that_is_nearer() {
+        let last = Instant::MAX.ms();
+        for (ms, nearest) in
+            [(i64::MIN, 0), (-1, 0), (0, 0), (1, 1), (last, last), (last + 1, last), (i64::MAX, last)]
+        {
+            assert_eq!(Instant::saturating(ms).ms(), nearest, "{ms}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_a_day_if_the_calendar_has_it() {
+        let leap = Day::of_date(2024, 2, 29).unwrap();
+        assert_eq!((leap.to_string(), leap.year_month()), ("2024-02-29".to_owned(), (2024, 2)));
+        assert_eq!((Day::of_date(2024, 3, 1), Day::of_date(2026, 2, 29)), (Some(Day(leap.0 + 1)), None));
+    }
 }

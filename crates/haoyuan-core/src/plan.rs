@@ -176,3 +176,125 @@ impl Plan {
         if fits { Ok(()) } else { Err(PlanError::Trees) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::NodeIndex;
+    use crate::instant::{DAY, HOUR, MINUTE};
+    use crate::pool::{Node, Routes};
+
+    /// From eight o'clock on, in slots of half an hour of these seats.
+    fn session(capacity: &[u8]) -> Session {
+        let from = Day(20_000).midnight().plus(8 * HOUR);
+        Session {
+            code: "cardiology-am".to_owned(),
+            institution: InstitutionId::default(),
+            department: DepartmentId::default(),
+            practitioner: PractitionerId::default(),
+            grade: Grade::Expert,
+            kind: Kind::Clinic,
+            time: Interval { from, to: from.plus(30 * MINUTE * i64::try_from(capacity.len()).unwrap()) },
+            slot_ms: 1_800_000,
+            capacity: capacity.to_vec(),
+        }
+    }
+
+    fn tree(seats: u8) -> PoolTree {
+        PoolTree::new(seats, vec![Node::plain("ROOT", NodeIndex::ROOT)], Routes::default()).unwrap()
+    }
+
+    /// What is said of a session of two slots that was changed in one thing.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Session), expected: &Result<(), PlanError>) {
+        let mut changed = session(&[5, 4]);
+        change(&mut changed);
+        assert_eq!(&changed.check(), expected, "{changed:?}");
+    }
+
+    #[test]
+    fn a_code_has_1_to_64_bytes_that_can_be_printed() {
+        for (code, expected) in [
+            ("a".repeat(64), Ok(())),
+            ("号".repeat(21), Ok(())),
+            (String::new(), Err(PlanError::Code)),
+            ("a".repeat(65), Err(PlanError::Code)),
+            ("号".repeat(22), Err(PlanError::Code)),
+            ("a\nb".to_owned(), Err(PlanError::Code)),
+        ] {
+            check(|session| session.code = code, &expected);
+        }
+    }
+
+    #[test]
+    fn a_session_lasts_a_day_at_most_and_its_slots_fill_it() {
+        let lasting = |ms: i64, slot_ms: u32, slots: usize| {
+            move |session: &mut Session| {
+                session.time.to = session.time.from.plus(ms);
+                (session.slot_ms, session.capacity) = (slot_ms, vec![1; slots]);
+            }
+        };
+        check(lasting(DAY, 3_600_000, 24), &Ok(()));
+        check(lasting(DAY + HOUR, 3_600_000, 25), &Err(PlanError::Time));
+        check(lasting(1, 1, 1), &Ok(()));
+        check(lasting(0, 1, 0), &Err(PlanError::Time));
+        check(lasting(-HOUR, 3_600_000, 1), &Err(PlanError::Time));
+        check(lasting(1024 * MINUTE, 60_000, 1024), &Ok(()));
+        check(lasting(1025 * MINUTE, 60_000, 1025), &Err(PlanError::Slots));
+        check(lasting(HOUR, 0, 2), &Err(PlanError::Slots));
+        check(lasting(HOUR, 1_800_000, 1), &Err(PlanError::Slots));
+        check(lasting(HOUR, 1_800_000, 3), &Err(PlanError::Slots));
+        check(lasting(HOUR + 1, 1_800_000, 2), &Err(PlanError::Slots));
+    }
+
+    #[test]
+    fn a_slot_has_1_to_63_seats() {
+        for (seats, expected) in
+            [(0, Err(PlanError::Capacity)), (1, Ok(())), (63, Ok(())), (64, Err(PlanError::Capacity))]
+        {
+            check(|session| session.capacity[1] = seats, &expected);
+        }
+    }
+
+    #[test]
+    fn every_slot_has_a_tree_of_its_seats_or_the_session_one_of_all() {
+        let fits = |capacity: &[u8], blocks| {
+            Plan { session: session(capacity), blocks, rules: Rules::default() }.check()
+        };
+        let per_slot = |seats: &[u8]| Blocks::PerSlot(seats.iter().map(|seats| tree(*seats)).collect());
+        assert_eq!(fits(&[5, 4], per_slot(&[5, 4])), Ok(()));
+        for seats in [&[4, 5][..], &[5, 3], &[5], &[5, 4, 4]] {
+            assert_eq!(fits(&[5, 4], per_slot(seats)), Err(PlanError::Trees), "{seats:?}");
+        }
+        assert_eq!(fits(&[5, 5], Blocks::WholeSession(tree(10))), Ok(()));
+        for (capacity, seats) in [([5, 5], 9), ([5, 4], 9), ([4, 6], 10)] {
+            assert_eq!(
+                fits(&capacity, Blocks::WholeSession(tree(seats))),
+                Err(PlanError::Trees),
+                "{capacity:?}"
+            );
+        }
+        assert_eq!(fits(&[0, 4], per_slot(&[5, 4])), Err(PlanError::Capacity));
+    }
+
+    #[test]
+    fn a_slot_begins_where_the_one_before_it_ends_and_offsets_count_from_midnight() {
+        let session = session(&[5, 4, 3]);
+        let times: Vec<Interval> =
+            (0..3).map(|slot| session.slot_time(SlotIndex::new(slot).unwrap())).collect();
+        assert_eq!(times[0].from, session.time.from);
+        assert!(times.windows(2).all(|pair| pair[0].to == pair[1].from));
+        assert_eq!((times[2].to, session.seats()), (session.time.to, 12));
+        assert_eq!((session.day(), session.time.from.ms() - session.origin().ms()), (Day(20_000), 8 * HOUR));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_plan_is_said_in_both_languages() {
+        let errors =
+            [PlanError::Code, PlanError::Time, PlanError::Slots, PlanError::Capacity, PlanError::Trees];
+        let mut said = std::collections::HashSet::new();
+        for error in errors {
+            assert!(said.insert(error.to_string()) && !error.said().zh.is_ascii(), "{error}");
+        }
+    }
+}

@@ -1161,6 +1161,12 @@ mod tests {
         assert_eq!((both.code, both.node), (Code::Protected, index(4)));
         let both = capped.decide(at([2, 2, 0]), Class::ReferralSecondary, Channel::App, 0).unwrap();
         assert_eq!(both.node, index(1));
+        // Of two denials alike the one of the first choice is told.
+        let mut nodes = tree.nodes.clone();
+        (nodes[1].opens, nodes[2].opens) = (50, 100);
+        let neither = PoolTree::new(6, nodes, tree.routes).unwrap();
+        let both = neither.decide(at([0; 3]), Class::ReferralSecondary, Channel::App, 0).unwrap_err();
+        assert_eq!((both.code, both.node), (Code::NotOpen, index(2)));
         let free = |counts, class, most| tree.free(at(counts), class, Channel::App, 0, most);
         assert_eq!([free([0; 3], Class::Public, 9), free([0; 3], Class::Public, 3)], [4, 3]);
         assert_eq!([free([3, 1, 0], Class::Public, 9), free([4, 1, 0], Class::Public, 9)], [1, 0]);

@@ -297,4 +297,16 @@ mod tests {
             assert!(!code.en().is_empty() && !code.zh().is_ascii());
         }
     }
+
+    #[test]
+    fn when_to_ask_again_follows_from_the_code_where_nothing_more_is_known() {
+        let plain = |code| Refusal::plain(code).retry;
+        assert_eq!(plain(Code::ConcurrentRequest), Retry::Now);
+        assert_eq!(plain(Code::SlotFull), Retry::WhenReturned);
+        assert_eq!(plain(Code::Stopped), Retry::Never);
+        let eight = Instant::saturating(8);
+        let words = [Retry::Never, Retry::Now, Retry::From(eight), Retry::WhenReturned].map(Retry::text);
+        assert_eq!(words, ["never", "now", "from", "when_returned"]);
+        assert_eq!(Code::SlotFull.to_string(), "SLOT_FULL");
+    }
 }

@@ -457,4 +457,23 @@ mod tests {
             assert_eq!(one.plus(c).unwrap().minus(c), Some(one));
         }
     }
+
+    #[test]
+    fn the_last_transitions_of_a_block_are_kept_for_confirming_and_giving_back() {
+        let at = |sequence: u32| {
+            let sequence = u64::from(sequence);
+            let word = Word::join(sequence << SEQ_LOW_SHIFT, sequence >> SEQ_LOW_BITS << SEQ_HIGH_SHIFT);
+            assert_eq!(u64::from(word.sequence().0), sequence);
+            word
+        };
+        let kept = u32::MAX - 256;
+        assert_eq!(
+            [0, kept / 2, kept - 1, kept, u32::MAX].map(|n| at(n).can_claim()),
+            [true, true, true, false, false]
+        );
+        let next = |sequence| {
+            at(sequence).then(Live::default(), Operation::Release, 0).map(|word| word.sequence().0)
+        };
+        assert_eq!([kept, u32::MAX - 1, u32::MAX].map(next), [Some(kept + 1), Some(u32::MAX), None]);
+    }
 }

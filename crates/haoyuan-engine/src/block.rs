@@ -727,8 +727,8 @@ mod tests {
         Instant::new(1_772_409_600_000).unwrap()
     }
 
-    fn claim(block: &Block<'_>, booked: bool) -> Taken {
-        let occupant = Occupant {
+    fn occupant(booked: bool) -> Occupant {
+        Occupant {
             patient: 1,
             expires: at_first().plus(HELD),
             node: NodeIndex::ROOT,
@@ -738,9 +738,26 @@ mod tests {
             spill: true,
             booked,
             offered: false,
-        };
-        let decide = |view: &View| Ok((view.live.plus(0).unwrap(), occupant));
-        block.claim(&(0..3), at_first(), None, decide, |code| code, |_| ()).unwrap().0
+        }
+    }
+
+    /// A claim of a seat of `range`, as `decide` says.
+    fn claim_of(
+        block: &Block<'_>,
+        range: Range<u8>,
+        booked: bool,
+        decide: impl Fn() -> Result<(), Code>,
+    ) -> Result<Taken, Code> {
+        let decide = |view: &View| decide().map(|()| (view.live.plus(0).unwrap(), occupant(booked)));
+        block.claim(&range, at_first(), None, decide, |code| code, |_| ()).map(|(taken, _)| taken)
+    }
+
+    fn claim(block: &Block<'_>, booked: bool) -> Taken {
+        claim_of(block, 0..3, booked, || Ok(())).unwrap()
+    }
+
+    fn release(block: &Block<'_>, taken: Taken) {
+        block.release(taken.seat, taken.sequence, at_first(), |_| Ok(()), |code| code).unwrap().unwrap();
     }
 
     /// What [`Core::peek`] is for: two loads answer, and the seats are not looked at.
@@ -792,5 +809,130 @@ mod tests {
         assert_eq!(claim(&block, true).seat, 1);
         seats[0].store(owners, Ordering::Release);
         assert_eq!(block.view(now.plus(HELD)).due, Some(held.seat));
+    }
+
+    /// A thread stops between the word and the seat of its confirmation, or of what it gives back.
+    #[test]
+    fn a_confirmation_or_a_return_whose_owner_stopped_half_way_is_finished_by_whoever_comes_next() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let (now, later) = (at_first(), at_first().plus(HELD));
+        let held = claim(&block, false);
+        let stopped = |act: &dyn Fn()| {
+            let (hint, seat) = (core.hint.load(Ordering::Relaxed), seats[0].load(Ordering::Relaxed));
+            act();
+            seats[0].store(seat, Ordering::Relaxed);
+            core.hint.store(hint, Ordering::Relaxed);
+        };
+        let confirm = || {
+            let confirmed = block.confirm(held.seat, held.sequence, now, |_, _| Ok(()), |code| code).unwrap();
+            assert!(confirmed.is_some());
+        };
+        stopped(&confirm);
+        let record = block.record(held.seat).unwrap();
+        assert_eq!((record.state(), record.sequence()), (State::Booked, held.sequence));
+        assert_eq!((block.view(later).due, block.view(later).live.total()), (None, 1));
+        stopped(&|| release(&block, held));
+        let record = block.record(held.seat).unwrap();
+        assert_eq!((record.state(), record.sequence()), (State::Free, block.word().sequence()));
+        let gone = block.release(held.seat, held.sequence, now, |_| Ok(()), |code| code);
+        assert_eq!(gone.err(), Some(Code::UnknownBooking));
+        // Whoever claims a seat next finishes it as well: what was given back is there to be taken.
+        let booked = claim(&block, true);
+        assert_eq!(booked.seat, held.seat);
+        stopped(&|| release(&block, booked));
+        let (last, other) = (claim(&block, true), claim(&block, false));
+        assert_eq!(last.seat, held.seat);
+        // So does whoever settles another seat.
+        stopped(&|| release(&block, last));
+        block.confirm(other.seat, other.sequence, now, |_, _| Ok(()), |code| code).unwrap().unwrap();
+        assert!(block.record(last.seat).unwrap().is_free());
+    }
+
+    /// A thread stops after its seat and before its hint; others go on from a hint that is one transition behind.
+    #[test]
+    fn who_comes_between_a_claim_and_its_hint_knows_when_the_hold_ends_and_which_seats_are_free() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let unhinted = |range| {
+            let hint = core.hint.load(Ordering::Relaxed);
+            let taken = claim_of(&block, range, false, || Ok(())).unwrap();
+            core.hint.store(hint, Ordering::Relaxed);
+            taken
+        };
+        // The middle one of three slots: the seat of the first stays the lowest that is free.
+        let held = unhinted(1..2);
+        let booked = claim(&block, true);
+        assert_eq!((held.seat, booked.seat), (1, 0));
+        assert_eq!(block.view(at_first().plus(HELD)).due, Some(held.seat));
+        release(&block, booked);
+        assert_eq!((unhinted(0..1).seat, claim(&block, true).seat), (0, 2));
+    }
+
+    /// While a thread decides, others change the block: what it says of one slot of the block, or of a tree that can be
+    /// replaced, is said of the block as it is.
+    #[test]
+    fn a_denial_of_a_slot_counts_only_if_nothing_changed_meanwhile() {
+        for (range, flagged, asked) in [(0..1, false, 2), (0..3, true, 2), (0..1, true, 2), (0..3, false, 1)]
+        {
+            let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+            let block = Block::new(&core, &seats);
+            block.set_flag(Flag::Resized, flagged);
+            let rivals = claim(&block, true);
+            let calls = std::cell::Cell::new(0);
+            let decide = || {
+                calls.set(calls.get() + 1);
+                if calls.get() == 1 {
+                    release(&block, rivals);
+                    return Err(Code::CapReached);
+                }
+                Ok(())
+            };
+            let answer = claim_of(&block, range.clone(), true, decide);
+            let expected = if asked == 2 { Ok(0) } else { Err(Code::CapReached) };
+            assert_eq!(
+                (answer.map(|taken| taken.seat), calls.get()),
+                (expected, asked),
+                "{range:?} {flagged}"
+            );
+            // A denial while nothing changes is one.
+            calls.set(0);
+            let decide = || {
+                calls.set(calls.get() + 1);
+                Err(Code::CapReached)
+            };
+            assert_eq!(claim_of(&block, range, true, decide).err(), Some(Code::CapReached));
+            assert_eq!(calls.get(), 1);
+        }
+    }
+
+    #[test]
+    fn a_slot_without_a_free_seat_is_full_whatever_the_rules_of_its_block_say() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let calls = std::cell::Cell::new(0);
+        // The last seat of the slot goes while it is decided: the rules are asked once more.
+        let decide = || {
+            calls.set(calls.get() + 1);
+            if calls.get() == 1 {
+                claim_of(&block, 0..1, true, || Ok(())).unwrap();
+            }
+            Ok(())
+        };
+        assert_eq!(claim_of(&block, 0..1, true, decide).err(), Some(Code::SlotFull));
+        assert_eq!(calls.get(), 2);
+        assert_eq!(claim_of(&block, 1..2, true, || Ok(())).unwrap().seat, 1);
+    }
+
+    #[test]
+    fn a_word_that_names_a_seat_which_the_block_does_not_have_is_not_restored() {
+        let (core, seats) = (Core::new(), [const { AtomicU128::new(0) }; 3]);
+        let block = Block::new(&core, &seats);
+        let nodes = vec![haoyuan_core::pool::Node::plain("ROOT", NodeIndex::ROOT)];
+        let tree = PoolTree::new(3, nodes, haoyuan_core::pool::Routes::default()).unwrap();
+        let names = |seat| Word::default().then(Live::default(), Operation::Release, seat).unwrap();
+        for (seat, known) in [(0, true), (2, true), (3, false), (62, false)] {
+            assert_eq!(block.restore(names(seat), &[Seat::free(Sequence(1)); 3], &tree), known, "{seat}");
+        }
     }
 }

@@ -33,8 +33,8 @@ impl Limits {
             seats,
             sessions: seats / 16 + 64,
             shapes: 65_536,
-            patients: seats + 64,
-            entries: seats + 1_024,
+            patients: seats.saturating_add(64),
+            entries: seats.saturating_add(1_024),
         }
     }
 
@@ -59,5 +59,39 @@ impl Default for Limits {
     /// A large hospital for a fortnight: 200,000 seats.
     fn default() -> Self {
         Self::for_seats(200_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also for so many that a sum would go round the end of its type and leave next to no room.
+    #[test]
+    fn there_is_room_for_so_many_seats_however_few_or_many() {
+        for seats in [0, 1, 4, 1_000, 200_000, 1 << 26, 1 << 28, u32::MAX - 63, u32::MAX] {
+            let limits = Limits::for_seats(seats);
+            assert!(
+                (1.max(seats / 5).min(BlockId::MAX)..=BlockId::MAX).contains(&limits.blocks),
+                "{limits:?}"
+            );
+            let clamped = limits.clamped();
+            assert_eq!(
+                (clamped.blocks, clamped.seats, clamped.shapes),
+                (limits.blocks, seats, limits.shapes)
+            );
+            for (got, wanted, most) in [
+                (clamped.sessions, seats / 40, SessionId::MAX),
+                (clamped.patients, seats, 3 << 29),
+                (clamped.entries, seats / 2, 1 << 28),
+            ] {
+                assert!((1.max(wanted).min(most)..=most).contains(&got), "{clamped:?}");
+            }
+            // Pages that are never used cost address space, which is no reason to take a hundred times as much.
+            assert!(limits.blocks <= seats.saturating_add(64) && limits.sessions <= seats.saturating_add(64));
+        }
+        let all = Limits { blocks: u32::MAX, shapes: u32::MAX, ..Limits::default() }.clamped();
+        assert_eq!((all.blocks, all.shapes), (BlockId::MAX, 1 << 20));
+        assert_eq!(Limits::default(), Limits::for_seats(200_000));
     }
 }

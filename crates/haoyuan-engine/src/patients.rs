@@ -523,3 +523,248 @@ impl Drop for Reserved<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn key(value: u128) -> PatientKey {
+        PatientKey::new(value).unwrap()
+    }
+
+    /// Numbers without a pattern, for bits that mean nothing (xorshift; Marsaglia 2003).
+    fn random() -> impl FnMut() -> u64 {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        }
+    }
+
+    /// A host that numbers its patients, in whatever part of the key, fills the table as one that hashes them.
+    #[test]
+    fn patients_are_spread_over_the_table_however_their_keys_are_made() {
+        const COUNT: u32 = 4096;
+        let mut random = random();
+        let hashed: Vec<u128> =
+            (0..COUNT).map(|_| u128::from(random()) << 64 | u128::from(random())).collect();
+        let numbered = |shift: u32| (1..=u128::from(COUNT)).map(|number| number << shift).collect::<Vec<_>>();
+        for keys in
+            [hashed, numbered(0), numbered(32), numbered(52), numbered(64), numbered(100), numbered(112)]
+        {
+            let patients = Patients::new(COUNT, 0);
+            let places: HashSet<usize> = keys.iter().map(|value| patients.place(key(*value)).first).collect();
+            // Thrown at random, of four places for three patients a little more than half is hit: seven in ten patients are
+            // the first at theirs.
+            assert!(places.len() * 3 > keys.len() * 2, "{} places for keys like {:x}", places.len(), keys[1]);
+            let numbers: HashSet<_> = keys.iter().map(|value| patients.enter(key(*value)).unwrap()).collect();
+            assert_eq!(numbers.len(), keys.len());
+            assert!(
+                keys.iter()
+                    .all(|value| patients.key(patients.find(key(*value)).unwrap()) == Some(key(*value)))
+            );
+        }
+    }
+
+    /// That two commands are taken for each other by so small a chance as is said of them rests on this.
+    #[test]
+    fn any_bit_of_a_number_changes_half_the_bits_of_its_fingerprint() {
+        const SAMPLES: u32 = 256;
+        let mut random = random();
+        let numbers: Vec<u128> =
+            (0..SAMPLES).map(|_| u128::from(random()) << 64 | u128::from(random())).collect();
+        for bit in 0..128 {
+            let changed: u32 =
+                numbers.iter().map(|n| (fingerprint(*n) ^ fingerprint(n ^ 1 << bit)).count_ones()).sum();
+            assert!((30 * SAMPLES..34 * SAMPLES).contains(&changed), "{changed} by bit {bit}");
+        }
+    }
+
+    /// Fingerprints are in snapshots, so another version has to make the same: the first outputs of the published generator.
+    #[test]
+    fn fingerprints_are_those_of_splitmix64() {
+        const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+        let outputs = [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f];
+        assert_eq!([1, 2, 3].map(|step| mix(GAMMA.wrapping_mul(step))), outputs);
+        // The high half is stirred into what became of the low one.
+        let number = u128::from(outputs[0] ^ GAMMA) << 64 | u128::from(GAMMA);
+        assert_eq!(fingerprint(number), outputs[0]);
+    }
+
+    /// Every cell goes to whoever asks for one, whichever shards of the pool are used up, and to nobody else until it is back.
+    #[test]
+    fn every_cell_of_the_pool_is_given_out_once_whoever_asks_and_again_when_it_is_back() {
+        for cells in [0, 1, 63, 64, 65, 130, 64 * 64 + 1] {
+            for near in [0, 1, 32, 63, 64, 100] {
+                let patients = Patients::new(4, cells);
+                let all: Vec<u32> = (0..cells).collect();
+                for _ in 0..3 {
+                    let mut given: Vec<u32> = std::iter::from_fn(|| patients.allocate(near)).collect();
+                    given.sort_unstable();
+                    assert_eq!(given, all, "{cells} cells, near {near}");
+                    given
+                        .iter()
+                        .step_by(2)
+                        .chain(given.iter().skip(1).step_by(2))
+                        .for_each(|cell| patients.free(*cell));
+                }
+            }
+        }
+    }
+
+    /// What hangs behind a patient's record is what was put there, newest first, whatever else is put, overwritten and taken
+    /// away, and however often the gate is opened meanwhile; and live entries are counted up to six.
+    #[test]
+    fn a_chain_is_what_was_put_into_it_and_counts_what_is_live() {
+        const ALL: [EntryKind; 5] =
+            [EntryKind::Live, EntryKind::Past, EntryKind::Refused, EntryKind::Settled, EntryKind::Ticket];
+        let mut random = random();
+        let patients = Patients::new(3, 40);
+        let numbers = [1, 2, 3].map(|value| patients.enter(key(value)).unwrap());
+        // Per patient: the entries, newest first, whether more were live than are counted, and the suspension.
+        let mut expected: [(Vec<Entry>, bool, u32); 3] = Default::default();
+        let parts =
+            |entry: &Entry| (entry.kind, entry.booking, entry.fingerprint, entry.command, entry.details);
+        let mut many = 0;
+        for _ in 0..20_000 {
+            let who = random() as usize % 3;
+            let (chain, uncounted, suspended) = &mut expected[who];
+            let mut gate = patients.lock(numbers[who]).unwrap();
+            assert!(patients.lock(numbers[who]).is_none(), "one at a time");
+            assert_eq!(
+                (gate.number(), gate.suspended, patients.suspended(numbers[who])),
+                (numbers[who], *suspended, *suspended)
+            );
+            assert!(gate.entries().map(|(_, entry)| parts(&entry)).eq(chain.iter().map(parts)));
+            let live = chain.iter().filter(|entry| entry.kind == EntryKind::Live).count();
+            let counted = u8::try_from(live).ok().filter(|_| !*uncounted);
+            assert_eq!(gate.live_entries(), counted);
+            many += u32::from(counted.is_none());
+            let kind = ALL[random() as usize % 5];
+            let wide = kind == EntryKind::Ticket;
+            let entry = Entry {
+                kind,
+                booking: random() >> 2,
+                fingerprint: random(),
+                command: random() >> if wide { 32 } else { 64 - COMMAND_BITS },
+                details: random() >> if wide { 0 } else { 64 - DETAIL_BITS },
+            };
+            let at = random() as usize % chain.len().max(1);
+            match random() % 8 {
+                0..4 => {
+                    // A cell that is not linked goes back.
+                    drop(gate.reserve());
+                    if let Some(cell) = gate.reserve().and_then(Reserved::take) {
+                        gate.push(cell, &entry);
+                        chain.insert(0, entry);
+                    }
+                }
+                4 => {
+                    *uncounted = {
+                        gate.recount(live);
+                        live >= 7
+                    }
+                }
+                5 => {
+                    *suspended = random() as u32;
+                    gate.suspended = *suspended;
+                }
+                6 if !chain.is_empty() => {
+                    let (place, _) = gate.entries().nth(at).unwrap();
+                    gate.set(place, &entry);
+                    chain[at] = entry;
+                }
+                _ if !chain.is_empty() => {
+                    let (place, _) = gate.entries().nth(at).unwrap();
+                    gate.remove(place);
+                    chain.remove(at);
+                }
+                _ => {}
+            }
+            let live = chain.iter().filter(|entry| entry.kind == EntryKind::Live).count();
+            *uncounted |= live >= 7;
+        }
+        assert!(many > 0, "there were chains with many live entries");
+        // All that is not linked is free.
+        let linked: usize = expected.iter().map(|(chain, ..)| chain.len()).sum();
+        assert_eq!(std::iter::from_fn(|| patients.allocate(0)).count(), 40 - linked);
+    }
+
+    #[test]
+    fn of_the_booking_in_a_record_it_is_known_whether_the_patient_cancelled_it() {
+        let patients = Patients::new(1, 1);
+        let gate = patients.lock(patients.enter(key(7)).unwrap()).unwrap();
+        let booking = BookingId::new((1 << 62) - 1 - (1 << 32)).unwrap();
+        assert_eq!((gate.first(), gate.first_cancelled()), (None, None));
+        gate.set_first(Some(booking));
+        assert_eq!((gate.first(), gate.first_cancelled()), (Some(booking), None));
+        gate.set_first_cancelled(booking);
+        assert_eq!((gate.first(), gate.first_cancelled()), (None, Some(booking)));
+        let mut seen = Vec::new();
+        patients.visit(|key, first, entries| seen.push((key, first, entries.len())));
+        assert_eq!(seen, [], "a patient whose gate is taken is passed over");
+        drop(gate);
+        patients.visit(|key, first, entries| seen.push((key, unmarked(first), entries.len())));
+        assert_eq!(seen, [(key(7), booking.get(), 0)]);
+    }
+
+    /// Who was about to take the first free cell, and stopped, must not succeed once it went and came back: what followed it
+    /// may be somebody's by then.
+    #[test]
+    fn a_free_cell_that_went_and_came_back_is_another_one() {
+        let patients = Patients::new(1, 1);
+        patients.free(patients.allocate(0).unwrap());
+        let mut heads = HashSet::new();
+        for _ in 0..100 {
+            assert!(heads.insert(patients.shards[0].head.load(Ordering::Relaxed)));
+            patients.free(patients.allocate(0).unwrap());
+        }
+    }
+}
+
+/// Every interleaving of two threads that take cells of one shard, or give them back.
+#[cfg(all(test, loom))]
+mod interleavings {
+    use super::*;
+    use std::sync::Arc;
+
+    /// What two threads are given, and what is left then; in order.
+    fn given(cells: u32, used: usize, one: fn(&Patients) -> Vec<u32>, other: fn(&Patients) -> Vec<u32>) {
+        loom::model(move || {
+            let patients = Arc::new(Patients::new(1, cells));
+            let take = || patients.allocate_from(0);
+            let before: Vec<u32> = (0..used).filter_map(|_| take()).collect();
+            before.iter().for_each(|cell| patients.free(*cell));
+            let shared = Arc::clone(&patients);
+            let thread = loom::thread::spawn(move || other(&shared));
+            let mut all = one(&patients);
+            all.extend(thread.join().unwrap());
+            // A cell that was given twice can make a ring of those that are free.
+            all.extend(std::iter::from_fn(take).take(SHARDS));
+            all.sort_unstable();
+            let expected: Vec<u32> = (0..cells).step_by(SHARDS).collect();
+            assert_eq!(all, expected, "each cell has one taker");
+        });
+    }
+
+    fn take(patients: &Patients) -> Vec<u32> {
+        patients.allocate_from(0).into_iter().collect()
+    }
+
+    #[test]
+    fn the_last_cell_that_was_never_taken_has_one_taker() {
+        given(1, 0, take, take);
+    }
+
+    #[test]
+    fn a_cell_that_went_and_came_back_while_somebody_was_about_to_take_it_has_one_taker() {
+        given(65, 2, take, |patients| {
+            let (first, second) = (take(patients), take(patients));
+            first.iter().for_each(|cell| patients.free(*cell));
+            second
+        });
+    }
+}

@@ -204,4 +204,24 @@ mod tests {
         assert!(Seat::free(Sequence(7)).is_free() && Seat::free(Sequence(7)).sequence() == Sequence(7));
         assert_eq!(Seat::claimed(Sequence(7)).state(), State::Claimed);
     }
+
+    #[test]
+    fn a_seat_that_passes_to_another_number_of_its_patient_keeps_all_else() {
+        let occupant = Occupant {
+            patient: u32::MAX - 1,
+            expires: Instant::MAX,
+            node: NodeIndex::new(15).unwrap(),
+            counter: 13,
+            class: Class::Green,
+            channel: Channel::Partner,
+            spill: true,
+            booked: true,
+            offered: false,
+        };
+        let seat = Seat::live(Sequence(u32::MAX), &occupant);
+        for patient in [0, 5, u32::MAX] {
+            assert_eq!(seat.of(patient), Seat::live(Sequence(u32::MAX), &Occupant { patient, ..occupant }));
+        }
+        assert_eq!(format!("{:?}", seat.of(5)), "Seat(Booked since 4294967295, patient 5)");
+    }
 }

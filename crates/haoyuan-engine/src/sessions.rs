@@ -200,3 +200,112 @@ impl SessionRow {
         SlotIndex::new(slot as u16).unwrap_or_default()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use haoyuan_core::instant::{DAY, HOUR, MINUTE};
+
+    fn session(
+        from: Instant,
+        slot_ms: u32,
+        capacity: &[u8],
+        numbers: (u16, u32, u32),
+        grade: Grade,
+        kind: Kind,
+    ) -> Session {
+        let length = i64::from(slot_ms) * i64::try_from(capacity.len()).unwrap();
+        Session {
+            code: "session".to_owned(),
+            institution: InstitutionId::new(numbers.0).unwrap(),
+            department: DepartmentId::new(numbers.1).unwrap(),
+            practitioner: PractitionerId::new(numbers.2).unwrap(),
+            grade,
+            kind,
+            time: Interval { from, to: from.plus(length) },
+            slot_ms,
+            capacity: capacity.to_vec(),
+        }
+    }
+
+    /// A session of 1024 slots with the largest of all numbers, and some with little or nothing in one place after the other.
+    #[test]
+    fn a_session_is_read_as_it_was_published() {
+        let late = Instant::MAX.plus(-DAY).day().midnight();
+        let all = (u16::MAX, DepartmentId::MAX, PractitionerId::MAX);
+        let most = [63; 1024];
+        let room = (u32::MAX - 3, BlockId::MAX - 1023, (1 << 20) - 1);
+        for (session, whole, (first_seat, first_block, rules)) in [
+            (session(late, 60_000, &most, all, Grade::Disease, Kind::Exam), false, room),
+            (
+                session(late, 60_000, &most, (0, DepartmentId::MAX, 0), Grade::Ordinary, Kind::Clinic),
+                true,
+                (0, BlockId::MAX, 0),
+            ),
+            (
+                session(
+                    Day(1).midnight(),
+                    86_400_000,
+                    &[1],
+                    (u16::MAX, 0, PractitionerId::MAX),
+                    Grade::Expert,
+                    Kind::Clinic,
+                ),
+                false,
+                (u32::MAX, 0, 1),
+            ),
+            (
+                session(Day(2).midnight().plus(1), 1, &[1, 2, 5], (1, 2, 3), Grade::Premium, Kind::Exam),
+                true,
+                (4, 5, 6),
+            ),
+        ] {
+            let cell = SessionCell::new();
+            assert!(cell.read().is_none(), "nothing was published yet");
+            cell.publish(&session, whole, first_seat, first_block, rules);
+            let row = cell.read().unwrap();
+            assert_eq!((row.time(), row.from(), row.day()), (session.time, session.time.from, session.day()));
+            assert_eq!(
+                (row.slots(), row.slot_ms()),
+                (u16::try_from(session.capacity.len()).unwrap(), session.slot_ms)
+            );
+            assert_eq!((row.whole(), row.grade(), row.kind()), (whole, session.grade, session.kind));
+            assert_eq!((row.first_seat(), row.first_block(), row.rules()), (first_seat, first_block, rules));
+            assert_eq!((row.institution(), row.department()), (session.institution, session.department));
+            assert_eq!(
+                (row.practitioner(), row.stride()),
+                (session.practitioner, *session.capacity.iter().max().unwrap())
+            );
+            assert_eq!(row.offset(session.origin().plus(HOUR)), HOUR);
+            let last = SlotIndex::new(row.slots() - 1).unwrap();
+            assert_eq!(row.slot_time(last), session.slot_time(last));
+            assert_eq!(row.visit(last).time, session.slot_time(last));
+            let blocks = if whole { 1 } else { u32::from(row.slots()) };
+            assert_eq!(row.blocks(), first_block..first_block + blocks);
+            assert_eq!(row.block_of(last), first_block + blocks - 1);
+            // Somebody else takes it over, and it is over.
+            for substitute in [0, PractitionerId::MAX, 0x00aa_aaaa, 0x0055_5555] {
+                let substitute = PractitionerId::new(substitute).unwrap();
+                cell.substitute(substitute);
+                let row = cell.read().unwrap();
+                assert_eq!((row.practitioner(), row.department()), (substitute, session.department));
+                assert_eq!(row.institution(), session.institution);
+            }
+            cell.retire();
+            assert!(cell.read().is_none());
+        }
+    }
+
+    #[test]
+    fn a_seat_of_a_session_that_is_one_block_is_of_the_slot_it_stands_in() {
+        let session = session(Day(1).midnight(), 1_800_000, &[5; 4], (1, 1, 1), Grade::Expert, Kind::Clinic);
+        assert_eq!(session.time.to.ms() - session.time.from.ms(), 120 * MINUTE);
+        let slots = |whole, seats: [(u32, u8); 4]| {
+            let cell = SessionCell::new();
+            cell.publish(&session, whole, 0, 0, 0);
+            seats.map(|(block, seat)| cell.read().unwrap().slot_of(block, seat).get())
+        };
+        assert_eq!(slots(true, [(0, 0), (0, 4), (0, 5), (0, 19)]), [0, 0, 1, 3]);
+        assert_eq!(slots(false, [(0, 0), (0, 4), (1, 0), (3, 4)]), [0, 0, 1, 3]);
+    }
+}

@@ -195,3 +195,62 @@ pub(crate) fn refuse(denial: Denial, offset: i64, at: Instant) -> Refusal {
     debug_assert_eq!(retry != Retry::Never, denial.code.is_transient(), "{denial:?}");
     Refusal { code: denial.code, binding, retry }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::{Engine, Limits};
+    use haoyuan_core::ids::{
+        DepartmentId, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SlotIndex, SlotRef,
+    };
+    use haoyuan_core::instant::{Day, HOUR, Instant};
+    use haoyuan_core::plan::{Blocks, Plan, Session};
+    use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
+    use haoyuan_core::request::Wish;
+    use haoyuan_core::rules::Rules;
+    use haoyuan_core::terms::{Channel, Class, Grade, Kind};
+
+    fn tree(seats: u8) -> PoolTree {
+        let mut routes = Routes::default();
+        routes.set_all(Class::Public, Route::one(NodeIndex::new(1).unwrap()));
+        let nodes = vec![Node::plain("ROOT", NodeIndex::ROOT), Node::plain("PUBLIC", NodeIndex::ROOT)];
+        PoolTree::new(seats, nodes, routes).unwrap()
+    }
+
+    /// Somebody was refused over what a thread saw of a block, and the block changed before the refusal was given: it is given
+    /// all the same where the word alone was looked at, and where seats or another tree were looked at it is decided anew.
+    #[test]
+    fn a_refusal_stands_by_itself_only_where_the_word_says_it_all() {
+        let from = Day(20_000).midnight().plus(8 * HOUR);
+        for (whole, replaced) in [(false, false), (true, false), (false, true)] {
+            let session = Session {
+                code: "session".to_owned(),
+                institution: InstitutionId::default(),
+                department: DepartmentId::default(),
+                practitioner: PractitionerId::default(),
+                grade: Grade::Expert,
+                kind: Kind::Clinic,
+                time: Interval { from, to: from.plus(2 * HOUR) },
+                slot_ms: 3_600_000,
+                capacity: vec![2; 2],
+            };
+            let blocks =
+                if whole { Blocks::WholeSession(tree(4)) } else { Blocks::PerSlot(vec![tree(2), tree(2)]) };
+            let engine = Engine::new(Limits::for_seats(100));
+            let plan = Plan { session, blocks, rules: Rules::default() };
+            let session = engine.publish(&plan, Instant::MIN).unwrap();
+            let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+            if replaced {
+                let smaller = engine.tree(slot).unwrap().resized(1, tree(2).nodes().to_vec()).unwrap();
+                engine.resize(slot, &smaller, Instant::MIN).unwrap();
+            }
+            let target = engine.resolve(slot).unwrap();
+            let view = target.block.view(Instant::MIN);
+            assert!(target.stands(&view), "nothing changed");
+            let (patient, class, channel) = (PatientKey::new(1).unwrap(), Class::Public, Channel::App);
+            engine
+                .book(&Wish { patient, slot, class, channel, ticket: None, key: None }, Instant::MIN)
+                .unwrap();
+            assert_eq!(target.stands(&view), !whole && !replaced, "{whole} {replaced}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use haoyuan_core::refusal::{Binding, Code, Refusal, Retry};
 use haoyuan_core::request::{Grant, Order, Query, Settle, Standing, Ticket, Wish};
 use haoyuan_core::rules::Rules;
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
-use haoyuan_engine::{Change, Engine, Fact, Limits, Resized, Suspension, Trace};
+use haoyuan_engine::{Change, Engine, Fact, Limits, PublishError, Resized, Suspension, Trace};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -79,17 +79,9 @@ fn code<A: std::fmt::Debug>(answer: Result<A, Refusal>) -> Code {
     answer.expect_err("this is refused").code
 }
 
-#[test]
-fn while_somebody_waits_only_the_waitlist_is_served() {
-    let (engine, session) = engine(&plan(1, 2, false));
-    let here = slot(session, 0);
-    engine.set_waiting(here, true).unwrap();
-    let refusal = engine.hold(&wish(1, here), at(-HOUR)).unwrap_err();
-    assert_eq!((refusal.code, refusal.retry), (Code::Waitlisted, Retry::WhenReturned));
-    assert_eq!(code(engine.book(&wish(1, here), at(-HOUR))), Code::Waitlisted);
-    let availability = engine.availability(here, Class::Public, Channel::App, at(-HOUR)).unwrap();
-    assert_eq!((availability.free, availability.refusal.map(|r| r.code)), (0, Some(Code::Waitlisted)));
-    let query = Query {
+/// Anything that the public finds on the first day or the next.
+fn query(order: Order, most: usize) -> Query {
+    Query {
         class: Class::Public,
         channel: Channel::App,
         from: at(0).day(),
@@ -98,9 +90,23 @@ fn while_somebody_waits_only_the_waitlist_is_served() {
         department: None,
         practitioner: None,
         grade: None,
-        order: Order::Earliest,
-        most: 9,
-    };
+        order,
+        most,
+    }
+}
+
+#[test]
+fn while_somebody_waits_only_the_waitlist_is_served() {
+    let (engine, session) = engine(&plan(1, 2, false));
+    let here = slot(session, 0);
+    engine.set_waiting(here, true).unwrap();
+    assert!(engine.is_waiting(here) && !engine.is_stopped(here));
+    let refusal = engine.hold(&wish(1, here), at(-HOUR)).unwrap_err();
+    assert_eq!((refusal.code, refusal.retry), (Code::Waitlisted, Retry::WhenReturned));
+    assert_eq!(code(engine.book(&wish(1, here), at(-HOUR))), Code::Waitlisted);
+    let availability = engine.availability(here, Class::Public, Channel::App, at(-HOUR)).unwrap();
+    assert_eq!((availability.free, availability.refusal.map(|r| r.code)), (0, Some(Code::Waitlisted)));
+    let query = query(Order::Earliest, 9);
     assert_eq!(engine.search(&query, at(-HOUR)), []);
 
     let past = engine.availability_past_waitlist(here, Class::Public, Channel::App, at(-HOUR)).unwrap();
@@ -117,6 +123,7 @@ fn while_somebody_waits_only_the_waitlist_is_served() {
     let settle = Settle { patient: person(2), booking: offered.booking, key: None };
     assert_eq!(code(engine.confirm(&settle, at(-MINUTE))), Code::HoldExpired);
     engine.set_waiting(here, false).unwrap();
+    assert!(!engine.is_waiting(here) && !engine.is_stopped(here));
     // Two dead holds: one is booked over, the other shows again.
     engine.book(&wish(1, here), at(-MINUTE)).unwrap();
     let found = engine.search(&query, at(-MINUTE));
@@ -157,6 +164,7 @@ fn a_stopped_block_accepts_nothing_and_gives_back_everybody() {
     let offered = engine.offer(&wish(3, here), at(-HOUR), at(-2 * HOUR)).unwrap();
     engine.set_stopped(here, true).unwrap();
     engine.set_stopped(here, true).unwrap();
+    assert!(engine.is_stopped(here) && !engine.is_waiting(here) && !engine.is_stopped(slot(session, 1)));
     let now = at(-2 * HOUR + MINUTE);
     for answer in [
         engine.hold(&wish(4, here), now),
@@ -233,6 +241,16 @@ fn a_suspension_closes_online_channels_until_its_end() {
     }
     assert_eq!(code(engine.offer(&through(Channel::App), at(0), at(-MINUTE - 1))), Code::Suspended);
     assert!(engine.hold(&through(Channel::App), at(-MINUTE)).is_ok(), "the end is exclusive");
+
+    // A whole second is kept as it is, and what ends later than can be kept, at the latest second; that is no block.
+    let kept = |until| {
+        engine.suspend(person(1), Some(Suspension::Until(until))).unwrap();
+        engine.suspension(person(1))
+    };
+    assert_eq!(kept(at(-MINUTE)), Some(Suspension::Until(at(-MINUTE))));
+    let latest = Instant::saturating((i64::from(u32::MAX) - 1) * 1_000);
+    assert_eq!(kept(latest.plus(1_000)), Some(Suspension::Until(latest)));
+    assert_eq!(kept(Instant::MAX), Some(Suspension::Until(latest)));
 
     engine.suspend(person(2), Some(Suspension::Blocked)).unwrap();
     for channel in Channel::ALL {
@@ -606,6 +624,11 @@ fn a_seat_that_the_hospital_gives_is_booked_at_once_whatever_the_patient_holds()
     }
     assert_eq!(replayed.occupants(slot(again, 2), at(-2 * HOUR)).unwrap(), occupants);
     assert_eq!(code(engine.assign(&wish(1, here), at(-2 * HOUR))), Code::Overlap);
+    // It is nobody's command: a key that the wish has is not used.
+    for index in [2, 3] {
+        let keyed = Wish { key: IdempotencyKey::new(7), ..wish(2, slot(session, index)) };
+        assert!(engine.assign(&keyed, at(-2 * HOUR)).is_ok());
+    }
     engine.cancel(&Settle { patient: person(1), booking: given.booking, key: None }, at(-HOUR)).unwrap();
     engine.audit().unwrap();
 }
@@ -617,9 +640,10 @@ fn a_keyed_hold_that_ran_out_is_told_so_when_only_its_key_is_remembered() {
     let held = engine.hold(&first, at(-47 * HOUR)).unwrap();
     let later = at(-24 * HOUR);
     engine.book(&wish(2, slot(session, 0)), later).unwrap();
+    let settle = Settle { patient: person(1), booking: held.booking, key: None };
+    assert_eq!(code(engine.confirm(&settle, later)), Code::HoldExpired);
     // The patient's next claim leaves of the hold what its key must answer, and no more.
     engine.book(&wish(1, slot(session, 1)), later).unwrap();
-    let settle = Settle { patient: person(1), booking: held.booking, key: None };
     assert_eq!(code(engine.confirm(&settle, later)), Code::HoldExpired);
     assert_eq!(code(engine.cancel(&settle, later)), Code::HoldExpired);
 }
@@ -644,4 +668,170 @@ fn what_the_host_refuses_is_remembered_and_takes_back_nothing_that_a_key_was_ans
     let keyless = Wish { key: None, ..keyed(8, 1) };
     assert_eq!(engine.refuse(&keyless, false, kept, at(-2 * HOUR)), Err(kept));
     assert_ne!(engine.hold(&keyless, at(-2 * HOUR)), Err(kept));
+}
+
+#[test]
+fn the_sessions_of_some_days_come_by_day_and_time() {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    // By day and hour; published in another order.
+    let begins = [(2, 8), (1, 14), (1, 8), (3, 8), (1, 8)];
+    let published: Vec<SessionId> = (0..)
+        .zip(begins)
+        .map(|(number, (day, hour))| {
+            let mut plan = plan(1, 1, false);
+            let from = at(0).day().midnight().plus((day * 24 + hour) * HOUR);
+            plan.session.code = format!("session-{number}");
+            plan.session.time = Interval { from, to: from.plus(HOUR) };
+            engine.publish(&plan, at(-48 * HOUR)).unwrap()
+        })
+        .collect();
+    let between = |from: i32, to: i32| {
+        let day = |day: i32| Day(at(0).day().0 + day);
+        let found = engine.sessions_between(day(from), day(to));
+        found.iter().map(|id| published.iter().position(|other| other == id).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(between(1, 1), [2, 4, 1]);
+    assert_eq!(between(1, 2), [2, 4, 1, 0]);
+    assert_eq!(between(0, 9), [2, 4, 1, 0, 3]);
+    assert_eq!((between(4, 9), between(2, 1)), (vec![], vec![]));
+}
+
+#[test]
+fn a_ticket_that_is_issued_again_has_other_terms_and_is_in_use_as_before() {
+    let mut plan = plan(3, 2, false);
+    let mut routes = *plan_tree(&plan).routes();
+    routes.set_all(Class::Revisit, Route::one(NodeIndex::new(1).unwrap()));
+    let nodes = plan_tree(&plan).nodes().to_vec();
+    plan.blocks = Blocks::PerSlot(vec![PoolTree::new(2, nodes, routes).unwrap(); 3]);
+    plan.rules.limits.clear();
+    let (engine, session) = engine(&plan);
+    let ticket = |expires| Ticket {
+        id: TicketId::new(7).unwrap(),
+        patient: person(1),
+        class: Class::Revisit,
+        institution: InstitutionId::new(1).unwrap(),
+        department: None,
+        expires,
+    };
+    let ask = |to, at| {
+        engine
+            .book(&Wish { class: Class::Revisit, ticket: TicketId::new(7), ..wish(1, slot(session, to)) }, at)
+    };
+    engine.issue_ticket(&ticket(at(-2 * HOUR)), at(-3 * HOUR)).unwrap();
+    let booked = ask(0, at(-3 * HOUR)).unwrap();
+    engine.issue_ticket(&ticket(at(-HOUR)), at(-3 * HOUR)).unwrap();
+    let refusal = ask(1, at(-2 * HOUR)).unwrap_err();
+    assert_eq!((refusal.code, refusal.binding), (Code::TicketUsed, Binding::Booking(booked.booking)));
+    engine.cancel(&Settle { patient: person(1), booking: booked.booking, key: None }, at(-2 * HOUR)).unwrap();
+    assert!(ask(1, at(-2 * HOUR)).is_ok());
+    assert_eq!(code(ask(2, at(-HOUR))), Code::TicketExpired);
+}
+
+fn plan_tree(plan: &Plan) -> &PoolTree {
+    match &plan.blocks {
+        Blocks::PerSlot(trees) => &trees[0],
+        Blocks::WholeSession(tree) => tree,
+    }
+}
+
+#[test]
+fn sessions_of_one_shape_and_one_set_of_rules_share_them() {
+    let engine = Engine::new(Limits { shapes: 1, ..Limits::for_seats(1_000) });
+    let named = |name: &str, seats| {
+        let mut plan = plan(2, seats, false);
+        plan.session.code = name.to_owned();
+        plan
+    };
+    let first = engine.publish(&named("A", 3), at(-48 * HOUR)).unwrap();
+    let second = engine.publish(&named("B", 3), at(-48 * HOUR)).unwrap();
+    assert_eq!((engine.find("A"), engine.find("B"), engine.find("C")), (Some(first), Some(second), None));
+    assert_eq!(engine.publish(&named("C", 4), at(-48 * HOUR)), Err(PublishError::Full("shapes")));
+    let other_rules = Plan { rules: Rules { buffer_ms: 1, ..Rules::default() }, ..named("C", 3) };
+    assert_eq!(engine.publish(&other_rules, at(-48 * HOUR)), Err(PublishError::Full("shapes")));
+    assert_eq!(engine.session_count(), 2);
+
+    // Where there is room each has its own.
+    let engine = Engine::new(Limits { shapes: 2, ..Limits::for_seats(1_000) });
+    for (name, seats, buffer_ms) in [("A", 3, 0), ("B", 4, 1), ("C", 3, 1), ("D", 4, 0)] {
+        let plan = Plan { rules: Rules { buffer_ms, ..Rules::default() }, ..named(name, seats) };
+        let session = engine.publish(&plan, at(-48 * HOUR)).unwrap();
+        assert_eq!(engine.rules(session), Some(&plan.rules));
+        assert_eq!(engine.tree(slot(session, 1)).map(PoolTree::capacity), Some(seats));
+        assert_eq!(engine.plan(session).as_ref(), Some(&plan));
+    }
+}
+
+/// Publishes sessions, named in order: hours from eight o'clock on, slots of an hour, and seats of each.
+fn morning(sessions: &[(i64, u16, u8, bool)]) -> (Engine, Vec<SessionId>) {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let publish = |(number, (hour, slots, seats, whole)): (usize, &(i64, u16, u8, bool))| {
+        let mut plan = plan(*slots, *seats, *whole);
+        plan.session.code = format!("session-{number}");
+        plan.session.time = Interval { from: at(hour * HOUR), to: at((hour + i64::from(*slots)) * HOUR) };
+        plan.rules.limits.clear();
+        engine.publish(&plan, at(-48 * HOUR)).unwrap()
+    };
+    let sessions = sessions.iter().enumerate().map(publish).collect();
+    (engine, sessions)
+}
+
+/// What is found: the number of the session and that of the slot.
+fn found(engine: &Engine, query: &Query) -> Vec<(u32, u16)> {
+    let found = engine.search(query, at(-HOUR));
+    found.iter().map(|found| (found.slot.session.get(), found.slot.slot.get())).collect()
+}
+
+#[test]
+fn the_earliest_slots_are_found_whichever_session_they_are_of() {
+    // A day later, at nine for an hour, from eight on for three, and once more from nine on.
+    let (engine, _) = morning(&[(24, 1, 1, false), (1, 1, 1, false), (0, 3, 1, false), (1, 2, 1, false)]);
+    let all = [(2, 0), (1, 0), (2, 1), (3, 0), (2, 2), (3, 1), (0, 0)];
+    for most in 0..=8 {
+        let expected = &all[..most.min(all.len())];
+        assert_eq!(found(&engine, &query(Order::Earliest, most)), expected, "{most}");
+    }
+    let first = Query { to: at(0).day(), ..query(Order::Earliest, 9) };
+    assert_eq!(found(&engine, &first), all[..6]);
+    assert_eq!(found(&engine, &Query { from: first.to, ..first }), all[..6], "of one day");
+    let second = Query { from: Day(at(0).day().0 + 1), ..query(Order::Earliest, 9) };
+    assert_eq!(found(&engine, &second), all[6..]);
+    assert_eq!(found(&engine, &Query { from: second.to, to: first.to, ..first }), []);
+}
+
+#[test]
+fn the_emptiest_slots_are_found_whenever_they_are() {
+    let (engine, sessions) = morning(&[(0, 2, 4, false), (2, 1, 2, false), (24, 1, 4, false)]);
+    // Three, one, one and none of the seats are taken: 75 %, 25 %, 50 % and 0 %.
+    for (number, (session, to)) in (0..).zip([(0, 0), (0, 0), (0, 0), (0, 1), (1, 0)]) {
+        engine.book(&wish(number, slot(sessions[session], to)), at(-2 * HOUR)).unwrap();
+    }
+    let all = [(2, 0), (0, 1), (1, 0), (0, 0)];
+    for most in 0..=5 {
+        let expected = &all[..most.min(all.len())];
+        assert_eq!(found(&engine, &query(Order::LeastLoaded, most)), expected, "{most}");
+    }
+}
+
+#[test]
+fn what_nobody_can_be_granted_takes_no_place_among_what_is_found() {
+    let (engine, sessions) = morning(&[(0, 4, 1, false), (5, 3, 2, true)]);
+    let first = |order| found(&engine, &query(order, 1));
+    let orders = [Order::Earliest, Order::LeastLoaded];
+    // Full, stopped, waited for.
+    engine.book(&wish(1, slot(sessions[0], 0)), at(-2 * HOUR)).unwrap();
+    assert_eq!(orders.map(first), [[(0, 1)]; 2]);
+    engine.set_stopped(slot(sessions[0], 1), true).unwrap();
+    engine.set_waiting(slot(sessions[0], 2), true).unwrap();
+    assert_eq!(orders.map(first), [[(0, 3)]; 2]);
+    engine.set_stopped(slot(sessions[0], 3), true).unwrap();
+    assert_eq!(orders.map(first), [[(1, 0)]; 2]);
+    // In a session that is one block a slot is full before the session is.
+    for number in [1, 2] {
+        engine.book(&wish(number, slot(sessions[1], 0)), at(-2 * HOUR)).unwrap();
+    }
+    assert_eq!(orders.map(first), [[(1, 1)]; 2]);
+    let loads = engine.load(at(0).day(), None, None, at(-2 * HOUR));
+    let seen: Vec<_> = loads.iter().map(|load| (load.time.from, load.capacity, load.live)).collect();
+    let expected = [(0, 1, 1), (1, 1, 0), (2, 1, 0), (3, 1, 0), (5, 2, 2), (6, 2, 0), (7, 2, 0)];
+    assert_eq!(seen, expected.map(|(hour, capacity, live)| (at(hour * HOUR), capacity, live)));
 }

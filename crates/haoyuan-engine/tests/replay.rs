@@ -7,12 +7,12 @@ use haoyuan_core::ids::{
 use haoyuan_core::instant::{HOUR, Instant};
 use haoyuan_core::plan::{Blocks, Plan, Session};
 use haoyuan_core::pool::{Node, PoolTree, Route, Routes};
-use haoyuan_core::refusal::{Code, Refusal};
+use haoyuan_core::refusal::{Binding, Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
-use haoyuan_core::rules::Rules;
+use haoyuan_core::rules::{Limit, Rules, Scope, Window};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
 use haoyuan_engine::{
-    Command, Engine, Fact, Limits, Part, Publication, PublishError, ReplayError, Resized, Trace,
+    Change, Command, Engine, Fact, Limits, Part, Publication, PublishError, ReplayError, Resized, Trace,
 };
 use std::sync::{Arc, Mutex};
 
@@ -273,6 +273,76 @@ fn a_snapshot_and_what_came_after_it_give_the_same_state() {
     }
 }
 
+/// What an engine answers to all that was ever asked, asked once more: first under its key, which is answered as it was, then
+/// what everybody has, and whether what was ever granted can still be confirmed and given back.
+fn asked_again<T: Trace>(engine: &Engine<T>, lines: &[Line]) -> Vec<String> {
+    let later = at(-HOUR);
+    let mut answers = Vec::new();
+    let mut ask = |command: &Command| {
+        let answer = match command {
+            Command::Hold(wish) => format!("{:?}", engine.hold(wish, later)),
+            Command::Book(wish) => format!("{:?}", engine.book(wish, later)),
+            Command::Confirm(settle) => format!("{:?}", engine.confirm(settle, later)),
+            Command::Cancel(settle) => format!("{:?}", engine.cancel(settle, later)),
+        };
+        answers.push(format!("{command:?}: {answer}"));
+    };
+    let mut granted = Vec::new();
+    for line in lines.iter().rev() {
+        match line {
+            Line::Fact(fact) => {
+                let Fact { slot, patient, class, channel, ticket, key, booking, .. } = *fact;
+                let wish = Wish { patient, slot, class, channel, ticket, key };
+                let settle = Settle { patient, booking, key };
+                let command = match fact.change {
+                    Change::Held => Command::Hold(wish),
+                    Change::Booked => Command::Book(wish),
+                    Change::Confirmed => Command::Confirm(settle),
+                    _ => Command::Cancel(settle),
+                };
+                if key.is_some() {
+                    ask(&command);
+                }
+                granted.push(Settle { key: None, ..settle });
+            }
+            Line::Refused(command, _) => {
+                let (Command::Hold(Wish { key, .. })
+                | Command::Book(Wish { key, .. })
+                | Command::Confirm(Settle { key, .. })
+                | Command::Cancel(Settle { key, .. })) = command;
+                if key.is_some() {
+                    ask(command);
+                }
+            }
+            Line::Repeated(settle, _) => ask(&Command::Confirm(*settle)),
+            _ => {}
+        }
+    }
+    let all = (1..=40).filter_map(PatientKey::new);
+    let has: Vec<String> = all.map(|patient| format!("{:?}", engine.bookings_of(patient, later))).collect();
+    for settle in granted {
+        ask(&Command::Confirm(settle));
+        ask(&Command::Cancel(settle));
+    }
+    answers.extend(has);
+    answers
+}
+
+#[test]
+fn after_a_recovery_everybody_is_answered_as_before() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    morning(&engine);
+    let lines = engine.trace().0.lock().unwrap().clone();
+    let (again, restored) = (replayed(&lines), Engine::new(Limits::for_seats(1_000)));
+    engine.snapshot(|part| restored.restore(part).unwrap());
+    let expected = asked_again(&engine, &lines);
+    for recovered in [again, restored] {
+        for (answer, expected) in asked_again(&recovered, &lines).iter().zip(&expected) {
+            assert_eq!(answer, expected);
+        }
+    }
+}
+
 /// The seats of a block as a snapshot has them: records, with the patients of those that are live.
 type Seats = Vec<(u128, Option<u128>)>;
 
@@ -417,15 +487,7 @@ impl Trace for Beside {
 }
 /// What an engine tells beside decisions.
 fn tell<T: Trace>(trace: &T) {
-    let ticket = Ticket {
-        id: TicketId::new(1).unwrap(),
-        patient: PatientKey::new(1).unwrap(),
-        class: Class::Revisit,
-        institution: InstitutionId::new(1).unwrap(),
-        department: None,
-        expires: at(0),
-    };
-    trace.ticket_refused(&ticket, Code::TicketExpired, at(0));
+    trace.ticket_refused(&ticket(at(0)), Code::TicketExpired, at(0));
     trace.retired(&[], at(0));
     trace.administered("policy", "{}", at(0));
     trace.day(1, "{}", None, at(0));
@@ -533,7 +595,7 @@ fn every_answer_that_is_a_refusal_is_told_once_and_no_other() {
 struct Busy {
     engine: std::sync::OnceLock<std::sync::Weak<Engine<Busy>>>,
     told: Mutex<Vec<Code>>,
-    meanwhile: Mutex<Option<Code>>,
+    meanwhile: Mutex<Vec<Code>>,
 }
 
 impl Trace for Busy {
@@ -543,10 +605,30 @@ impl Trace for Busy {
         self.told.lock().unwrap().push(refusal.code);
         let (Command::Confirm(settle), Some(engine)) = (command, self.engine.get()) else { return };
         let (settle, engine) = (Settle { key: None, ..*settle }, engine.upgrade().unwrap());
-        if self.meanwhile.lock().unwrap().is_none() {
-            let other = std::thread::spawn(move || engine.confirm(&settle, at).unwrap_err().code);
-            *self.meanwhile.lock().unwrap() = Some(other.join().unwrap());
+        if self.meanwhile.lock().unwrap().is_empty() {
+            let ticket = Ticket { patient: settle.patient, ..ticket(at.plus(1)) };
+            let other = std::thread::spawn(move || {
+                [engine.confirm(&settle, at).err(), engine.issue_ticket(&ticket, at).err()]
+            });
+            let codes = other.join().unwrap().map(|refusal| refusal.unwrap().code);
+            self.meanwhile.lock().unwrap().extend(codes);
         }
+    }
+
+    fn ticket_refused(&self, _: &Ticket, code: Code, _: Instant) {
+        self.told.lock().unwrap().push(code);
+    }
+}
+
+/// A ticket that ends then.
+fn ticket(expires: Instant) -> Ticket {
+    Ticket {
+        id: TicketId::new(1).unwrap(),
+        patient: PatientKey::new(1).unwrap(),
+        class: Class::Revisit,
+        institution: InstitutionId::new(1).unwrap(),
+        department: None,
+        expires,
     }
 }
 
@@ -563,8 +645,11 @@ fn who_finds_the_gate_taken_is_told_so_and_the_trace_is_not() {
     // Refused behind the gate, because of its key; in the meantime somebody else asks.
     let settle = Settle { patient, booking, key: IdempotencyKey::new(5) };
     assert_eq!(engine.confirm(&settle, now).unwrap_err().code, Code::UnknownBooking);
-    assert_eq!(*engine.trace().meanwhile.lock().unwrap(), Some(Code::ConcurrentRequest));
+    assert_eq!(*engine.trace().meanwhile.lock().unwrap(), [Code::ConcurrentRequest; 2]);
     assert_eq!(*engine.trace().told.lock().unwrap(), [Code::UnknownBooking]);
+    // A ticket that is refused for what it is, is told.
+    assert_eq!(engine.issue_ticket(&ticket(now), now).unwrap_err().code, Code::TicketExpired);
+    assert_eq!(*engine.trace().told.lock().unwrap(), [Code::UnknownBooking, Code::TicketExpired]);
 }
 
 #[test]
@@ -612,23 +697,284 @@ fn what_a_patient_had_in_a_retired_session_is_not_in_a_snapshot() {
     // The later one first: the one that is retired does not have block 0.
     let stays = engine.publish(&plan(20), at(0)).unwrap();
     let goes = engine.publish(&plan(1), at(0)).unwrap();
-    for (who, session) in [(1, goes), (2, stays)] {
+    // Two of the last two patients: the second of each is kept beside the record, and one of these under a key.
+    for (who, session, key) in
+        [(1, goes, 0), (2, stays, 0), (3, stays, 0), (3, goes, 0), (4, stays, 0), (4, goes, 7)]
+    {
         let patient = PatientKey::new(who).unwrap();
-        let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
-        let (class, channel) = (Class::Public, Channel::Window);
-        engine.book(&Wish { patient, slot, class, channel, ticket: None, key: None }, at(0)).unwrap();
+        let slot = SlotRef { session, slot: SlotIndex::new(u16::from(who > 2)).unwrap() };
+        let (class, channel, key) = (Class::Public, Channel::Window, IdempotencyKey::new(key));
+        engine.book(&Wish { patient, slot, class, channel, ticket: None, key }, at(0)).unwrap();
     }
     let patients = || {
         let mut keys = Vec::new();
         engine.snapshot(|part| {
-            if let Part::Patient { key, first, .. } = part {
-                keys.push((key, first != 0));
+            if let Part::Patient { key, first, entries } = part {
+                keys.push((key, first != 0, entries.len()));
             }
         });
         keys.sort_unstable();
         keys
     };
-    assert_eq!(patients(), [(1, true), (2, true)]);
+    assert_eq!(patients(), [(1, true, 0), (2, true, 0), (3, true, 1), (4, true, 1)]);
     assert_eq!(engine.retire(at(10 * 24 * HOUR)), [goes]);
-    assert_eq!(patients(), [(2, true)]);
+    // What was answered under a key is answered under it as long as it is remembered.
+    assert_eq!(patients(), [(2, true, 0), (3, true, 0), (4, true, 1)]);
+}
+
+/// At 08:00 of a day that is so many after the first.
+fn day(days: i64) -> Instant {
+    at(days * 24 * HOUR)
+}
+
+#[test]
+fn a_session_is_retired_when_it_is_over_and_counts_for_nothing_any_more() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Beside::default());
+    let [goes, stays] = [1, 20].map(|number| engine.publish(&plan(number), at(0)).unwrap());
+    // The day after it is put right what happened in it.
+    for at in [day(1), day(2)] {
+        assert_eq!(engine.retire(at), []);
+        assert!(engine.trace().0.lock().unwrap().is_empty());
+    }
+    assert_eq!((engine.retire(day(3)), engine.retire(day(3))), (vec![goes], vec![]));
+    assert_eq!(*engine.trace().0.lock().unwrap(), ["retired"]);
+    assert_eq!((engine.session(goes), engine.find("session-1")), (None, None));
+    assert_eq!((engine.find("session-20"), engine.session_count()), (Some(stays), 2));
+
+    // Whoever reads that of the trace has the same.
+    let again = Engine::new(Limits::for_seats(1_000));
+    for number in [1, 20] {
+        again.publish(&plan(number), at(0)).unwrap();
+    }
+    assert_ne!(canonical(&again), canonical(&engine));
+    for _ in 0..2 {
+        again.replay_retired(goes);
+        assert_eq!(canonical(&again), canonical(&engine));
+    }
+
+    // One of two of a day is taken out of the calendar, and the other one stays.
+    let mut beside = plan(1);
+    beside.session.code = "session-1, another".to_owned();
+    let beside = again.publish(&beside, at(0)).unwrap();
+    let goes = again.publish(&plan(1), at(0)).unwrap();
+    again.replay_retired(goes);
+    assert_eq!(again.sessions_between(day(1).day(), day(1).day()), [beside]);
+
+    // Ten days count together for anybody: as long nobody's is over.
+    let ten = Limit { scope: Scope::Platform, window: Window::Days(10), most: 3 };
+    let rules = Rules { limits: vec![ten], ..Rules::default() };
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let goes = engine.publish(&plan(1), at(0)).unwrap();
+    engine.publish(&Plan { rules, ..plan(20) }, at(0)).unwrap();
+    assert_eq!((engine.retire(day(10)), engine.retire(day(11))), (vec![], vec![goes]));
+}
+
+#[test]
+fn the_numbers_of_retired_sessions_are_not_used_again_also_after_a_snapshot() {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let whole = |number| {
+        let Plan { mut session, blocks, rules } = plan(number);
+        let Blocks::PerSlot(trees) = blocks else { unreachable!("each slot is a block") };
+        session.capacity = vec![1; 2];
+        let tree = PoolTree::new(2, trees[0].nodes().to_vec(), *trees[0].routes()).unwrap();
+        Plan { session, blocks: Blocks::WholeSession(tree), rules }
+    };
+    // Of those between, and of the last.
+    for plan in [plan(20), whole(1), plan(2), plan(21), plan(3), whole(4)] {
+        engine.publish(&plan, at(0)).unwrap();
+    }
+    let written = |engine: &Engine| {
+        let mut parts = Vec::new();
+        engine.snapshot(|part| parts.push(format!("{part:?}")));
+        parts
+    };
+    let passed_over = |parts: &[String]| parts.iter().filter(|part| part.starts_with("Retired")).count();
+    assert_eq!(passed_over(&written(&engine)), 0);
+    assert_eq!(engine.retire(day(9)).len(), 4);
+    assert_eq!(passed_over(&written(&engine)), 2);
+    let restored = Engine::new(Limits::for_seats(1_000));
+    engine.snapshot(|part| restored.restore(part).unwrap());
+    assert_eq!(canonical(&restored), canonical(&engine));
+    let booked = [&engine, &restored].map(|engine| {
+        let session = engine.publish(&plan(22), at(0)).unwrap();
+        let (patient, slot) =
+            (PatientKey::new(1).unwrap(), SlotRef { session, slot: SlotIndex::new(1).unwrap() });
+        let (class, channel) = (Class::Public, Channel::App);
+        engine.book(&Wish { patient, slot, class, channel, ticket: None, key: None }, at(0)).unwrap()
+    });
+    assert_eq!(booked[0], booked[1]);
+    assert_eq!((booked[0].slot.session.get(), engine.session_count()), (6, 7));
+    assert_eq!(engine.session(booked[0].slot.session), restored.session(booked[1].slot.session));
+    assert_eq!((written(&engine), engine.audit()), (written(&restored), restored.audit()));
+    // What does not fit is not passed over.
+    for (passed, name) in
+        [([u32::MAX, 0, 0], "sessions"), ([0, u32::MAX, 0], "blocks"), ([0, 0, 1_000], "seats")]
+    {
+        assert_eq!(restored.restore(Part::Retired(passed)), Err(ReplayError::Full(name)));
+    }
+    assert_eq!(canonical(&restored), canonical(&engine));
+    let small = Engine::new(Limits { sessions: 2, ..Limits::for_seats(1_000) });
+    small.restore(Part::Retired([2, 0, 0])).unwrap();
+    assert_eq!(small.restore(Part::Retired([1, 0, 0])), Err(ReplayError::Full("sessions")));
+}
+
+#[test]
+fn a_change_of_the_usable_seats_that_does_not_fit_is_told_and_changes_nothing() {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let session = engine.publish(&plan(1), at(0)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+    let mut block = BlockId::default();
+    for patient in [1, 2] {
+        let (patient, class, channel) = (PatientKey::new(patient).unwrap(), Class::Public, Channel::App);
+        let wish = Wish { patient, slot, class, channel, ticket: None, key: None };
+        block = engine.book(&wish, at(0)).unwrap().booking.block();
+    }
+    let before = canonical(&engine);
+    let tree = engine.tree(slot).unwrap().clone();
+    let of = |seats| tree.resized(seats, tree.nodes().to_vec()).unwrap();
+    let mut nodes = tree.nodes().to_vec();
+    nodes[2].name = "ANOTHER".to_owned();
+    let others = PoolTree::new(3, nodes, *tree.routes()).unwrap();
+    let (expected, sequence) = (Sequence(3), Sequence(4));
+    let misfit = Err(ReplayError::Resized { block, sequence: expected });
+    assert_eq!(engine.replay_resized(block, expected, &of(1)), misfit);
+    assert_eq!(engine.replay_resized(block, expected, &others), misfit);
+    assert_eq!(
+        engine.replay_resized(block, sequence, &of(2)),
+        Err(ReplayError::Gap { block, expected, found: sequence })
+    );
+    assert_eq!(engine.replay_resized(block, Sequence(2), &of(2)), Ok(false));
+    // A block that nobody was ever given.
+    let never = BlockId::new(block.get() + 2).unwrap();
+    assert_eq!(engine.replay_resized(never, expected, &of(2)), Err(ReplayError::UnknownBlock(never)));
+    assert_eq!(canonical(&engine), before);
+    assert_eq!(engine.replay_resized(block, expected, &of(2)), Ok(true));
+    assert_ne!(canonical(&engine), before);
+    // Of a retired session nothing is kept, whatever was still on its way.
+    engine.retire(day(9));
+    let last = BlockId::new(block.get() + 1).unwrap();
+    assert_eq!(
+        [block, last].map(|block| engine.replay_resized(block, sequence, &of(2))),
+        [Ok(false), Ok(false)]
+    );
+    assert_eq!(engine.replay_resized(never, expected, &of(2)), Err(ReplayError::UnknownBlock(never)));
+}
+
+#[test]
+fn a_hold_that_was_dead_and_not_swept_is_swept_by_its_own_number_only() {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let session = engine.publish(&plan(1), at(0)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(1).unwrap() };
+    let hold = |number: u128, now| {
+        let (patient, class, channel) = (PatientKey::new(number).unwrap(), Class::Public, Channel::App);
+        engine.hold(&Wish { patient, slot, class, channel, ticket: None, key: None }, now).unwrap().booking
+    };
+    let minutes = |count: i64| at(count * HOUR / 60);
+    let looked_past = |number: u128, now| {
+        let mut found = Vec::new();
+        engine.looked_past(PatientKey::new(number).unwrap(), now, |booking| found.push(booking));
+        found
+    };
+    let first = hold(1, minutes(0));
+    assert_eq!((looked_past(1, minutes(14)), engine.sweep(first, minutes(14))), (vec![], false));
+    assert_eq!((looked_past(1, minutes(15)), looked_past(2, minutes(15))), (vec![first], vec![]));
+    let sequence = engine.sequence(slot).unwrap();
+    assert_eq!([1, 2].map(|_| engine.sweep(first, minutes(15))), [true, false]);
+    assert_eq!(engine.sequence(slot).unwrap().0, sequence.0 + 1);
+    assert_eq!(looked_past(1, minutes(15)), []);
+    // The seat is somebody else's by now, whose hold is dead as well.
+    let second = hold(2, minutes(15));
+    assert_eq!(first.seat(), second.seat());
+    assert!(!engine.sweep(first, minutes(60)));
+    assert_eq!(looked_past(2, minutes(60)), [second]);
+    assert!(engine.sweep(second, minutes(60)));
+    // Of a block that is nobody's nothing is swept.
+    let nobodys = BookingId::pack(BlockId::new(7).unwrap(), second.seat(), second.sequence());
+    assert!(!engine.sweep(nobodys, minutes(60)));
+}
+
+#[test]
+fn a_booking_says_where_it_is_as_long_as_its_session_is_not_retired() {
+    let engine = Engine::new(Limits::for_seats(1_000));
+    let sessions = [plan(1), plan(20)].map(|plan| engine.publish(&plan, at(0)).unwrap());
+    let slots = sessions.iter().flat_map(|session| [0, 1].map(|slot| (*session, slot)));
+    let booked: Vec<(SlotRef, BookingId)> = slots
+        .zip(1..)
+        .map(|((session, slot), number)| {
+            let slot = SlotRef { session, slot: SlotIndex::new(slot).unwrap() };
+            let (patient, class, channel) = (PatientKey::new(number).unwrap(), Class::Public, Channel::App);
+            let wish = Wish { patient, slot, class, channel, ticket: None, key: None };
+            (slot, engine.book(&wish, at(0)).unwrap().booking)
+        })
+        .collect();
+    let never = BlockId::new(u32::try_from(booked.len()).unwrap()).unwrap();
+    assert!(booked.iter().all(|(slot, booking)| engine.slot_of(*booking) == Some(*slot)));
+    assert_eq!(engine.retire(day(9)), [sessions[0]]);
+    for (slot, booking) in booked {
+        assert_eq!(engine.slot_of(booking), Some(slot).filter(|slot| slot.session == sessions[1]));
+        assert!(engine.was_given(booking.block()));
+    }
+    assert!(!engine.was_given(never));
+}
+
+#[test]
+fn the_state_says_whose_seats_and_tickets_they_are() {
+    let state = |owner: u128, tickets: &[Ticket]| {
+        let engine = Engine::new(Limits::for_seats(1_000));
+        let slot =
+            SlotRef { session: engine.publish(&plan(1), at(0)).unwrap(), slot: SlotIndex::new(0).unwrap() };
+        for ticket in tickets {
+            engine.issue_ticket(ticket, at(0)).unwrap();
+        }
+        let (patient, class, channel) = (PatientKey::new(owner).unwrap(), Class::Public, Channel::App);
+        engine.book(&Wish { patient, slot, class, channel, ticket: None, key: None }, at(0)).unwrap();
+        canonical(&engine)
+    };
+    let (soon, later) = (ticket(at(HOUR)), ticket(at(2 * HOUR)));
+    let others = Ticket { patient: PatientKey::new(2).unwrap(), ..soon };
+    let states =
+        [state(1, &[]), state(2, &[]), state(1, &[soon]), state(1, &[later]), state(1, &[soon, others])];
+    for (place, one) in states.iter().enumerate() {
+        assert!(states[..place].iter().all(|other| other != one), "{place}");
+    }
+    // In whatever order they came.
+    assert_eq!(state(1, &[others, soon]), states[4]);
+}
+
+#[test]
+fn what_was_told_again_is_remembered_once_and_of_two_tickets_the_right_one_is_used_after_a_replay() {
+    let engine = Engine::with_trace(Limits::for_seats(1_000), Log::default());
+    let session = engine.publish(&plan(1), at(0)).unwrap();
+    let slot = SlotRef { session, slot: SlotIndex::new(0).unwrap() };
+    let (patient, channel) = (PatientKey::new(1).unwrap(), Channel::App);
+    let wish = |key: u128| {
+        let (class, key) = (Class::Public, IdempotencyKey::new(key));
+        Wish { patient, slot, class, channel, ticket: None, key }
+    };
+    // Eight are refused while the session is stopped, and the last of them asks and asks.
+    engine.set_stopped(slot, true).unwrap();
+    for key in (1..=8).chain([8; 9]) {
+        assert_eq!(engine.hold(&wish(key), at(0)).unwrap_err().code, Code::Stopped);
+    }
+    engine.set_stopped(slot, false).unwrap();
+    let issued = |number| Ticket {
+        id: TicketId::new(number).unwrap(),
+        class: Class::ReferralSecondary,
+        ..ticket(at(24 * HOUR))
+    };
+    for number in [1, 2] {
+        engine.issue_ticket(&issued(number), at(0)).unwrap();
+    }
+    let shown = |number| Wish { class: Class::ReferralSecondary, ticket: TicketId::new(number), ..wish(0) };
+    let used = engine.book(&shown(1), at(0)).unwrap();
+    let again = replayed(&engine.trace().0.lock().unwrap());
+    assert_eq!(canonical(&again), canonical(&engine));
+    let refused = again.book(&shown(1), at(0)).unwrap_err();
+    assert_eq!((refused.code, refused.binding), (Code::TicketUsed, Binding::Booking(used.booking)));
+    let settle = Settle { patient, booking: used.booking, key: None };
+    again.cancel(&settle, at(0)).unwrap();
+    assert!(
+        (1..=8).all(|key| again.hold(&wish(key), at(0)).is_err_and(|refusal| refusal.code == Code::Stopped))
+    );
+    assert!(again.hold(&wish(9), at(0)).is_ok());
 }
