@@ -98,7 +98,7 @@ impl Day {
     #[inline]
     #[must_use]
     pub const fn offset(self, at: Instant) -> i64 {
-        at.0 - (self.0 as i64 * DAY - OFFSET)
+        at.0 - self.midnight().0
     }
 
     /// The calendar year and month (1 to 12) of this day.

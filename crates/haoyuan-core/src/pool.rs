@@ -379,7 +379,7 @@ pub struct Permit {
     pub spill: bool,
 }
 
-/// Why the rules do not accept a claim. Small, so that a refusal stays in registers.
+/// Why the rules do not accept a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// One of `NotAdmitted`, `NotOpen`, `Closed`, `SlotFull`, `Protected`, `CapReached`.
