@@ -20,12 +20,14 @@ suites of the model; these are compiled there as a package of their own, with th
 """
 
 import concurrent.futures
+import io
 import json
 import os
 import re
 import resource
 import subprocess
 import sys
+import tarfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -81,6 +83,12 @@ def copy():
     """What is committed, with the suites as a package. Files keep their times where nothing changed, so that no more is built."""
     archive = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
     TREE.mkdir(parents=True, exist_ok=True)
+    # What is committed no more must not decide.
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        committed = set(tar.getnames())
+    for path in TREE.rglob("*"):
+        if not path.is_dir() and str(path.relative_to(TREE)) not in committed:
+            path.unlink()
     subprocess.run(["tar", "-x", "-C", TREE], input=archive, check=True)
     suites = TREE / "tests/suites"
     suites.mkdir(exist_ok=True)
@@ -334,8 +342,10 @@ def attempt(mutant, tests):
 
 
 def explained():
+    """How many mutants of a name are explained: with ` ×3` behind it three, else one."""
     lines = (ROOT / "tests/mutants-explained.txt").read_text().splitlines()
-    return {line.split(" ##")[0].strip() for line in lines if line and not line.startswith("#")}
+    names = [line.split(" ##")[0].strip() for line in lines if line and not line.startswith("#")]
+    return {name: int(times or 1) for name, _, times in (name.partition(" ×") for name in names)}
 
 
 def short(name):
@@ -344,10 +354,14 @@ def short(name):
 
 
 def score():
+    if not TRIED.is_file():
+        sys.exit(f"nothing was tried yet: there is no {TRIED}")
     tried, reasons = json.loads(TRIED.read_text()), explained()
     table, lived = defaultdict(Counter), []
+    # One more of a name than was explained, and nobody knows which of them is the new one.
+    alike = Counter(short(name) for name, (fate, *_) in tried.items() if fate == "lived")
     for name, (fate, *_) in tried.items():
-        if fate == "lived" and short(name) in reasons:
+        if fate == "lived" and alike[short(name)] <= reasons.get(short(name), 0):
             fate = "explained"
         elif fate == "lived":
             lived.append(name)
@@ -364,7 +378,7 @@ def score():
     by = Counter(suite for suite, test in killers)
     print(", ".join(f"{n} were killed by the tests of {suite}" for suite, n in by.items()) + f"; {ran} of them ran for ever")
     survivors = {short(name) for name, (fate, *_) in tried.items() if fate == "lived"}
-    for stale in sorted(reasons & {short(name) for name in tried} - survivors):
+    for stale in sorted(reasons.keys() & {short(name) for name in tried} - survivors):
         print(f"explained, and killed all the same: {stale}")
     if lived:
         print("survived, not explained:", *sorted(lived), sep="\n")
@@ -376,8 +390,14 @@ def score():
 
 def main():
     asked = sys.argv[1:]
+    if asked in (["--help"], ["-h"]):
+        return print(__doc__)
     if asked == ["--score"]:
         sys.exit(not score())
+    known = {file for files in FILES.values() for file in files.split()}
+    if asked != ["--left"] and (wrong := set(asked) - known):
+        print(f"not tried: {' '.join(sorted(wrong))}; there are {' '.join(sorted(known))}", file=sys.stderr)
+        sys.exit(2)
     tried = json.loads(TRIED.read_text()) if TRIED.is_file() else {}
     copy()
     mutants = find([] if asked == ["--left"] else asked)

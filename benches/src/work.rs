@@ -40,6 +40,12 @@ impl Shape {
         request.slot.session.get() * self.half_hours + request.slot.slot.get() as u32
     }
 
+    /// The slot that is counted so: the inverse of [`Shape::place`].
+    #[must_use]
+    pub fn slot(&self, place: u32) -> SlotRef {
+        slot(place / self.half_hours, place % self.half_hours)
+    }
+
     /// What each pool is guaranteed, in the order of [`pool`]; the public last.
     #[must_use]
     pub const fn guarantees(&self) -> [u8; 4] {
@@ -250,6 +256,8 @@ struct Live {
     class: Class,
     referral: u8,
 }
+
+const _: () = assert!(size_of::<Live>() == 32);
 
 impl Live {
     const fn of(request: &Request, token: u64) -> Self {
@@ -511,10 +519,10 @@ impl<'a> Client<'a> {
             Ask::Release(request, _) => Some(*request),
             Ask::Book(_) => None,
         });
-        let half_hours = self.shape.half_hours;
-        let at = move |place: u32| slot(place / half_hours, place % half_hours);
+        let shape = self.shape;
         let live = (0..).zip(&self.live);
-        live.flat_map(move |(place, live)| live.iter().map(move |live| live.request(at(place)))).chain(due)
+        live.flat_map(move |(place, live)| live.iter().map(move |live| live.request(shape.slot(place))))
+            .chain(due)
     }
 }
 

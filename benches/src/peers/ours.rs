@@ -7,7 +7,7 @@
 
 use super::{System, Taken};
 use crate::hospital::{Tickets, release, rules};
-use crate::trace::{PATIENTS, slot};
+use crate::trace::PATIENTS;
 use crate::work::{Ask, Link, Shape, Told, Why};
 use haoyuan::{Durability, Refusals, Registry};
 use haoyuan_core::ids::BookingId;
@@ -49,8 +49,8 @@ pub fn publish<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<(), String>
 fn taken<T: Trace>(engine: &Engine<T>, shape: Shape) -> Result<Vec<Taken>, String> {
     let mut taken = Vec::new();
     for place in 0..shape.places() {
-        let slot = slot(place / shape.half_hours, place % shape.half_hours);
-        let occupants = engine.occupants(slot, release()).map_err(|refusal| format!("{refusal:?}"))?;
+        let occupants =
+            engine.occupants(shape.slot(place), release()).map_err(|refusal| format!("{refusal:?}"))?;
         taken.extend(occupants.iter().map(|o| (place, o.booking.seat().get(), o.patient.get())));
     }
     engine.audit().map_err(|wrong| format!("the engine's recount disagrees: {wrong:?}"))?;

@@ -286,13 +286,13 @@ struct Guard {
     inside: u16,
     /// The guard that contains this one most closely, as an index into the phase's guards (they come inside out).
     outer: Option<u8>,
-    /// When the minimum next falls, [`NEVER`] if it does not.
+    /// The offset (ms) at which the minimum next falls, [`NEVER`] if it does not.
     falls: i64,
 }
 
 /// A reserve over and above what its class has, in force during a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Kept {
+struct ExtraReserve {
     /// As in [`Guard`].
     seats: u32,
     node: NodeIndex,
@@ -310,7 +310,7 @@ struct Phase {
     /// Whether a guard lies inside another one.
     nested: bool,
     guards: Vec<Guard>,
-    extras: Vec<Kept>,
+    extras: Vec<ExtraReserve>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -397,7 +397,7 @@ impl Denial {
 
     const FULL: Self = Self::lasting(Code::SlotFull, NodeIndex::ROOT);
 
-    /// The offset at which the constraint that it names next loosens by time alone: the pool opens, or its minimum falls at a
+    /// The offset (ms) at which the constraint that it names next loosens by time alone: the pool opens, or its minimum falls at a
     /// fence.
     #[inline(always)]
     #[must_use]
@@ -694,7 +694,7 @@ impl<'a> Moment<'a> {
         if !absorbed && !phase.extras.is_empty() {
             let mut extras = phase.extras.iter().filter(|extra| extra.inside & bit == 0);
             if next + extras.clone().map(|extra| extra.seats).sum::<u32>() > capacity {
-                let of = |extra: &Kept| (extra.node, extra.falls);
+                let of = |extra: &ExtraReserve| (extra.node, extra.falls);
                 let (node, loosens) = extras.next().map_or((NodeIndex::ROOT, NEVER), of);
                 return Err(Denial { code: Code::Protected, node, loosens });
             }
@@ -775,7 +775,7 @@ fn guarantee_at(node: &Node, at: i64) -> u8 {
     node.fences.iter().rev().find(|fence| fence.from <= at).map_or(node.guarantee, |fence| fence.seats)
 }
 
-/// When a node's minimum falls next, [`NEVER`] if it does not.
+/// The offset (ms) at which a node's minimum falls next, [`NEVER`] if it does not.
 fn falls_after(node: &Node, at: i64) -> i64 {
     let now = guarantee_at(node, at);
     node.fences.iter().find(|fence| fence.from > at && fence.seats < now).map_or(NEVER, |fence| fence.from)
@@ -900,7 +900,7 @@ fn compile_phases(
                 .collect();
             let extras = (0..nodes.len())
                 .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
-                .map(|v| Kept {
+                .map(|v| ExtraReserve {
                     seats: u32::from(guarantee_at(&nodes[v], from)),
                     node: index(v),
                     inside: inside[v],
@@ -1015,7 +1015,6 @@ mod tests {
 
     #[test]
     fn of_windows_that_are_shut_the_last_to_open_is_named_and_one_that_closes_first() {
-        const NEVER: i64 = i64::MAX;
         let at = |tree: &PoolTree, at| {
             tree.decide_at(Live::default(), index(2), at).map_err(|d| (d.code, d.node.index()))
         };
@@ -1063,6 +1062,32 @@ mod tests {
         assert_eq!((shut.code, shut.loosens()), (Code::NotOpen, Some(200)));
         let shut = tree.decide_at(Live::default(), index(2), 850).unwrap_err();
         assert_eq!((shut.code, shut.loosens()), (Code::Closed, None));
+    }
+
+    #[test]
+    fn an_extra_reserve_and_a_minimum_around_another_say_as_well_when_they_next_fall() {
+        let denied = |tree: &PoolTree, public: u8, at| {
+            let denial = tree.decide_at(Live::default().with(0, public), index(1), at).unwrap_err();
+            (denial.code, denial.node.index(), denial.loosens())
+        };
+        let fenced = |mut nodes: Vec<Node>, routes, node: usize| {
+            nodes[node].fences = vec![Fence { from: 10, seats: 1 }];
+            PoolTree::new(6, nodes, routes).unwrap()
+        };
+        // Two are kept beside what their own class has, from 10 on one.
+        let extra = guarded(6, (2, 0), Protection::Extra, None);
+        let extra = fenced(extra.nodes.clone(), extra.routes, 2);
+        assert_eq!(denied(&extra, 4, 9), (Code::Protected, 2, Some(10)));
+        assert_eq!(denied(&extra, 5, 10), (Code::Protected, 2, None));
+        // The outer one is unmet and named, with its own fence and not with that of the inner one.
+        let outer = guarded(6, (4, 3), Protection::Guarantee, None);
+        let inner = fenced(outer.nodes.clone(), outer.routes, 3);
+        assert_eq!(denied(&inner, 2, 9), (Code::Protected, 2, None));
+        let mut nodes = inner.nodes.clone();
+        nodes[2].fences = vec![Fence { from: 20, seats: 3 }];
+        let both = PoolTree::new(6, nodes, inner.routes).unwrap();
+        assert_eq!(denied(&both, 2, 9), (Code::Protected, 2, Some(20)));
+        assert_eq!(denied(&both, 3, 20), (Code::Protected, 2, None));
     }
 
     #[test]

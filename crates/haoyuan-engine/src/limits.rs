@@ -23,7 +23,7 @@ pub struct Limits {
 
 impl Limits {
     /// Sizes for about this many published seats: five seats a slot, eight slots a session, every seat booked by
-    /// another patient, half of the bookings with keys or tickets.
+    /// another patient, half of the bookings with keys or tickets; at most what the packed formats have room for.
     #[must_use]
     pub const fn for_seats(seats: u32) -> Self {
         let blocks = seats / 4 + 64;
@@ -66,7 +66,8 @@ impl Default for Limits {
 mod tests {
     use super::*;
 
-    /// Also for so many that a sum would go round the end of its type and leave next to no room.
+    /// As much as is asked for, or as the packed formats have; also for so many that a sum would go round the end of its type and
+    /// leave next to no room.
     #[test]
     fn there_is_room_for_so_many_seats_however_few_or_many() {
         for seats in [0, 1, 4, 1_000, 200_000, 1 << 26, 1 << 28, u32::MAX - 63, u32::MAX] {
@@ -87,8 +88,10 @@ mod tests {
             ] {
                 assert!((1.max(wanted).min(most)..=most).contains(&got), "{clamped:?}");
             }
-            // Pages that are never used cost address space, which is no reason to take a hundred times as much.
-            assert!(limits.blocks <= seats.saturating_add(64) && limits.sessions <= seats.saturating_add(64));
+            // And not many times as much.
+            let most = |times, per| u64::from(seats) * times / per + 64;
+            assert!(u64::from(limits.blocks) <= most(2, 5), "{limits:?}");
+            assert!(u64::from(limits.sessions) <= most(3, 40), "{limits:?}");
         }
         let all = Limits { blocks: u32::MAX, shapes: u32::MAX, ..Limits::default() }.clamped();
         assert_eq!((all.blocks, all.shapes), (BlockId::MAX, 1 << 20));

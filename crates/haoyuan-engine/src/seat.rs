@@ -170,9 +170,9 @@ impl std::fmt::Debug for Seat {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_seat_gives_back_what_was_written() {
-        let occupant = Occupant {
+    /// Nearly the most that every field holds.
+    fn occupant() -> Occupant {
+        Occupant {
             patient: u32::MAX - 1,
             expires: Instant::MAX,
             node: NodeIndex::new(15).unwrap(),
@@ -182,7 +182,12 @@ mod tests {
             spill: true,
             booked: false,
             offered: true,
-        };
+        }
+    }
+
+    #[test]
+    fn a_seat_gives_back_what_was_written() {
+        let occupant = occupant();
         let seat = Seat::live(Sequence(u32::MAX), &occupant);
         assert_eq!(seat.state(), State::Held);
         for seat in [seat, seat.booked()] {
@@ -207,17 +212,7 @@ mod tests {
 
     #[test]
     fn a_seat_that_passes_to_another_number_of_its_patient_keeps_all_else() {
-        let occupant = Occupant {
-            patient: u32::MAX - 1,
-            expires: Instant::MAX,
-            node: NodeIndex::new(15).unwrap(),
-            counter: 13,
-            class: Class::Green,
-            channel: Channel::Partner,
-            spill: true,
-            booked: true,
-            offered: false,
-        };
+        let occupant = Occupant { booked: true, offered: false, ..occupant() };
         let seat = Seat::live(Sequence(u32::MAX), &occupant);
         for patient in [0, 5, u32::MAX] {
             assert_eq!(seat.of(patient), Seat::live(Sequence(u32::MAX), &Occupant { patient, ..occupant }));

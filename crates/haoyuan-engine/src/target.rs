@@ -189,6 +189,8 @@ pub(crate) fn refuse(denial: Denial, offset: i64, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
     let retry = match denial.loosens() {
         Some(later) => Retry::From(at.plus(later.saturating_sub(offset))),
+        // By themselves and not by `Code::is_transient`, which costs each refusal fifteen instructions; the assertion below holds
+        // them to it.
         None if matches!(denial.code, Code::NotAdmitted | Code::Closed) => Retry::Never,
         None => Retry::WhenReturned,
     };
