@@ -283,8 +283,9 @@ enum Manner {
 /// The odd number next to 2⁶⁴ divided by the golden ratio: multiplying by it scatters.
 const FIBONACCI: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// One client of a workload.
+/// One client of a workload. On cache lines of its own: clients that lie side by side would wait for each other's counters.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Client<'a> {
     shape: Shape,
     trace: &'a [Request],
@@ -334,12 +335,6 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Whether it has asked all that it will.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.manner == Manner::Once && self.next == self.trace.len() && self.due.is_empty()
-    }
-
     /// Asks with `depth` decisions on their way until `decisions` more are made, or nothing is left to ask.
     ///
     /// # Errors
@@ -351,8 +346,8 @@ impl<'a> Client<'a> {
         depth: usize,
         decisions: u64,
     ) -> Result<(), String> {
-        if self.manner == Manner::Once && depth > 1 {
-            return self.roll(link, depth);
+        if self.manner == Manner::Once {
+            return if depth == 1 { self.walk(link) } else { self.roll(link, depth) };
         }
         let until = self.decisions + decisions;
         if depth == 1 {
@@ -364,7 +359,7 @@ impl<'a> Client<'a> {
             }
             return Ok(());
         }
-        while self.decisions < until && !self.is_done() {
+        while self.decisions < until {
             self.step(link, depth)?;
         }
         Ok(())
@@ -385,6 +380,23 @@ impl<'a> Client<'a> {
         let request = self.trace.get(self.next)?;
         self.next += 1;
         Some(Ask::Book(request))
+    }
+
+    /// Asks the rest of the trace, one after another.
+    #[inline]
+    fn walk<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<(), String> {
+        let trace = self.trace;
+        for (number, request) in trace.iter().enumerate().skip(self.next) {
+            let ask = Ask::Book(request);
+            let told = link.one(&ask)?;
+            self.note(number as u64, told);
+            if told.why == Why::Done {
+                self.follow(&ask, told)?;
+            }
+        }
+        self.decisions += (trace.len() - self.next) as u64;
+        self.next = trace.len();
+        Ok(())
     }
 
     /// Asks the rest of the trace; whenever one of `depth` is answered, the next one is asked.
@@ -440,15 +452,18 @@ impl<'a> Client<'a> {
 
     #[inline]
     fn hear(&mut self, number: u64, ask: &Ask<'a>, told: Told) -> Result<(), String> {
+        self.note(number, told);
+        // Who releases nothing has nothing to do after a refusal.
+        if self.manner == Manner::Release || told.why == Why::Done { self.follow(ask, told) } else { Ok(()) }
+    }
+
+    /// Counts an answer.
+    #[inline]
+    fn note(&mut self, number: u64, told: Told) {
         self.answers[told.why as usize] += 1;
         // What was decided on which question, in whatever order it is heard; a token is the system's own.
         let said = (number << 16 | u64::from(told.seat) << 8 | told.why as u64).wrapping_mul(FIBONACCI);
         self.digest = self.digest.wrapping_add((said ^ said >> 32).wrapping_mul(FIBONACCI));
-        // Most answers of a rush are refusals, of which nothing follows.
-        if self.manner != Manner::Release && told.why != Why::Done && matches!(ask, Ask::Book(_)) {
-            return Ok(());
-        }
-        self.follow(ask, told)
     }
 
     /// What follows from an answer for what is asked next.

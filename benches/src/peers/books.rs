@@ -413,7 +413,7 @@ impl Books for Ruled {
 
     #[inline]
     fn weigh(&self, slot: &RuledSlot, request: &Request) -> Result<Permit, Refusal> {
-        self.decide(slot, &request.wish(), release())
+        self.decide(slot, &request.wish_without_ticket(), release())
     }
 
     #[inline]
@@ -429,7 +429,7 @@ impl Books for Ruled {
         slot: &mut RuledSlot,
         patient: &mut RuledPatient,
     ) -> Result<Told, String> {
-        granted(&self.claim(permit, &request.wish(), release(), slot, patient))
+        granted(&self.claim(permit, &request.wish_without_ticket(), release(), slot, patient))
     }
 
     #[inline]
@@ -460,8 +460,9 @@ mod tests {
         let request = Workload::HotSlot.traces(1)[0][0];
         let (mut slot, mut patient) = (books.slot(), RuledPatient::default());
         let permit = books.weigh(&slot, &request).expect("an empty slot");
-        let grant =
-            books.claim(permit, &request.wish(), release(), &mut slot, &mut patient).expect("nobody has it");
+        let grant = books
+            .claim(permit, &request.wish_without_ticket(), release(), &mut slot, &mut patient)
+            .expect("nobody has it");
         let until = release().plus(1);
         slot.seats[0].as_mut().expect("the first seat").until = until;
         slot.earliest = until;
@@ -469,8 +470,14 @@ mod tests {
         let late = books.give_back((0, &settle), until, &mut slot.clone(), &mut patient.clone());
         assert_eq!(late.map_err(|refusal| refusal.code), Err(Code::HoldExpired));
         assert!(books.give_back((0, &settle), release(), &mut slot.clone(), &mut patient).is_ok());
-        let permit = books.decide(&slot, &request.wish(), until).expect("the hold is dead");
-        let next = books.claim(permit, &request.wish(), until, &mut slot, &mut RuledPatient::default());
+        let permit = books.decide(&slot, &request.wish_without_ticket(), until).expect("the hold is dead");
+        let next = books.claim(
+            permit,
+            &request.wish_without_ticket(),
+            until,
+            &mut slot,
+            &mut RuledPatient::default(),
+        );
         assert_eq!(next.map(|grant| grant.booking.seat().get()), Ok(0), "the seat of the hold");
     }
 }

@@ -116,7 +116,7 @@ impl Link for &Embedded {
     #[inline(always)]
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
         match ask {
-            Ask::Book(request) => granted(&self.engine.book(&request.wish(), release())),
+            Ask::Book(request) => granted(&self.engine.book(&request.wish_without_ticket(), release())),
             Ask::Release(request, token) => {
                 settled(&self.engine.cancel(&settle(request, *token)?, release()))
             }
@@ -205,7 +205,10 @@ impl<'a> Waiting<'a> {
     fn decide(&self, ask: &Ask<'_>) -> Result<(Told, haoyuan::Ack), String> {
         match ask {
             Ask::Book(request) => {
-                let decided = self.registry.book(&request.wish(), release()).map_err(|e| e.to_string())?;
+                let decided = self
+                    .registry
+                    .book(&request.wish_without_ticket(), release())
+                    .map_err(|e| e.to_string())?;
                 Ok((granted(&decided.answer)?, decided.ack))
             }
             Ask::Release(request, token) => {

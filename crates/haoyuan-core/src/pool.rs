@@ -306,6 +306,8 @@ const NEVER: i64 = i64::MAX;
 /// What holds between two breakpoints of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phase {
+    /// The offset (ms) at which it begins; of the first `i64::MIN`.
+    from: i64,
     open: u16,
     /// Whether a guard lies inside another one.
     nested: bool,
@@ -334,10 +336,10 @@ pub struct PoolTree {
     routes: Routes,
     /// Counter of each node, `NO_COUNTER` if it cannot be booked at.
     counters: [u8; NODES_MAX],
-    /// When each phase but the first begins. Apart from the phases, so that finding one touches little memory.
-    breaks: Vec<i64>,
-    /// One more than breaks: the first begins at `i64::MIN`.
-    phases: Vec<Phase>,
+    /// What holds before everything.
+    first: Phase,
+    /// What holds afterwards, in order of time.
+    later: Vec<Phase>,
     caps: Vec<Cap>,
 }
 
@@ -391,11 +393,15 @@ pub struct Denial {
 
 impl Denial {
     /// A denial that time alone does not end.
+    #[inline(always)]
     const fn lasting(code: Code, node: NodeIndex) -> Self {
         Self { code, node, loosens: NEVER }
     }
 
-    const FULL: Self = Self::lasting(Code::SlotFull, NodeIndex::ROOT);
+    #[inline(always)]
+    const fn full() -> Self {
+        Self::lasting(Code::SlotFull, NodeIndex::ROOT)
+    }
 
     /// The offset (ms) at which the constraint that it names next loosens by time alone: the pool opens, or its minimum falls at a
     /// fence.
@@ -440,15 +446,15 @@ impl PoolTree {
                 Some(Cap { node: index, set: sets[index.index()], seats, inside: inside[index.index()] })
             })
             .collect();
-        let (breaks, phases) = compile_phases(&nodes, &above, &inside, &sets);
-        let tree = Self { capacity, seats: capacity, nodes, routes, counters, breaks, phases, caps };
-        let first = &tree.phases[0];
+        let phase_from = |from| compile_phase(&nodes, &above, &inside, &sets, from);
+        let first = phase_from(i64::MIN);
+        let later = breaks_of(&nodes).into_iter().map(phase_from).collect();
         let extras = first.extras.iter().map(|extra| extra.seats).sum::<u32>();
-        let minima = fold(first, Live::default(), 0, 0).occupied + extras;
+        let minima = fold(&first, Live::default(), 0, 0).occupied + extras;
         if minima > u32::from(capacity) {
             return Err(TreeError::OverCapacity { minima, capacity });
         }
-        Ok(tree)
+        Ok(Self { capacity, seats: capacity, nodes, routes, counters, first, later, caps })
     }
 
     /// The usable capacity, seats: what the block has without what is blocked.
@@ -537,16 +543,22 @@ impl PoolTree {
 
     /// The offsets at which anything changes by time alone, in order.
     pub fn breakpoints(&self) -> impl Iterator<Item = i64> + '_ {
-        self.breaks.iter().copied()
+        self.later.iter().map(|phase| phase.from)
     }
 
     /// The tree at an offset from the origin: for one decision, or for many at the same instant.
     #[inline(always)]
     #[must_use]
     pub fn at(&self, at: i64) -> Moment<'_> {
-        // Few breakpoints, and early ones matter at a rush.
-        let phase = self.breaks.iter().take_while(|from| **from <= at).count();
-        Moment { tree: self, phase: &self.phases[phase], at }
+        let mut phase = &self.first;
+        // Few phases, and early ones matter at a rush.
+        for later in &self.later {
+            if later.from > at {
+                break;
+            }
+            phase = later;
+        }
+        Moment { tree: self, phase, at }
     }
 
     /// Decides one claim of a class through a channel, at an offset from the origin.
@@ -648,10 +660,12 @@ impl<'a> Moment<'a> {
         if len < 2 || denial.code == Code::SlotFull {
             return Err(denial);
         }
-        Self::decide_second(self.tree, self.phase, self.at, live, second, denial)
+        let Denial { code, node, loosens } = denial;
+        Self::decide_second(self.tree, self.phase, self.at, live, second, (code, node), loosens)
     }
 
-    /// By its parts, so that who does not come here need not put a moment together in memory.
+    /// The second node of a route, where the first one has said this. By their parts, so that who does not come here need not put a
+    /// moment or a denial together in memory.
     #[inline(never)]
     fn decide_second(
         tree: &'a PoolTree,
@@ -659,8 +673,10 @@ impl<'a> Moment<'a> {
         at: i64,
         live: Live,
         node: NodeIndex,
-        first: Denial,
+        (code, binding): (Code, NodeIndex),
+        loosens: i64,
     ) -> Result<Permit, Denial> {
+        let first = Denial { code, node: binding, loosens };
         match (Self { tree, phase, at }).decide_at(live, node) {
             Ok(permit) => Ok(permit),
             Err(next) if next.code > first.code => Err(next),
@@ -682,13 +698,13 @@ impl<'a> Moment<'a> {
         let total = live.total();
         let capacity = u32::from(tree.capacity);
         if total >= capacity {
-            return Err(Denial::FULL);
+            return Err(Denial::full());
         }
         let Folded { occupied, absorbed, unmet } = fold(phase, live, total, bit);
         let next = occupied + u32::from(!absorbed);
         if next > capacity {
             let of = |guard: &Guard| (guard.node, guard.falls);
-            let (node, loosens) = unmet.map_or((NodeIndex::ROOT, NEVER), of);
+            let (node, loosens) = phase.outermost(unmet).map_or((NodeIndex::ROOT, NEVER), of);
             return Err(Denial { code: Code::Protected, node, loosens });
         }
         if !absorbed && !phase.extras.is_empty() {
@@ -706,7 +722,7 @@ impl<'a> Moment<'a> {
         }
         match tree.counter(node).and_then(|counter| live.plus(counter)) {
             Some(live) => Ok(Permit { node, live, spill: !absorbed }),
-            None => Err(Denial::FULL),
+            None => Err(Denial::full()),
         }
     }
 }
@@ -724,45 +740,54 @@ impl NodeIndex {
 }
 
 /// What the fold says of a claim.
-struct Folded<'a> {
+struct Folded {
     /// `occ(root)`.
     occupied: u32,
     /// Whether one more seat is absorbed by an unmet guarantee that contains the claim.
     absorbed: bool,
-    /// The outermost guarantee that is unmet; not only of those that do not contain the claim: where a command carries an
+    /// Bit `g`: guard `g` of the phase is unmet; not only of those that do not contain the claim: where a command carries an
     /// instant from before a fence, even a claim that redeems can be one too many.
-    unmet: Option<&'a Guard>,
+    unmet: u16,
+}
+
+impl Phase {
+    /// The outermost of these guards: they come inside out.
+    fn outermost(&self, guards: u16) -> Option<&Guard> {
+        self.guards.get(guards.checked_ilog2()? as usize)
+    }
 }
 
 /// The fold for one more seat in `bit`.
 #[inline(always)]
-fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded<'_> {
+fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
     if phase.nested {
         return fold_nested(phase, live, total, bit);
     }
-    let mut folded = Folded { occupied: total, absorbed: false, unmet: None };
-    // Inside out, so that the last that is unmet is the outermost.
+    let (mut occupied, mut inside, mut unmet, mut mark) = (total, 0, 0, 1);
     for guard in &phase.guards {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set));
-        folded.occupied += deficit;
-        folded.absorbed |= deficit > 0 && guard.inside & bit != 0;
-        folded.unmet = if deficit > 0 { Some(guard) } else { folded.unmet };
+        occupied += deficit;
+        // All ones or none: whether a guarantee is unmet cannot be foretold, and a wrong guess costs more than all of them.
+        let is_unmet = u16::from(deficit > 0).wrapping_neg();
+        inside |= guard.inside & is_unmet;
+        unmet |= mark & is_unmet;
+        mark <<= 1;
     }
-    folded
+    Folded { occupied, absorbed: inside & bit != 0, unmet }
 }
 
 /// The fold where guards lie inside guards: the deficit of an inner one occupies the outer one.
 #[inline(never)]
-fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded<'_> {
+fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
     let mut inner = [0u32; NODES_MAX];
-    let mut folded = Folded { occupied: total, absorbed: false, unmet: None };
+    let mut folded = Folded { occupied: total, absorbed: false, unmet: 0 };
     // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
     for (guard, g) in phase.guards.iter().zip(0usize..) {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
         if deficit > 0 {
             folded.occupied += deficit;
             folded.absorbed |= guard.inside & bit != 0;
-            folded.unmet = Some(guard);
+            folded.unmet |= 1 << g;
         }
         if let Some(outer) = guard.outer {
             inner[usize::from(outer)] += inner[g] + deficit;
@@ -850,70 +875,61 @@ fn counters_in(nodes: u16, counters: &[u8; NODES_MAX]) -> CounterSet {
         .fold(CounterSet::default(), |set, v| set.with(counters[v]))
 }
 
-fn compile_phases(
-    nodes: &[Node],
-    above: &[u16],
-    inside: &[u16],
-    sets: &[CounterSet],
-) -> (Vec<i64>, Vec<Phase>) {
+/// The offsets at which anything changes by time alone, in order.
+fn breaks_of(nodes: &[Node]) -> Vec<i64> {
     let mut breaks: Vec<i64> = nodes
         .iter()
         .flat_map(|n| n.fences.iter().map(|f| f.from).chain([n.opens, n.closes]))
-        .chain([i64::MIN])
-        .filter(|at| *at != i64::MAX)
+        .filter(|at| *at != i64::MIN && *at != i64::MAX)
         .collect();
     breaks.sort_unstable();
     breaks.dedup();
-    let is_open = |v: usize, at: i64| {
+    breaks
+}
+
+/// What holds from an offset on, until something changes.
+fn compile_phase(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[CounterSet], from: i64) -> Phase {
+    let is_open = |v: usize| {
         (0..nodes.len())
             .filter(|a| above[v] >> a & 1 == 1)
-            .all(|a| nodes[a].opens <= at && at < nodes[a].closes)
+            .all(|a| nodes[a].opens <= from && from < nodes[a].closes)
     };
     let index = |v: usize| NodeIndex::all().nth(v).unwrap_or(NodeIndex::ROOT);
-    let phases = breaks
+    let open = (0..nodes.len()).filter(|v| is_open(*v)).fold(0, |set, v| set | 1 << v);
+    let in_force = |v: &usize| guarantee_at(&nodes[*v], from) > 0;
+    // Children come after their parents, so reversed order is inside out.
+    let order: Vec<usize> = (0..nodes.len())
+        .rev()
+        .filter(|v| nodes[*v].protection == Protection::Guarantee && in_force(v))
+        .collect();
+    let guards: Vec<Guard> = order
         .iter()
-        .map(|from| {
-            let from = *from;
-            let open = (0..nodes.len()).filter(|v| is_open(*v, from)).fold(0, |set, v| set | 1 << v);
-            let in_force = |v: &usize| guarantee_at(&nodes[*v], from) > 0;
-            // Children come after their parents, so reversed order is inside out.
-            let order: Vec<usize> = (0..nodes.len())
-                .rev()
-                .filter(|v| nodes[*v].protection == Protection::Guarantee && in_force(v))
-                .collect();
-            let guards: Vec<Guard> = order
+        .map(|v| Guard {
+            set: sets[*v],
+            seats: u32::from(guarantee_at(&nodes[*v], from)),
+            node: index(*v),
+            inside: inside[*v],
+            falls: falls_after(&nodes[*v], from),
+            outer: order
                 .iter()
-                .map(|v| Guard {
-                    set: sets[*v],
-                    seats: u32::from(guarantee_at(&nodes[*v], from)),
-                    node: index(*v),
-                    inside: inside[*v],
-                    falls: falls_after(&nodes[*v], from),
-                    outer: order
-                        .iter()
-                        .zip(0u8..)
-                        .filter(|(o, _)| *o != v && above[*v] >> **o & 1 == 1)
-                        .map(|(o, place)| (*o, place))
-                        .max()
-                        .map(|(_, place)| place),
-                })
-                .collect();
-            let extras = (0..nodes.len())
-                .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
-                .map(|v| ExtraReserve {
-                    seats: u32::from(guarantee_at(&nodes[v], from)),
-                    node: index(v),
-                    inside: inside[v],
-                    falls: falls_after(&nodes[v], from),
-                })
-                .collect();
-            let nested = guards.iter().any(|guard| guard.outer.is_some());
-            Phase { open, nested, guards, extras }
+                .zip(0u8..)
+                .filter(|(o, _)| *o != v && above[*v] >> **o & 1 == 1)
+                .map(|(o, place)| (*o, place))
+                .max()
+                .map(|(_, place)| place),
         })
         .collect();
-    // The first is `i64::MIN`, before everything.
-    breaks.remove(0);
-    (breaks, phases)
+    let extras = (0..nodes.len())
+        .filter(|v| nodes[*v].protection == Protection::Extra && in_force(v))
+        .map(|v| ExtraReserve {
+            seats: u32::from(guarantee_at(&nodes[v], from)),
+            node: index(v),
+            inside: inside[v],
+            falls: falls_after(&nodes[v], from),
+        })
+        .collect();
+    let nested = guards.iter().any(|guard| guard.outer.is_some());
+    Phase { from, open, nested, guards, extras }
 }
 
 #[cfg(test)]

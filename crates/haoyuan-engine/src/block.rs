@@ -163,6 +163,19 @@ pub(crate) struct Taken {
     pub(crate) sequence: Sequence,
 }
 
+/// Why an attempt took no seat.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Missed {
+    /// The hold on this seat is due and must be swept first.
+    Due(u8),
+    /// The sequence is at its end.
+    Exhausted,
+    /// No seat of the range is free.
+    NoSeat,
+    /// Another transition came first.
+    Overtaken,
+}
+
 /// What a decision over a view says: the counters after the claim and the occupant of the seat, or a denial.
 pub(crate) type Decided<D> = Result<(Live, Occupant), D>;
 
@@ -414,8 +427,50 @@ impl<'a> Block<'a> {
         u32::try_from(live.count()).unwrap_or(u32::MAX)
     }
 
-    /// Takes the lowest free seat of `range`, if `decide` accepts the live counters. `first` is a view that was decided
-    /// already; the compare-and-swap shows whether it is still true.
+    /// One attempt to take the lowest free seat of `range` for a claim that was accepted over `view`. Who is overtaken stands back.
+    ///
+    /// Linearizes at the successful compare-and-swap of the word.
+    ///
+    /// # Errors
+    /// [`Missed`]; nothing was changed.
+    #[inline(always)]
+    pub(crate) fn take(
+        &self,
+        range: &Range<u8>,
+        view: &View,
+        live: Live,
+        occupant: &Occupant,
+    ) -> Result<Taken, Missed> {
+        let word = view.word;
+        if let Some(due) = view.due {
+            return Err(Missed::Due(due));
+        }
+        if !word.can_claim() {
+            return Err(Missed::Exhausted);
+        }
+        if !view.level {
+            summed!(self.complete(word));
+        }
+        let Some(seat) = self.lowest_free(view, range, None) else { return Err(Missed::NoSeat) };
+        let Some(next) = word.then(live, Operation::Claim, seat) else { return Err(Missed::Exhausted) };
+        if !self.replace(word, next) {
+            stand_back();
+            return Err(Missed::Overtaken);
+        }
+        // From here it must succeed: the seat is ours at this sequence.
+        let sequence = next.sequence();
+        // Release: publishes the patient's entry together with the seat. A store, not an exchange: until this record is
+        // whole nobody but a helper touches the seat, and a helper writes only `claimed` over an older record.
+        self.seats[usize::from(seat)].store(Seat::live(sequence, occupant).bits(), Ordering::Release);
+        if view.known {
+            let hold = if occupant.booked { NEVER } else { units(occupant.expires) };
+            let lowest = if range.start <= view.hint.lowest { seat + 1 } else { view.hint.lowest };
+            self.store_hint(Hint { sequence, earliest: view.hint.earliest.min(hold), lowest });
+        }
+        Ok(Taken { seat, sequence })
+    }
+
+    /// Takes the lowest free seat of `range`, if `decide` accepts the live counters.
     ///
     /// Holds that are due are swept first, each as a transition of its own, told to `ended`; nothing is swept for a
     /// claim that is denied. Linearizes at the successful compare-and-swap of the word; a denial at a load of it.
@@ -427,68 +482,41 @@ impl<'a> Block<'a> {
         &self,
         range: &Range<u8>,
         now: Instant,
-        mut first: Option<(View, Live, Occupant)>,
         decide: impl Fn(&View) -> Decided<D>,
         refuse: impl Fn(Code) -> D,
         ended: impl Fn(Ended),
     ) -> Result<(Taken, Occupant), D> {
         let mut attempts = Attempts::new();
         loop {
-            let (view, live, occupant) = if let Some(decided) = first.take() {
-                decided
-            } else {
-                attempts.again();
-                let view = self.view(now);
-                match decide(&view) {
-                    Ok((live, occupant)) => (view, live, occupant),
-                    // A denial that looked at the seats of one slot, or at a tree that can be replaced, counts only if
-                    // nothing changed meanwhile.
-                    Err(_)
-                        if (range.len() < self.seats.len() || view.word.has_flags())
-                            && self.word() != view.word =>
-                    {
-                        continue;
+            attempts.again();
+            let view = self.view(now);
+            let (live, occupant) = match decide(&view) {
+                Ok(accepted) => accepted,
+                // A denial that looked at the seats of one slot, or at a tree that can be replaced, counts only if
+                // nothing changed meanwhile.
+                Err(_)
+                    if (range.len() < self.seats.len() || view.word.has_flags())
+                        && self.word() != view.word =>
+                {
+                    continue;
+                }
+                Err(denial) => return Err(denial),
+            };
+            match self.take(range, &view, live, &occupant) {
+                Ok(taken) => return Ok((taken, occupant)),
+                Err(Missed::Due(due)) => {
+                    if self.expire(due, now, &ended) {
+                        attempts = Attempts::new();
                     }
-                    Err(denial) => return Err(denial),
                 }
-            };
-            let word = view.word;
-            if let Some(due) = view.due {
-                if self.expire(due, now, &ended) {
-                    attempts = Attempts::new();
+                Err(Missed::Exhausted) => return Err(refuse(Code::SequenceExhausted)),
+                Err(Missed::NoSeat) => {
+                    if self.word() == view.word {
+                        return Err(refuse(Code::SlotFull));
+                    }
                 }
-                continue;
+                Err(Missed::Overtaken) => {}
             }
-            if !word.can_claim() {
-                return Err(refuse(Code::SequenceExhausted));
-            }
-            if !view.level {
-                summed!(self.complete(word));
-            }
-            let Some(seat) = self.lowest_free(&view, range, None) else {
-                if self.word() == word {
-                    return Err(refuse(Code::SlotFull));
-                }
-                continue;
-            };
-            let Some(next) = word.then(live, Operation::Claim, seat) else {
-                return Err(refuse(Code::SequenceExhausted));
-            };
-            if !self.replace(word, next) {
-                stand_back();
-                continue;
-            }
-            // From here it must succeed: the seat is ours at this sequence.
-            let sequence = next.sequence();
-            // Release: publishes the patient's entry together with the seat. A store, not an exchange: until this record is
-            // whole nobody but a helper touches the seat, and a helper writes only `claimed` over an older record.
-            self.seats[usize::from(seat)].store(Seat::live(sequence, &occupant).bits(), Ordering::Release);
-            if view.known {
-                let hold = if occupant.booked { NEVER } else { units(occupant.expires) };
-                let lowest = if range.start <= view.hint.lowest { seat + 1 } else { view.hint.lowest };
-                self.store_hint(Hint { sequence, earliest: view.hint.earliest.min(hold), lowest });
-            }
-            return Ok((Taken { seat, sequence }, occupant));
         }
     }
 
@@ -749,7 +777,7 @@ mod tests {
         decide: impl Fn() -> Result<(), Code>,
     ) -> Result<Taken, Code> {
         let decide = |view: &View| decide().map(|()| (view.live.plus(0).unwrap(), occupant(booked)));
-        block.claim(&range, at_first(), None, decide, |code| code, |_| ()).map(|(taken, _)| taken)
+        block.claim(&range, at_first(), decide, |code| code, |_| ()).map(|(taken, _)| taken)
     }
 
     fn claim(block: &Block<'_>, booked: bool) -> Taken {

@@ -14,15 +14,15 @@
 )]
 
 use crate::Engine;
-use crate::block::View;
+use crate::block::{Taken, View};
 use crate::engine::grant;
 use crate::fact::{Change, Command, Fact, Trace};
 use crate::memory::{Operation, Remembered, key_fingerprint, pack_grant, pack_refusal, wish_fingerprint};
-use crate::patients::{Entry, EntryKind, Gate, Reserved};
+use crate::patients::{Entry, EntryKind, Gate, Number, Reserved};
 use crate::portfolio::Portfolio;
 use crate::seat::Occupant;
 use crate::suspension::check_suspension;
-use crate::target::{Located, Queue, Target, refuse, refuse_by_block};
+use crate::target::{Queue, Target, refuse, refuse_by_block};
 use haoyuan_core::ids::{BookingId, SeatIndex, SessionId};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::pool::Permit;
@@ -38,6 +38,29 @@ struct Claim<'a> {
     manner: Manner,
     /// Fingerprint of the command, for its idempotency key.
     print: u64,
+}
+
+impl Claim<'_> {
+    /// What the claim writes into the seat that it takes.
+    #[inline(always)]
+    fn occupant(&self, rules: &Rules, target: &Target<'_>, patient: Number, permit: &Permit) -> Occupant {
+        let Self { wish, at, manner: Manner { operation, offered, .. }, .. } = *self;
+        let booked = operation == Operation::Book;
+        let hold_ms = i64::from(rules.hold_ms[usize::from(wish.channel.number())]);
+        let ends = if booked { at } else { at.plus(hold_ms) };
+        let expires = offered.unwrap_or(ends);
+        Occupant {
+            patient,
+            expires,
+            node: permit.node,
+            counter: target.tree.counter(permit.node).unwrap_or(0),
+            class: wish.class,
+            channel: wish.channel,
+            spill: permit.spill,
+            booked,
+            offered: expires != ends,
+        }
+    }
 }
 
 /// How a seat is asked for.
@@ -98,35 +121,37 @@ impl<T: Trace> Engine<T> {
             Err(code) => return Err(Refusal::plain(code)),
         };
         // Most requests of a rush end here: two loads, one fold, nothing written, nothing of the patient looked at.
-        let mut first = None;
         if let Some(view) = located.cell.core.peek(at) {
             if !view.word.has_flags() && !located.row.whole() {
                 let offset = located.row.offset(at);
-                match located.tree.decide(view.live, wish.class, wish.channel, offset) {
-                    Ok(permit) => first = Some((view, permit)),
-                    Err(denial) => return Err(refuse(denial, offset, at)),
-                }
+                return match located.tree.decide(view.live, wish.class, wish.channel, offset) {
+                    Ok(permit) => self.claim_free(Some(&(view, permit)), wish, at, operation),
+                    Err(denial) => Err(refuse(denial, offset, at)),
+                };
             }
         }
-        self.claim_free(located, first, wish, at, operation)
+        self.claim_free(None, wish, at, operation)
     }
 
     /// A claim that the block did not refuse at once: with the view that accepts it, if there is one already.
     #[inline(never)]
     fn claim_free(
         &self,
-        located: Located<'_>,
-        first: Option<(View, Permit)>,
+        first: Option<&(View, Permit)>,
         wish: &Wish,
         at: Instant,
         operation: Operation,
     ) -> Result<Grant, Refusal> {
         let place = self.patients.place(wish.patient);
         self.patients.expect(place);
-        let target = self.target(&located, wish.slot.slot).ok_or(Refusal::plain(Code::UnknownSlot))?;
-        let probe = match first {
-            Some(first) => first,
-            None => target.probe(wish.class, wish.channel, at, Queue::Behind)?,
+        // Found once more: kept, it would have to be written down for every refusal.
+        let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
+        let probed;
+        let probe = if let Some(first) = first {
+            first
+        } else {
+            probed = target.probe(wish.class, wish.channel, at, Queue::Behind)?;
+            &probed
         };
         target.block.expect_lowest(&probe.0);
         let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
@@ -159,7 +184,7 @@ impl<T: Trace> Engine<T> {
         let decided = match self.resolve(wish.slot).map_err(Refusal::plain) {
             Err(refusal) => Err(refusal),
             Ok(target) => target.probe(wish.class, wish.channel, at, manner.queue).and_then(|probe| {
-                self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, manner, print: command })
+                self.claim_gated(&mut gate, &target, &probe, &Claim { wish, at, manner, print: command })
             }),
         };
         if let Err(refusal) = decided {
@@ -194,6 +219,29 @@ impl<T: Trace> Engine<T> {
         Err(refusal)
     }
 
+    /// The block's part of a claim whose first attempt came too late: from the view on.
+    #[cold]
+    #[inline(never)]
+    fn claim_again(
+        &self,
+        target: &Target<'_>,
+        command: &Claim<'_>,
+        number: Number,
+    ) -> Result<(Taken, Occupant), Refusal> {
+        let Claim { wish, at, manner, .. } = *command;
+        let rules = self.rules_of(&target.row);
+        target.block.claim(
+            &target.range,
+            at,
+            |view| {
+                let permit = target.decide(view, wish.class, wish.channel, at, manner.queue)?;
+                Ok((permit.live, command.occupant(rules, target, number, &permit)))
+            },
+            refuse_by_block,
+            |ended| self.record_end(target.block_id, &ended, Change::Expired, at, None),
+        )
+    }
+
     fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
         if T::WANTED && is_answer(refusal.code) {
             let command =
@@ -207,10 +255,10 @@ impl<T: Trace> Engine<T> {
         &self,
         gate: &mut Gate<'_>,
         target: &Target<'_>,
-        (view, permit): (View, Permit),
+        (view, permit): &(View, Permit),
         command: &Claim<'_>,
     ) -> Result<Grant, Refusal> {
-        let Claim { wish, at, manner: Manner { operation, queue, offered }, print } = *command;
+        let Claim { wish, at, manner: Manner { operation, .. }, print } = *command;
         let rules = self.rules_of(&target.row);
         let ticket = if rules.needs_ticket(wish.class) {
             Some(self.check_ticket(gate, &target.row, wish, at)?)
@@ -223,7 +271,9 @@ impl<T: Trace> Engine<T> {
         let visit = target.row.visit(wish.slot.slot);
         let mut own = Portfolio::default();
         self.gather(gate, at, &mut own);
-        check_patient(rules, &visit, &own, wish.slot.session, operation)?;
+        if !own.live.is_empty() {
+            check_patient(rules, &visit, &own, wish.slot.session, operation)?;
+        }
         // The first place is kept in the record; a cell is needed for more, or to remember a key.
         let place_in_record = wish.key.is_none() && !own.live.iter().any(|o| Some(o.booking) == gate.first());
         let reserved = if place_in_record {
@@ -232,33 +282,12 @@ impl<T: Trace> Engine<T> {
             Some(gate.reserve().ok_or(Refusal::plain(Code::EngineFull))?)
         };
 
-        let booked = operation == Operation::Book;
-        let hold_ms = i64::from(rules.hold_ms[usize::from(wish.channel.number())]);
-        let ends = if booked { at } else { at.plus(hold_ms) };
-        let expires = offered.unwrap_or(ends);
-        let number = gate.number();
-        let occupant = |permit: &Permit| Occupant {
-            patient: number,
-            expires,
-            node: permit.node,
-            counter: target.tree.counter(permit.node).unwrap_or(0),
-            class: wish.class,
-            channel: wish.channel,
-            spill: permit.spill,
-            booked,
-            offered: expires != ends,
+        let occupant = command.occupant(rules, target, gate.number(), permit);
+        let (taken, occupant) = match target.block.take(&target.range, view, permit.live, &occupant) {
+            Ok(taken) => (taken, occupant),
+            Err(_) => self.claim_again(target, command, gate.number())?,
         };
-        let (taken, occupant) = target.block.claim(
-            &target.range,
-            at,
-            Some((view, permit.live, occupant(&permit))),
-            |view| {
-                let permit = target.decide(view, wish.class, wish.channel, at, queue)?;
-                Ok((permit.live, occupant(&permit)))
-            },
-            refuse_by_block,
-            |ended| self.record_end(target.block_id, &ended, Change::Expired, at, None),
-        )?;
+        let Occupant { expires, booked, .. } = occupant;
 
         // From here it must succeed: the seat is the patient's.
         let seat = SeatIndex::new(taken.seat).unwrap_or_default();
@@ -299,7 +328,8 @@ impl<T: Trace> Engine<T> {
             key: wish.key,
         });
         let standing = if booked { Standing::Booked } else { Standing::HeldUntil(expires) };
-        Ok(grant(&target.row, wish.slot, booking, occupant.node, occupant.spill, standing, self))
+        let number = target.cell.number(seat);
+        Ok(grant(&target.row, wish.slot, booking, occupant.node, occupant.spill, standing, number))
     }
 }
 
@@ -309,6 +339,7 @@ const fn is_answer(code: Code) -> bool {
     !matches!(code, Code::ConcurrentRequest | Code::Waitlisted)
 }
 
+/// The rules about what the patient has, if anything: overlap, limits, holds.
 fn check_patient(
     rules: &Rules,
     visit: &Visit,
@@ -316,9 +347,6 @@ fn check_patient(
     session: SessionId,
     operation: Operation,
 ) -> Result<(), Refusal> {
-    if own.live.is_empty() {
-        return Ok(());
-    }
     if let Some(place) = own.visits.iter().position(|other| rules.overlaps(visit, other)) {
         return Err(Refusal::plain(Code::Overlap).by(Binding::Booking(own.live[place].booking)));
     }

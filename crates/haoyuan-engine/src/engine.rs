@@ -65,9 +65,10 @@ impl Row {
         self.core.place.store(place, Ordering::Release);
     }
 
-    /// Seats of the session in earlier blocks.
-    fn before(&self) -> u16 {
-        (self.core.place.load(Ordering::Relaxed) >> 44) as u16
+    /// The number (号序) of a seat in the session, from 1: the seats of the blocks before, and its place in this one.
+    pub(crate) fn number(&self, seat: SeatIndex) -> u16 {
+        let before = (self.core.place.load(Ordering::Relaxed) >> 44) as u16;
+        before + u16::from(seat.get()) + 1
     }
 }
 
@@ -285,25 +286,25 @@ impl<T: Trace> Engine<T> {
     /// The number (号序) of a booking in its session, from 1: the seats of the slots before, and the place in the slot. Wait-free.
     #[must_use]
     pub fn number_of(&self, booking: BookingId) -> u16 {
-        let before = self.rows.get(booking.block().index()).map_or(0, Row::before);
-        before + u16::from(booking.seat().get()) + 1
+        let seat = booking.seat();
+        self.rows.get(booking.block().index()).map_or(u16::from(seat.get()) + 1, |row| row.number(seat))
     }
 }
 
-pub(crate) fn grant<T: Trace>(
+pub(crate) fn grant(
     row: &SessionRow,
     slot: SlotRef,
     booking: BookingId,
     node: NodeIndex,
     spill: bool,
     standing: Standing,
-    engine: &Engine<T>,
+    number: u16,
 ) -> Grant {
     Grant {
         booking,
         institution: row.institution(),
         slot,
-        number: engine.number_of(booking),
+        number,
         time: row.slot_time(slot.slot),
         node,
         spill,

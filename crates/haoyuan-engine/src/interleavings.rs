@@ -106,7 +106,6 @@ impl Model {
         let (taken, _) = self.block().claim(
             &range,
             at(now),
-            None,
             decide,
             |code| code,
             |ended| {

@@ -66,7 +66,7 @@ impl<T: Trace> Engine<T> {
         let slot = row.slot_of(booking.block().get() - row.first_block(), booking.seat().get());
         let (expires, node, spill, booked) = unpack_grant(entry.details);
         let standing = if booked { Standing::Booked } else { Standing::HeldUntil(expires) };
-        Some(grant(&row, SlotRef { session, slot }, booking, node, spill, standing, self))
+        Some(grant(&row, SlotRef { session, slot }, booking, node, spill, standing, self.number_of(booking)))
     }
 
     /// Remembers the answer to a keyed command. If there is no room it is not remembered: the pool's limit is the host's.

@@ -80,7 +80,8 @@ impl<T: Trace> Engine<T> {
             State::Held => Standing::HeldUntil(record.expires()),
             _ => Standing::Booked,
         };
-        let grant = grant(&row, slot, booking, record.node(), record.spill(), standing, self);
+        let grant =
+            grant(&row, slot, booking, record.node(), record.spill(), standing, self.number_of(booking));
         Some(LiveBooking { grant, class: record.class(), channel: record.channel() })
     }
 

@@ -188,7 +188,7 @@ pub(crate) fn refuse_by_block(code: Code) -> Refusal {
 pub(crate) fn refuse(denial: Denial, offset: i64, at: Instant) -> Refusal {
     let binding = if denial.code == Code::NotAdmitted { Binding::None } else { Binding::Node(denial.node) };
     let retry = match denial.loosens() {
-        Some(later) => Retry::From(at.plus(later.saturating_sub(offset))),
+        Some(later) => Retry::From(Instant::saturating(later.saturating_add(at.ms() - offset))),
         // By themselves and not by `Code::is_transient`, which costs each refusal fifteen instructions; the assertion below holds
         // them to it.
         None if matches!(denial.code, Code::NotAdmitted | Code::Closed) => Retry::Never,
