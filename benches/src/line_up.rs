@@ -60,6 +60,9 @@ const ONE_LOCK: &str = "Mutex<HashMap>";
 const SHARDED: &str = "64 × parking_lot Mutex<HashMap>";
 const DASH: &str = "dashmap";
 
+/// How many times as many rounds a rush in the process has.
+const RUSHES: usize = 5;
+
 /// A round that takes longer is done three times only.
 const LONG: Duration = Duration::from_secs(4);
 
@@ -124,7 +127,9 @@ impl Plan<'_> {
         let mut least = self.floor(workload, &traces)?;
         let name = "physical limit: loads and compare-and-swaps alone";
         let mut floor = Cell::new((Family::Floor, name), workload, clients, 1);
-        for _ in 0..self.rounds.0 {
+        // A rush is over in some milliseconds, so that one of the machine's bad moments would be most of a round.
+        let times = if workload == Workload::Rush { RUSHES } else { 1 };
+        for _ in 0..self.rounds.0 * times {
             if let Some(nanoseconds) = (clients > 1).then(floor::handed_over).flatten() {
                 outcome.handed_over.entry(workload.name().to_owned()).or_default().push(nanoseconds);
             }
