@@ -9,7 +9,7 @@ use super::{System, Taken};
 use crate::hospital::{Tickets, release, rules};
 use crate::trace::PATIENTS;
 use crate::work::{Ask, Link, Shape, Told, Why};
-use haoyuan::{Durability, Refusals, Registry};
+use haoyuan::{Ack, Decided, Durability, Refusals, Registry};
 use haoyuan_core::ids::BookingId;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Grant, Settle, Settled};
@@ -190,9 +190,9 @@ impl Drop for Journaled {
 pub struct Waiting<'a> {
     registry: &'a Registry,
     kept: Kept,
-    acks: Vec<haoyuan::Ack>,
+    acks: Vec<Ack>,
     /// What was decided and is not on disk, in the order of the questions.
-    flying: VecDeque<(usize, Told, haoyuan::Ack)>,
+    flying: VecDeque<(usize, Told, Ack)>,
 }
 
 impl<'a> Waiting<'a> {
@@ -202,40 +202,48 @@ impl<'a> Waiting<'a> {
         Self { registry, kept, acks: Vec::with_capacity(64), flying: VecDeque::with_capacity(64) }
     }
 
-    fn decide(&self, ask: &Ask<'_>) -> Result<(Told, haoyuan::Ack), String> {
+    /// Decides, and does with the answer and its acknowledgement what `then` says.
+    #[inline(always)]
+    fn decide<R>(
+        &mut self,
+        ask: &Ask<'_>,
+        then: impl FnOnce(&mut Self, Told, Ack) -> Result<R, String>,
+    ) -> Result<R, String> {
         match ask {
-            Ask::Book(request) => {
-                let decided = self
-                    .registry
-                    .book(&request.wish_without_ticket(), release())
-                    .map_err(|e| e.to_string())?;
-                Ok((granted(&decided.answer)?, decided.ack))
-            }
+            Ask::Book(request) => match self.registry.book(&request.wish_without_ticket(), release()) {
+                Ok(Decided { answer, ack }) => then(self, granted(&answer)?, ack),
+                Err(error) => Err(error.to_string()),
+            },
             Ask::Release(request, token) => {
-                let settle = settle(request, *token)?;
-                let decided = self.registry.cancel(&settle, release()).map_err(|e| e.to_string())?;
-                Ok((settled(&decided.answer)?, decided.ack))
+                match self.registry.cancel(&settle(request, *token)?, release()) {
+                    Ok(Decided { answer, ack }) => then(self, settled(&answer)?, ack),
+                    Err(error) => Err(error.to_string()),
+                }
             }
         }
     }
 }
 
 impl Link for Waiting<'_> {
+    #[inline(always)]
     fn one(&mut self, ask: &Ask<'_>) -> Result<Told, String> {
-        let (answer, ack) = self.decide(ask)?;
-        if self.kept == Kept::Synced {
-            ack.wait().map_err(|error| error.to_string())?;
-        }
-        Ok(answer)
+        self.decide(ask, |client, told, ack| {
+            if client.kept == Kept::Synced {
+                ack.wait().map_err(|error| error.to_string())?;
+            }
+            Ok(told)
+        })
     }
 
     fn ask(&mut self, asks: &[Ask<'_>], told: &mut Vec<Told>) -> Result<(), String> {
         for ask in asks {
-            let (answer, ack) = self.decide(ask)?;
-            told.push(answer);
-            if self.kept == Kept::Synced {
-                self.acks.push(ack);
-            }
+            self.decide(ask, |client, answer, ack| {
+                told.push(answer);
+                if client.kept == Kept::Synced {
+                    client.acks.push(ack);
+                }
+                Ok(())
+            })?;
         }
         // Whoever asks many at once waits for all of them once.
         for ack in self.acks.drain(..).rev() {
@@ -244,14 +252,16 @@ impl Link for Waiting<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn send(&mut self, number: usize, ask: &Ask<'_>, told: &mut Vec<(usize, Told)>) -> Result<(), String> {
-        let (answer, ack) = self.decide(ask)?;
-        if self.kept == Kept::Async || ack.is_durable() {
-            told.push((number, answer));
-        } else {
-            self.flying.push_back((number, answer, ack));
-        }
-        Ok(())
+        self.decide(ask, |client, answer, ack| {
+            if client.kept == Kept::Async || ack.is_durable() {
+                told.push((number, answer));
+            } else {
+                client.flying.push_back((number, answer, ack));
+            }
+            Ok(())
+        })
     }
 
     fn hear(&mut self, told: &mut Vec<(usize, Told)>) -> Result<(), String> {

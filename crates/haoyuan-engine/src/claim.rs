@@ -16,7 +16,7 @@
 use crate::Engine;
 use crate::block::{Taken, View};
 use crate::engine::grant;
-use crate::fact::{Change, Command, Fact, Trace};
+use crate::fact::{Asked, Change, Fact, Trace};
 use crate::memory::{Operation, Remembered, key_fingerprint, pack_grant, pack_refusal, wish_fingerprint};
 use crate::patients::{Entry, EntryKind, Gate, Number, Reserved};
 use crate::portfolio::Portfolio;
@@ -244,9 +244,8 @@ impl<T: Trace> Engine<T> {
 
     fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
         if T::WANTED && is_answer(refusal.code) {
-            let command =
-                if operation == Operation::Book { Command::Book(*wish) } else { Command::Hold(*wish) };
-            self.trace.refused(&command, refusal, at);
+            let asked = if operation == Operation::Book { Asked::Book(wish) } else { Asked::Hold(wish) };
+            self.trace.refused(asked, refusal, at);
         }
     }
 

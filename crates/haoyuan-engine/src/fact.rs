@@ -83,6 +83,30 @@ pub enum Command {
     Cancel(Settle),
 }
 
+/// A [`Command`] where it is asked: most refusals are counted or passed over, and none is copied for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// [`Command::Hold`].
+    Hold(&'a Wish),
+    /// [`Command::Book`].
+    Book(&'a Wish),
+    /// [`Command::Confirm`].
+    Confirm(&'a Settle),
+    /// [`Command::Cancel`].
+    Cancel(&'a Settle),
+}
+
+impl From<Asked<'_>> for Command {
+    fn from(asked: Asked<'_>) -> Self {
+        match asked {
+            Asked::Hold(wish) => Self::Hold(*wish),
+            Asked::Book(wish) => Self::Book(*wish),
+            Asked::Confirm(settle) => Self::Confirm(*settle),
+            Asked::Cancel(settle) => Self::Cancel(*settle),
+        }
+    }
+}
+
 /// A claim whose session or slot nobody can find by the name that it was given: refused before it is a [`Command`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unnamed<'a> {
@@ -120,7 +144,7 @@ pub trait Trace: Send + Sync {
     /// A command was refused. Called for every refusal but `CONCURRENT_REQUEST` and `WAITLISTED`, which are no answers yet,
     /// and those of offers, which no patient asked for; behind the patient's gate if the command carries an idempotency
     /// key, because then the answer is remembered and belongs to the state.
-    fn refused(&self, _command: &Command, _refusal: &Refusal, _at: Instant) {}
+    fn refused(&self, _asked: Asked<'_>, _refusal: &Refusal, _at: Instant) {}
 
     /// A claim was refused by the host because it names no session or no slot. Nothing was changed or remembered.
     fn unnamed(&self, _claim: &Unnamed<'_>, _at: Instant) {}
@@ -170,8 +194,8 @@ impl<T: Trace> Trace for &T {
         (**self).record(fact);
     }
 
-    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
-        (**self).refused(command, refusal, at);
+    fn refused(&self, asked: Asked<'_>, refusal: &Refusal, at: Instant) {
+        (**self).refused(asked, refusal, at);
     }
 
     fn unnamed(&self, claim: &Unnamed<'_>, at: Instant) {
@@ -218,8 +242,8 @@ impl<T: Trace> Trace for std::sync::Arc<T> {
         (**self).record(fact);
     }
 
-    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
-        (**self).refused(command, refusal, at);
+    fn refused(&self, asked: Asked<'_>, refusal: &Refusal, at: Instant) {
+        (**self).refused(asked, refusal, at);
     }
 
     fn unnamed(&self, claim: &Unnamed<'_>, at: Instant) {

@@ -100,7 +100,7 @@ mod unbounded;
 
 pub use audit::Audit;
 pub use engine::Engine;
-pub use fact::{Change, Command, Fact, Publication, Trace, Unnamed};
+pub use fact::{Asked, Change, Command, Fact, Publication, Trace, Unnamed};
 pub use hospital::{Occupied, Withdrawn};
 pub use limits::Limits;
 pub use portfolio::LiveBooking;

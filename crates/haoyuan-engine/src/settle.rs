@@ -6,7 +6,7 @@
 use crate::Engine;
 use crate::block::View;
 use crate::engine::Placed;
-use crate::fact::{Change, Command, Trace};
+use crate::fact::{Asked, Change, Trace};
 use crate::memory::{CANCELLED, MERGED, Operation, Remembered, pack_refusal, settle_fingerprint};
 use crate::patients::{Entry, EntryKind, Gate};
 use crate::seat::{Seat, State};
@@ -50,8 +50,8 @@ impl<T: Trace> Engine<T> {
     fn tell_settle_refusal(&self, settle: &Settle, operation: Operation, refusal: &Refusal, at: Instant) {
         if T::WANTED && refusal.code != Code::ConcurrentRequest {
             let confirm = operation == Operation::Confirm;
-            let command = if confirm { Command::Confirm(*settle) } else { Command::Cancel(*settle) };
-            self.trace.refused(&command, refusal, at);
+            let asked = if confirm { Asked::Confirm(settle) } else { Asked::Cancel(settle) };
+            self.trace.refused(asked, refusal, at);
         }
     }
 

@@ -12,7 +12,8 @@ use haoyuan_core::request::{Settle, Settled, Ticket, Wish};
 use haoyuan_core::rules::{Limit, Rules, Scope, Window};
 use haoyuan_core::terms::{Channel, Class, Grade, Kind};
 use haoyuan_engine::{
-    Change, Command, Engine, Fact, Limits, Part, Publication, PublishError, ReplayError, Resized, Trace,
+    Asked, Change, Command, Engine, Fact, Limits, Part, Publication, PublishError, ReplayError, Resized,
+    Trace,
 };
 use std::sync::{Arc, Mutex};
 
@@ -40,8 +41,8 @@ impl Trace for Log {
         self.push(Line::Fact(*fact));
     }
 
-    fn refused(&self, command: &Command, refusal: &Refusal, _: Instant) {
-        self.push(Line::Refused(*command, *refusal));
+    fn refused(&self, asked: Asked<'_>, refusal: &Refusal, _: Instant) {
+        self.push(Line::Refused(asked.into(), *refusal));
     }
 
     fn repeated(&self, settle: &Settle, settled: &Settled, _: Instant) {
@@ -606,9 +607,9 @@ struct Busy {
 impl Trace for Busy {
     fn record(&self, _: &Fact) {}
 
-    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
+    fn refused(&self, asked: Asked<'_>, refusal: &Refusal, at: Instant) {
         self.told.lock().unwrap().push(refusal.code);
-        let (Command::Confirm(settle), Some(engine)) = (command, self.engine.get()) else { return };
+        let (Asked::Confirm(settle), Some(engine)) = (asked, self.engine.get()) else { return };
         let (settle, engine) = (Settle { key: None, ..*settle }, engine.upgrade().unwrap());
         if self.meanwhile.lock().unwrap().is_empty() {
             let ticket = Ticket { patient: settle.patient, ..ticket(at.plus(1)) };

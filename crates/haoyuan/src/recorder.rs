@@ -17,7 +17,7 @@ use haoyuan_core::pool::PoolTree;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled, Ticket};
 use haoyuan_core::terms::{Channel, Class};
-use haoyuan_engine::{Command, Fact, Publication, Resized, Trace, Unnamed};
+use haoyuan_engine::{Asked, Fact, Publication, Resized, Trace, Unnamed};
 use haoyuan_journal::{Entry, Journal};
 use haoyuan_platform::actor;
 use parking_lot::Mutex;
@@ -94,11 +94,23 @@ enum Wanted {
 /// How often each code was given in the minute in progress, by class and channel.
 struct Counts {
     minute: AtomicU32,
+    /// Where a code is in [`Code::ALL`], by its number.
+    places: Box<[u8]>,
     table: Box<[AtomicU32]>,
     drain: Mutex<()>,
 }
 
 const ASKED: usize = 7 * 8 + 1;
+
+/// A table by the numbers of codes: `otherwise`, but for these.
+fn by_number<V: Copy>(otherwise: V, values: impl Iterator<Item = (Code, V)>) -> Box<[V]> {
+    let most = Code::ALL.iter().map(|code| usize::from(code.number())).max().unwrap_or(0);
+    let mut table = vec![otherwise; most + 1];
+    for (code, value) in values {
+        table[usize::from(code.number())] = value;
+    }
+    table.into()
+}
 
 impl Recorder {
     /// A recorder that is silent until a journal is attached.
@@ -108,15 +120,11 @@ impl Recorder {
             Refusals::All => Wanted::All,
             Refusals::None => Wanted::None,
             Refusals::ByReason(codes) => {
-                let most = Code::ALL.iter().map(|code| usize::from(code.number())).max().unwrap_or(0);
-                let mut table = vec![false; most + 1];
-                for code in codes {
-                    table[usize::from(code.number())] = true;
-                }
-                Wanted::Codes(table.into())
+                Wanted::Codes(by_number(false, codes.iter().map(|code| (*code, true))))
             }
             Refusals::PerMinute => Wanted::Counted(Box::new(Counts {
                 minute: AtomicU32::new(0),
+                places: by_number(0, Code::ALL.iter().copied().zip(0..)),
                 table: (0..Code::ALL.len() * ASKED).map(|_| AtomicU32::new(0)).collect(),
                 drain: Mutex::new(()),
             })),
@@ -265,7 +273,7 @@ impl Recorder {
         if counts.minute.load(Ordering::Relaxed) != minute {
             self.drain(counts, minute);
         }
-        let place = Code::ALL.binary_search(&code).unwrap_or(0);
+        let place = usize::from(counts.places[usize::from(code.number())]);
         let asked = asked.map_or(ASKED - 1, |(class, channel)| {
             usize::from(class.number()) * 8 + usize::from(channel.number())
         });
@@ -309,17 +317,17 @@ impl Trace for Recorder {
         }
     }
 
-    fn refused(&self, command: &Command, refusal: &Refusal, at: Instant) {
+    fn refused(&self, asked: Asked<'_>, refusal: &Refusal, at: Instant) {
         if self.journal.get().is_none() {
             return;
         }
-        let (key, asked) = match command {
-            Command::Hold(wish) | Command::Book(wish) => (wish.key, Some((wish.class, wish.channel))),
-            Command::Confirm(settle) | Command::Cancel(settle) => (settle.key, None),
+        let (key, by) = match asked {
+            Asked::Hold(wish) | Asked::Book(wish) => (wish.key, Some((wish.class, wish.channel))),
+            Asked::Confirm(settle) | Asked::Cancel(settle) => (settle.key, None),
         };
-        if self.wants(refusal.code, asked, at) || key.is_some() {
+        if self.wants(refusal.code, by, at) || key.is_some() {
             let actor = actor::current();
-            self.write(&Record::Refusal { command: *command, refusal: *refusal, at, actor });
+            self.write(&Record::Refusal { command: asked.into(), refusal: *refusal, at, actor });
         }
     }
 
