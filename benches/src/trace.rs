@@ -130,7 +130,7 @@ impl Request {
         Wish { ticket, ..self.wish_without_ticket() }
     }
 
-    /// The same where nobody has to show a ticket: none is made up, and no branch depends on the class.
+    /// The same where nobody has to show a ticket: none is made up, none is written to a journal, and no branch depends on the class.
     #[must_use]
     #[inline]
     pub const fn wish_without_ticket(&self) -> Wish {

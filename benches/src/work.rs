@@ -283,7 +283,7 @@ enum Manner {
 /// The odd number next to 2⁶⁴ divided by the golden ratio: multiplying by it scatters.
 const FIBONACCI: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// One client of a workload. On cache lines of its own: clients that lie side by side would wait for each other's counters.
+/// One client of a workload. Its counters are on cache lines of their own, or clients side by side would wait for each other.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Client<'a> {
@@ -335,7 +335,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Asks with `depth` decisions on their way until `decisions` more are made, or nothing is left to ask.
+    /// Asks with `depth` decisions on their way until `decisions` more are made; in the rush until nothing is left to ask.
     ///
     /// # Errors
     /// What the link says.

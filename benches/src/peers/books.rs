@@ -231,13 +231,14 @@ impl Ruled {
         if slot.stopped {
             return Err(Refusal::plain(Code::Stopped));
         }
-        let offset = at.ms() - self.session(wish.slot.session.index())?.origin.ms();
+        let origin = self.session(wish.slot.session.index())?.origin;
+        let offset = at.ms() - origin.ms();
         let live = if at < slot.earliest { slot.live } else { slot.swept(at).live };
         self.tree.decide(live, wish.class, wish.channel, offset).map_err(|denial| {
             let retry = match denial.loosens() {
-                Some(later) => Retry::From(at.plus(later - offset)),
-                None if denial.code.is_transient() => Retry::WhenReturned,
-                None => Retry::Never,
+                Some(later) => Retry::From(origin.plus(later)),
+                None if matches!(denial.code, Code::NotAdmitted | Code::Closed) => Retry::Never,
+                None => Retry::WhenReturned,
             };
             Refusal { code: denial.code, binding: Binding::Node(denial.node), retry }
         })

@@ -398,6 +398,7 @@ impl Denial {
         Self { code, node, loosens: NEVER }
     }
 
+    /// The block is full. Not a constant, which would be copied from memory.
     #[inline(always)]
     const fn full() -> Self {
         Self::lasting(Code::SlotFull, NodeIndex::ROOT)
@@ -767,7 +768,7 @@ fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
     for guard in &phase.guards {
         let deficit = guard.seats.saturating_sub(live.sum(guard.set));
         occupied += deficit;
-        // All ones or none: whether a guarantee is unmet cannot be foretold, and a wrong guess costs more than all of them.
+        // All ones or none: whether a guarantee is unmet cannot be foretold, and a wrong guess costs more than the loop.
         let is_unmet = u16::from(deficit > 0).wrapping_neg();
         inside |= guard.inside & is_unmet;
         unmet |= mark & is_unmet;

@@ -170,7 +170,7 @@ pub(crate) enum Missed {
     Due(u8),
     /// The sequence is at its end.
     Exhausted,
-    /// No seat of the range is free.
+    /// No seat of the range was found free; none is if the word is unchanged.
     NoSeat,
     /// Another transition came first.
     Overtaken,

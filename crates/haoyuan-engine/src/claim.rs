@@ -144,7 +144,8 @@ impl<T: Trace> Engine<T> {
     ) -> Result<Grant, Refusal> {
         let place = self.patients.place(wish.patient);
         self.patients.expect(place);
-        // Found once more: kept, it would have to be written down for every refusal.
+        // Found once more: kept, it would have to be written down for every refusal. Another tree may stand there by now; then the
+        // word that was decided on is gone, and the attempt fails.
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
         let probed;
         let probe = if let Some(first) = first {
@@ -219,7 +220,8 @@ impl<T: Trace> Engine<T> {
         Err(refusal)
     }
 
-    /// The block's part of a claim whose first attempt came too late: from the view on.
+    /// The block's part of a claim whose first attempt took no seat, because a hold was due or another transition came first: from the
+    /// view on.
     #[cold]
     #[inline(never)]
     fn claim_again(
@@ -284,6 +286,7 @@ impl<T: Trace> Engine<T> {
         let occupant = command.occupant(rules, target, gate.number(), permit);
         let (taken, occupant) = match target.block.take(&target.range, view, permit.live, &occupant) {
             Ok(taken) => (taken, occupant),
+            // Whatever it was, the loop finds it again.
             Err(_) => self.claim_again(target, command, gate.number())?,
         };
         let Occupant { expires, booked, .. } = occupant;
@@ -338,7 +341,7 @@ const fn is_answer(code: Code) -> bool {
     !matches!(code, Code::ConcurrentRequest | Code::Waitlisted)
 }
 
-/// The rules about what the patient has, if anything: overlap, limits, holds.
+/// The rules about what the patient has: overlap, limits, holds.
 fn check_patient(
     rules: &Rules,
     visit: &Visit,

@@ -67,6 +67,7 @@ impl Row {
 
     /// The number (号序) of a seat in the session, from 1: the seats of the blocks before, and its place in this one.
     pub(crate) fn number(&self, seat: SeatIndex) -> u16 {
+        // Relaxed: written once, before the session's words are published.
         let before = (self.core.place.load(Ordering::Relaxed) >> 44) as u16;
         before + u16::from(seat.get()) + 1
     }
@@ -283,11 +284,11 @@ impl<T: Trace> Engine<T> {
         });
     }
 
-    /// The number (号序) of a booking in its session, from 1: the seats of the slots before, and the place in the slot. Wait-free.
+    /// The number (号序) of a booking in its session, from 1: the seats of the slots before, and the place in the slot; 0 if there
+    /// is no such block. Wait-free.
     #[must_use]
     pub fn number_of(&self, booking: BookingId) -> u16 {
-        let seat = booking.seat();
-        self.rows.get(booking.block().index()).map_or(u16::from(seat.get()) + 1, |row| row.number(seat))
+        self.rows.get(booking.block().index()).map_or(0, |row| row.number(booking.seat()))
     }
 }
 

@@ -83,7 +83,8 @@ pub enum Command {
     Cancel(Settle),
 }
 
-/// A [`Command`] where it is asked: most refusals are counted or passed over, and none is copied for that.
+/// A [`Command`] where it is asked: most refusals are counted or passed over, and none is copied for that. `Command::from` copies
+/// it for whoever keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked<'a> {
     /// [`Command::Hold`].

@@ -28,8 +28,8 @@ pub use haoyuan_core::{
     request, roster, rules, said, terms,
 };
 pub use haoyuan_engine::{
-    self as engine, Audit, Change, Engine, Fact, Limits, LiveBooking, PublishError, SessionView, Trace,
-    is_lock_free,
+    self as engine, Asked, Audit, Change, Engine, Fact, Limits, LiveBooking, PublishError, SessionView,
+    Trace, is_lock_free,
 };
 pub use haoyuan_journal as journal;
 pub use haoyuan_platform::{
