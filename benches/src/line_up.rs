@@ -29,7 +29,7 @@ pub struct Plan<'a> {
     pub postgres: bool,
     /// How thoroughly.
     pub effort: Effort,
-    /// Rounds of an in-process system ([`RUSHES`] times as many of the rush), and of a server or a journal.
+    /// Rounds of an in-process system (five times as many of the rush), and of a server or a journal.
     pub rounds: (usize, usize),
     /// Whether eight connections are tried on the rush.
     pub connections: bool,
