@@ -25,7 +25,9 @@
 //! # How it is computed
 //! With `def(v) = max(0, R_v − S(v))` the fold is `occ(root) = tot(root) + Σ def(v)` over the guarantees, and one more
 //! seat at `u` leaves `occ(root)` as it is exactly if some guarantee that contains `u` has `def > 0`. So one sum over
-//! packed counters per guarantee decides, without a loop over nodes. All times are offsets in milliseconds from the
+//! packed counters per guarantee decides, without a loop over nodes; and where each guarantee is for one counter, as in most
+//! trees, one subtraction of all counters at once. A block that is full is full whatever is guaranteed, so that is asked before.
+//! All times are offsets in milliseconds from the
 //! tree's *origin*, the midnight (+08:00) of the session's day, so that sessions of the same shape share one tree.
 
 #![expect(
@@ -38,7 +40,7 @@ use crate::refusal::Code;
 use crate::said;
 use crate::said::{Said, Speak};
 use crate::terms::{Channel, Class};
-use crate::word::{COUNTERS, CounterSet, Live};
+use crate::word::{COUNTERS, CounterSet, Live, Minima};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -280,7 +282,7 @@ struct Guard {
     /// The counters of the node and everything inside it.
     set: CounterSet,
     /// The guaranteed minimum.
-    seats: u32,
+    seats: u8,
     node: NodeIndex,
     /// Bit `u`: node `u` is this node or inside it.
     inside: u16,
@@ -303,16 +305,23 @@ struct ExtraReserve {
 /// The offset of what does not happen.
 const NEVER: i64 = i64::MAX;
 
-/// What holds between two breakpoints of time.
+/// What holds between two fences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Phase {
-    /// The offset (ms) at which it begins; of the first `i64::MIN`.
-    from: i64,
-    open: u16,
-    /// Whether a guard lies inside another one.
-    nested: bool,
+    /// The offset (ms) at which it ends, exclusive; [`NEVER`] of the last.
+    until: i64,
     guards: Vec<Guard>,
     extras: Vec<ExtraReserve>,
+    /// The guarantees by counter, if each of them is for one counter that no other one is for. Then one subtraction finds what is
+    /// missing to all of them.
+    minima: Option<Minima>,
+}
+
+/// When a node and everything above it is open: offsets (ms), the second one exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    opens: i64,
+    closes: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -336,10 +345,11 @@ pub struct PoolTree {
     routes: Routes,
     /// Counter of each node, `NO_COUNTER` if it cannot be booked at.
     counters: [u8; NODES_MAX],
-    /// What holds before everything.
-    first: Phase,
-    /// What holds afterwards, in order of time.
-    later: Vec<Phase>,
+    windows: [Window; NODES_MAX],
+    /// What holds until the first fence, until the second one, ...
+    ending: Vec<Phase>,
+    /// What holds after the last fence.
+    last: Phase,
     caps: Vec<Cap>,
 }
 
@@ -447,15 +457,19 @@ impl PoolTree {
                 Some(Cap { node: index, set: sets[index.index()], seats, inside: inside[index.index()] })
             })
             .collect();
-        let phase_from = |from| compile_phase(&nodes, &above, &inside, &sets, from);
-        let first = phase_from(i64::MIN);
-        let later = breaks_of(&nodes).into_iter().map(phase_from).collect();
+        let fences = in_order(nodes.iter().flat_map(fences_of));
+        let phase = |interval| compile_phase(&nodes, &above, &inside, &sets, interval);
+        let froms = [i64::MIN].into_iter().chain(fences.iter().copied());
+        let ending: Vec<Phase> = froms.zip(fences.iter().copied()).map(&phase).collect();
+        let last = phase((fences.last().copied().unwrap_or(i64::MIN), NEVER));
+        let first = ending.first().unwrap_or(&last);
         let extras = first.extras.iter().map(|extra| extra.seats).sum::<u32>();
-        let minima = fold(&first, Live::default(), 0, 0).occupied + extras;
+        let minima = fold(first, Live::default(), 0, 0, None).occupied + extras;
         if minima > u32::from(capacity) {
             return Err(TreeError::OverCapacity { minima, capacity });
         }
-        Ok(Self { capacity, seats: capacity, nodes, routes, counters, first, later, caps })
+        let windows = windows_of(&nodes, &above);
+        Ok(Self { capacity, seats: capacity, nodes, routes, counters, windows, ending, last, caps })
     }
 
     /// The usable capacity, seats: what the block has without what is blocked.
@@ -544,22 +558,22 @@ impl PoolTree {
 
     /// The offsets at which anything changes by time alone, in order.
     pub fn breakpoints(&self) -> impl Iterator<Item = i64> + '_ {
-        self.later.iter().map(|phase| phase.from)
+        in_order(self.nodes.iter().flat_map(|node| fences_of(node).chain([node.opens, node.closes])))
+            .into_iter()
     }
 
-    /// The tree at an offset from the origin: for one decision, or for many at the same instant.
+    /// The tree at an offset from the origin: for many decisions at the same instant.
     #[inline(always)]
     #[must_use]
     pub fn at(&self, at: i64) -> Moment<'_> {
-        let mut phase = &self.first;
+        Moment { tree: self, phase: self.phase_at(at), at }
+    }
+
+    /// What holds at an offset from the origin.
+    #[inline(always)]
+    fn phase_at(&self, at: i64) -> &Phase {
         // Few phases, and early ones matter at a rush.
-        for later in &self.later {
-            if later.from > at {
-                break;
-            }
-            phase = later;
-        }
-        Moment { tree: self, phase, at }
+        self.ending.iter().find(|phase| at < phase.until).unwrap_or(&self.last)
     }
 
     /// Decides one claim of a class through a channel, at an offset from the origin.
@@ -567,10 +581,11 @@ impl PoolTree {
     /// Pure; O(nodes of the route × guarantees), no allocation.
     ///
     /// # Errors
-    /// As [`Moment::decide`].
+    /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
+    /// came further in the order of codes.
     #[inline(always)]
     pub fn decide(&self, live: Live, class: Class, channel: Channel, at: i64) -> Result<Permit, Denial> {
-        self.at(at).decide(live, class, channel)
+        self.decide_at(live, self.node_for(live, class, channel, at)?, at)
     }
 
     /// Decides one claim at one node: the fold.
@@ -579,7 +594,77 @@ impl PoolTree {
     /// As [`PoolTree::decide`].
     #[inline(always)]
     pub fn decide_at(&self, live: Live, node: NodeIndex, at: i64) -> Result<Permit, Denial> {
-        self.at(at).decide_at(live, node)
+        self.decide_in(live, node, at, || self.phase_at(at))
+    }
+
+    /// The node whose decision is that of the route: the first, unless there is a second one that accepts or comes further.
+    #[inline(always)]
+    fn node_for(&self, live: Live, class: Class, channel: Channel, at: i64) -> Result<NodeIndex, Denial> {
+        let Route { nodes, len } = self.routes.get(class, channel);
+        match len {
+            0 => Err(Denial::lasting(Code::NotAdmitted, NodeIndex::ROOT)),
+            1 => Ok(nodes[0]),
+            _ => Ok(self.node_of_two(live, nodes, at)),
+        }
+    }
+
+    /// Not in line, and a node in place of a decision: so that who has one node need not put a decision together in memory.
+    #[inline(never)]
+    fn node_of_two(&self, live: Live, [first, second]: [NodeIndex; 2], at: i64) -> NodeIndex {
+        let Err(denial) = self.decide_at(live, first, at) else { return first };
+        // A full block is full by any route.
+        if denial.code == Code::SlotFull {
+            return first;
+        }
+        match self.decide_at(live, second, at) {
+            Err(next) if next.code <= denial.code => first,
+            _ => second,
+        }
+    }
+
+    /// Decides one claim at one node; what holds at the instant is looked up only if the block is not full.
+    #[inline(always)]
+    fn decide_in<'a>(
+        &self,
+        live: Live,
+        node: NodeIndex,
+        at: i64,
+        phase: impl FnOnce() -> &'a Phase,
+    ) -> Result<Permit, Denial> {
+        let window = self.windows[node.index()];
+        if at < window.opens || window.closes <= at {
+            return Err(self.deny_window(node, at));
+        }
+        let total = live.total();
+        let capacity = u32::from(self.capacity);
+        if total >= capacity {
+            return Err(Denial::full());
+        }
+        let (phase, bit, counter) = (phase(), node.bit(), self.counter(node));
+        let Folded { occupied, absorbed, unmet } = fold(phase, live, total, bit, counter);
+        let next = occupied + u32::from(!absorbed);
+        if next > capacity {
+            let of = |guard: &Guard| (guard.node, guard.falls);
+            let (node, loosens) = phase.outermost(unmet).map_or((NodeIndex::ROOT, NEVER), of);
+            return Err(Denial { code: Code::Protected, node, loosens });
+        }
+        if !absorbed && !phase.extras.is_empty() {
+            let mut extras = phase.extras.iter().filter(|extra| extra.inside & bit == 0);
+            if next + extras.clone().map(|extra| extra.seats).sum::<u32>() > capacity {
+                let of = |extra: &ExtraReserve| (extra.node, extra.falls);
+                let (node, loosens) = extras.next().map_or((NodeIndex::ROOT, NEVER), of);
+                return Err(Denial { code: Code::Protected, node, loosens });
+            }
+        }
+        for cap in &self.caps {
+            if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
+                return Err(Denial::lasting(Code::CapReached, cap.node));
+            }
+        }
+        match counter.and_then(|counter| live.plus(counter)) {
+            Some(live) => Ok(Permit { node, live, spill: !absorbed }),
+            None => Err(Denial::full()),
+        }
     }
 
     /// How many claims of this class in a row would be accepted, up to `most`.
@@ -642,89 +727,14 @@ impl<'a> Moment<'a> {
         self.tree
     }
 
-    /// Decides one claim of a class through a channel. Pure; O(nodes of the route × guarantees), no allocation.
+    /// [`PoolTree::decide`] at this instant.
     ///
     /// # Errors
-    /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
-    /// came further in the order of codes.
+    /// As there.
     #[inline(always)]
     pub fn decide(self, live: Live, class: Class, channel: Channel) -> Result<Permit, Denial> {
-        let Route { nodes: [first, second], len } = self.tree.routes.get(class, channel);
-        if len == 0 {
-            return Err(Denial::lasting(Code::NotAdmitted, NodeIndex::ROOT));
-        }
-        let denial = match self.decide_at(live, first) {
-            Ok(permit) => return Ok(permit),
-            Err(denial) => denial,
-        };
-        // A full block is full by any route.
-        if len < 2 || denial.code == Code::SlotFull {
-            return Err(denial);
-        }
-        let Denial { code, node, loosens } = denial;
-        Self::decide_second(self.tree, self.phase, self.at, live, second, (code, node), loosens)
-    }
-
-    /// The second node of a route, where the first one has said this. By their parts, so that who does not come here need not put a
-    /// moment or a denial together in memory.
-    #[inline(never)]
-    fn decide_second(
-        tree: &'a PoolTree,
-        phase: &'a Phase,
-        at: i64,
-        live: Live,
-        node: NodeIndex,
-        (code, binding): (Code, NodeIndex),
-        loosens: i64,
-    ) -> Result<Permit, Denial> {
-        let first = Denial { code, node: binding, loosens };
-        match (Self { tree, phase, at }).decide_at(live, node) {
-            Ok(permit) => Ok(permit),
-            Err(next) if next.code > first.code => Err(next),
-            Err(_) => Err(first),
-        }
-    }
-
-    /// Decides one claim at one node: the fold.
-    ///
-    /// # Errors
-    /// As [`PoolTree::decide`].
-    #[inline(always)]
-    pub fn decide_at(self, live: Live, node: NodeIndex) -> Result<Permit, Denial> {
         let Self { tree, phase, at } = self;
-        let bit = node.bit();
-        if phase.open & bit == 0 {
-            return Err(tree.deny_window(node, at));
-        }
-        let total = live.total();
-        let capacity = u32::from(tree.capacity);
-        if total >= capacity {
-            return Err(Denial::full());
-        }
-        let Folded { occupied, absorbed, unmet } = fold(phase, live, total, bit);
-        let next = occupied + u32::from(!absorbed);
-        if next > capacity {
-            let of = |guard: &Guard| (guard.node, guard.falls);
-            let (node, loosens) = phase.outermost(unmet).map_or((NodeIndex::ROOT, NEVER), of);
-            return Err(Denial { code: Code::Protected, node, loosens });
-        }
-        if !absorbed && !phase.extras.is_empty() {
-            let mut extras = phase.extras.iter().filter(|extra| extra.inside & bit == 0);
-            if next + extras.clone().map(|extra| extra.seats).sum::<u32>() > capacity {
-                let of = |extra: &ExtraReserve| (extra.node, extra.falls);
-                let (node, loosens) = extras.next().map_or((NodeIndex::ROOT, NEVER), of);
-                return Err(Denial { code: Code::Protected, node, loosens });
-            }
-        }
-        for cap in &tree.caps {
-            if cap.inside & bit != 0 && live.sum(cap.set) >= cap.seats {
-                return Err(Denial::lasting(Code::CapReached, cap.node));
-            }
-        }
-        match tree.counter(node).and_then(|counter| live.plus(counter)) {
-            Some(live) => Ok(Permit { node, live, spill: !absorbed }),
-            None => Err(Denial::full()),
-        }
+        tree.decide_in(live, tree.node_for(live, class, channel, at)?, at, || phase)
     }
 }
 
@@ -746,55 +756,62 @@ struct Folded {
     occupied: u32,
     /// Whether one more seat is absorbed by an unmet guarantee that contains the claim.
     absorbed: bool,
-    /// Bit `g`: guard `g` of the phase is unmet; not only of those that do not contain the claim: where a command carries an
-    /// instant from before a fence, even a claim that redeems can be one too many.
-    unmet: u16,
+    /// Not only those that do not contain the claim: where a command carries an instant from before a fence, even a claim that
+    /// redeems can be one too many.
+    unmet: Unmet,
+}
+
+/// Which guards of a phase are unmet.
+#[derive(Clone, Copy)]
+enum Unmet {
+    /// Those of the counters that lack something.
+    Counters(Live),
+    /// Guard `g` if bit `g` is set.
+    Guards(u16),
 }
 
 impl Phase {
     /// The outermost of these guards: they come inside out.
-    fn outermost(&self, guards: u16) -> Option<&Guard> {
-        self.guards.get(guards.checked_ilog2()? as usize)
+    #[inline(always)]
+    fn outermost(&self, unmet: Unmet) -> Option<&Guard> {
+        match unmet {
+            Unmet::Counters(lacking) => self.guards.iter().rev().find(|guard| lacking.any(guard.set)),
+            Unmet::Guards(guards) => self.guards.get(guards.checked_ilog2()? as usize),
+        }
     }
 }
 
-/// The fold for one more seat in `bit`.
+/// The fold for one more seat at a node, which has this bit and counter.
 #[inline(always)]
-fn fold(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
-    if phase.nested {
-        return fold_nested(phase, live, total, bit);
+fn fold(phase: &Phase, live: Live, total: u32, bit: u16, counter: Option<u8>) -> Folded {
+    let Some(minima) = &phase.minima else { return fold_nested(phase, live, total, bit) };
+    // Whether a guarantee is unmet cannot be foretold, and a wrong guess costs more than to look at all of them.
+    let lacking = live.lacks(minima);
+    Folded {
+        occupied: total + lacking.total(),
+        absorbed: counter.is_some_and(|counter| lacking.get(counter) > 0),
+        unmet: Unmet::Counters(lacking),
     }
-    let (mut occupied, mut inside, mut unmet, mut mark) = (total, 0, 0, 1);
-    for guard in &phase.guards {
-        let deficit = guard.seats.saturating_sub(live.sum(guard.set));
-        occupied += deficit;
-        // All ones or none: whether a guarantee is unmet cannot be foretold, and a wrong guess costs more than the loop.
-        let is_unmet = u16::from(deficit > 0).wrapping_neg();
-        inside |= guard.inside & is_unmet;
-        unmet |= mark & is_unmet;
-        mark <<= 1;
-    }
-    Folded { occupied, absorbed: inside & bit != 0, unmet }
 }
 
-/// The fold where guards lie inside guards: the deficit of an inner one occupies the outer one.
+/// The fold where guards are for several counters or lie inside guards: the deficit of an inner one occupies the outer one.
 #[inline(never)]
 fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
     let mut inner = [0u32; NODES_MAX];
-    let mut folded = Folded { occupied: total, absorbed: false, unmet: 0 };
+    let (mut occupied, mut absorbed, mut unmet) = (total, false, 0);
     // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
     for (guard, g) in phase.guards.iter().zip(0usize..) {
-        let deficit = guard.seats.saturating_sub(live.sum(guard.set) + inner[g]);
+        let deficit = u32::from(guard.seats).saturating_sub(live.sum(guard.set) + inner[g]);
         if deficit > 0 {
-            folded.occupied += deficit;
-            folded.absorbed |= guard.inside & bit != 0;
-            folded.unmet |= 1 << g;
+            occupied += deficit;
+            absorbed |= guard.inside & bit != 0;
+            unmet |= 1 << g;
         }
         if let Some(outer) = guard.outer {
             inner[usize::from(outer)] += inner[g] + deficit;
         }
     }
-    folded
+    Folded { occupied, absorbed, unmet: Unmet::Guards(unmet) }
 }
 
 fn guarantee_at(node: &Node, at: i64) -> u8 {
@@ -876,27 +893,37 @@ fn counters_in(nodes: u16, counters: &[u8; NODES_MAX]) -> CounterSet {
         .fold(CounterSet::default(), |set, v| set.with(counters[v]))
 }
 
-/// The offsets at which anything changes by time alone, in order.
-fn breaks_of(nodes: &[Node]) -> Vec<i64> {
-    let mut breaks: Vec<i64> = nodes
-        .iter()
-        .flat_map(|n| n.fences.iter().map(|f| f.from).chain([n.opens, n.closes]))
-        .filter(|at| *at != i64::MIN && *at != i64::MAX)
-        .collect();
-    breaks.sort_unstable();
-    breaks.dedup();
-    breaks
+/// Offsets in order of time, each once, without those that never come.
+fn in_order(offsets: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut offsets: Vec<i64> = offsets.filter(|at| *at != i64::MIN && *at != NEVER).collect();
+    offsets.sort_unstable();
+    offsets.dedup();
+    offsets
 }
 
-/// What holds from an offset on, until something changes.
-fn compile_phase(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[CounterSet], from: i64) -> Phase {
-    let is_open = |v: usize| {
-        (0..nodes.len())
-            .filter(|a| above[v] >> a & 1 == 1)
-            .all(|a| nodes[a].opens <= from && from < nodes[a].closes)
-    };
+fn fences_of(node: &Node) -> impl Iterator<Item = i64> + '_ {
+    node.fences.iter().map(|fence| fence.from)
+}
+
+fn windows_of(nodes: &[Node], above: &[u16]) -> [Window; NODES_MAX] {
+    let mut windows = [Window { opens: NEVER, closes: NEVER }; NODES_MAX];
+    for (window, above) in windows.iter_mut().zip(above) {
+        let over = || nodes.iter().zip(0..).filter(|(_, a)| above >> a & 1 == 1).map(|(node, _)| node);
+        window.opens = over().map(|node| node.opens).max().unwrap_or(i64::MIN);
+        window.closes = over().map(|node| node.closes).min().unwrap_or(NEVER);
+    }
+    windows
+}
+
+/// What holds from one offset to another, between which there is no fence.
+fn compile_phase(
+    nodes: &[Node],
+    above: &[u16],
+    inside: &[u16],
+    sets: &[CounterSet],
+    (from, until): (i64, i64),
+) -> Phase {
     let index = |v: usize| NodeIndex::all().nth(v).unwrap_or(NodeIndex::ROOT);
-    let open = (0..nodes.len()).filter(|v| is_open(*v)).fold(0, |set, v| set | 1 << v);
     let in_force = |v: &usize| guarantee_at(&nodes[*v], from) > 0;
     // Children come after their parents, so reversed order is inside out.
     let order: Vec<usize> = (0..nodes.len())
@@ -907,7 +934,7 @@ fn compile_phase(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[CounterS
         .iter()
         .map(|v| Guard {
             set: sets[*v],
-            seats: u32::from(guarantee_at(&nodes[*v], from)),
+            seats: guarantee_at(&nodes[*v], from),
             node: index(*v),
             inside: inside[*v],
             falls: falls_after(&nodes[*v], from),
@@ -929,8 +956,11 @@ fn compile_phase(nodes: &[Node], above: &[u16], inside: &[u16], sets: &[CounterS
             falls: falls_after(&nodes[v], from),
         })
         .collect();
-    let nested = guards.iter().any(|guard| guard.outer.is_some());
-    Phase { from, open, nested, guards, extras }
+    let minima = guards.iter().try_fold(Live::default(), |minima, guard| {
+        let counter = guard.set.only().filter(|counter| minima.get(*counter) == 0)?;
+        Some(minima.with(counter, guard.seats))
+    });
+    Phase { until, guards, extras, minima: minima.map(Minima::new) }
 }
 
 #[cfg(test)]

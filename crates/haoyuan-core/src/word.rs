@@ -31,6 +31,10 @@ const FIELD: u32 = 6;
 const FIELD_MASK: u64 = 63;
 const HALF: usize = 7;
 const COUNTER_BITS: u64 = (1 << 42) - 1;
+/// Every other field of a half, each with the room of a field above it.
+const LANES: u64 = 63 | 63 << 12 | 63 << 24 | 63 << 36;
+/// The bit above each field of [`LANES`].
+const BORROW: u64 = 64 | 64 << 12 | 64 << 24 | 64 << 36;
 const SEAT_SHIFT: u32 = 42;
 const OP_SHIFT: u32 = 48;
 const FLAG_SHIFT: u32 = 50;
@@ -65,6 +69,31 @@ impl CounterSet {
             self.high |= FIELD_MASK << (FIELD * (counter as u32 - HALF as u32));
         }
         self
+    }
+
+    /// The counter of a set of one.
+    #[must_use]
+    pub fn only(self) -> Option<u8> {
+        (0u8..).take(COUNTERS).find(|counter| self == Self::default().with(*counter))
+    }
+}
+
+/// A minimum for each counter, laid out so that [`Live::lacks`] finds at once what is missing to all of them: the fields of a half
+/// in two words of 12-bit lanes, each with the bit above its field set, from which a subtraction can borrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Minima {
+    low: [u64; 2],
+    high: [u64; 2],
+}
+
+impl Minima {
+    /// What is live in `least` is the minimum of each counter.
+    #[must_use]
+    pub const fn new(least: Live) -> Self {
+        const fn lanes(half: u64) -> [u64; 2] {
+            [half & LANES | BORROW, half >> FIELD & LANES | BORROW]
+        }
+        Self { low: lanes(least.low), high: lanes(least.high) }
     }
 }
 
@@ -126,6 +155,32 @@ impl Live {
         const ONES: u64 = 1 | 1 << 6 | 1 << 12 | 1 << 18 | 1 << 24 | 1 << 30 | 1 << 36;
         let fields = (self.low & set.low) + (self.high & set.high);
         (fields.wrapping_mul(ONES) >> 36 & FIELD_MASK) as u32
+    }
+
+    /// Whether any of these counters has a live seat.
+    #[must_use]
+    #[inline]
+    pub const fn any(self, set: CounterSet) -> bool {
+        self.low & set.low | self.high & set.high != 0
+    }
+
+    /// How many seats each counter is below its minimum, without a loop.
+    #[must_use]
+    #[inline]
+    pub const fn lacks(self, minima: &Minima) -> Self {
+        const fn lanes(minimum: u64, live: u64) -> u64 {
+            let difference = minimum - (live & LANES);
+            // The borrowed bit is left where the minimum is not below what is live: all ones there, or none.
+            let lacking = difference & BORROW;
+            difference & (lacking - (lacking >> FIELD))
+        }
+        const fn half([even, odd]: [u64; 2], live: u64) -> u64 {
+            lanes(even, live) | lanes(odd, live >> FIELD) << FIELD
+        }
+        let low = half(minima.low, self.low);
+        // Few trees have so many pools.
+        let high = if minima.high[0] | minima.high[1] == BORROW { 0 } else { half(minima.high, self.high) };
+        Self { low, high }
     }
 
     /// All live seats of the block.
@@ -411,6 +466,44 @@ mod tests {
             }
             assert_eq!((live.plus(first), live.plus(second)), (None, None));
             assert_eq!(live.sum(CounterSet::default().with(first).with(second)), 63);
+        }
+    }
+
+    #[test]
+    fn what_counters_lack_of_their_minima_is_found_for_all_of_them_at_once() {
+        let mut rng = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |bound: u64| {
+            rng ^= rng << 13;
+            rng ^= rng >> 7;
+            rng ^= rng << 17;
+            (rng >> 16) % bound
+        };
+        for round in 0..4_000 {
+            // Up to 63 seats each time, in few counters or in many, of one half or of both.
+            let mut share = || {
+                let (first, count) = (below(COUNTERS as u64) as u8, 1 + below(COUNTERS as u64) as u8);
+                (0..below(64)).fold(Live::default(), |live, _| {
+                    let counter = (first + below(u64::from(count)) as u8) % COUNTERS as u8;
+                    live.with(counter, live.get(counter) + 1)
+                })
+            };
+            let (live, least) = (share(), share());
+            let lacking = live.lacks(&Minima::new(least));
+            for c in 0..COUNTERS as u8 {
+                let expected = least.get(c).saturating_sub(live.get(c));
+                assert_eq!(lacking.get(c), expected, "round {round}: {c} of {live:?} below {least:?}");
+                assert_eq!(lacking.any(CounterSet::default().with(c)), expected > 0);
+            }
+            assert_eq!(lacking.any(CounterSet::ALL), lacking != Live::default());
+        }
+    }
+
+    #[test]
+    fn a_set_of_one_names_its_counter_and_no_other_set_does() {
+        assert_eq!((CounterSet::default().only(), CounterSet::ALL.only()), (None, None));
+        for c in 0..COUNTERS as u8 {
+            let set = CounterSet::default().with(c);
+            assert_eq!((set.only(), set.with((c + 1) % COUNTERS as u8).only()), (Some(c), None));
         }
     }
 

@@ -73,6 +73,9 @@ impl Row {
     }
 }
 
+/// What many sessions share, by number. Each value has memory of its own: the table is as long as the limits allow, and mostly empty.
+pub(crate) type Table<V> = [OnceLock<Box<V>>];
+
 /// Where a booking is: its session, its block and the tree that decides about it.
 pub(crate) type Placed<'a> = (SessionId, SessionRow, Block<'a>, &'a PoolTree);
 
@@ -84,8 +87,8 @@ pub struct Engine<T: Trace = ()> {
     pub(crate) rows: Box<[Row]>,
     pub(crate) seats: Box<[AtomicU128]>,
     pub(crate) sessions: Box<[SessionCell]>,
-    pub(crate) trees: Box<[OnceLock<PoolTree>]>,
-    pub(crate) rules: Box<[OnceLock<Rules>]>,
+    pub(crate) trees: Box<Table<PoolTree>>,
+    pub(crate) rules: Box<Table<Rules>>,
     pub(crate) patients: Patients,
     pub(crate) codes: DashMap<Arc<str>, SessionId>,
     pub(crate) names: RwLock<Vec<(Arc<str>, Instant, u32)>>,
@@ -162,7 +165,7 @@ impl<T: Trace> Engine<T> {
     /// The tree that decides about a block; `None` if it was never published.
     #[inline(always)]
     pub(crate) fn tree_of(&self, cell: &Row) -> Option<&PoolTree> {
-        self.trees.get(cell.shape() as usize).and_then(OnceLock::get)
+        self.trees.get(cell.shape() as usize).and_then(OnceLock::get).map(Box::as_ref)
     }
 
     pub(crate) fn target_in(&self, slot: SlotIndex, row: SessionRow) -> Option<Target<'_>> {
@@ -234,7 +237,7 @@ impl<T: Trace> Engine<T> {
     #[inline]
     pub(crate) fn rules_of(&self, row: &SessionRow) -> &Rules {
         // Set before the session was published; the index comes from the session's words.
-        self.rules[row.rules() as usize].get_or_init(Rules::default)
+        self.rules[row.rules() as usize].get_or_init(Box::default)
     }
 
     /// What the decision would say for this class through this channel, now. Reads only; lock-free, linearizes at a load

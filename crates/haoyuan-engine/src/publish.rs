@@ -5,7 +5,7 @@
 
 use crate::Engine;
 use crate::block::Core;
-use crate::engine::Row;
+use crate::engine::{Row, Table};
 use crate::fact::{Publication, Trace};
 use haoyuan_core::ids::{DepartmentId, InstitutionId, Interval, PractitionerId, SessionId};
 use haoyuan_core::instant::{Day, Instant};
@@ -19,7 +19,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Why a plan was not published; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,13 +134,15 @@ impl<V> Default for Interner<V> {
 
 impl<V: PartialEq + Clone> Interner<V> {
     /// The number of `value`, which is stored in `table` if it is new; `None` if the table is full.
-    fn number(&mut self, value: &V, hash: u64, table: &[OnceLock<V>]) -> Option<u32> {
+    fn number(&mut self, value: &V, hash: u64, table: &Table<V>) -> Option<u32> {
         let known = self.by_hash.entry(hash).or_default();
-        if let Some(number) = known.iter().find(|n| table[**n as usize].get() == Some(value)) {
+        if let Some(number) =
+            known.iter().find(|n| table[**n as usize].get().is_some_and(|known| **known == *value))
+        {
             return Some(*number);
         }
         let number = self.next;
-        table.get(number as usize)?.set(value.clone()).ok()?;
+        table.get(number as usize)?.set(Box::new(value.clone())).ok()?;
         known.push(number);
         self.next += 1;
         Some(number)
@@ -171,7 +173,7 @@ impl Admin {
     }
 
     /// The number of a tree, which is stored if it is new; `None` if there is no room.
-    pub(crate) fn shape(&mut self, tree: &PoolTree, table: &[OnceLock<PoolTree>]) -> Option<u32> {
+    pub(crate) fn shape(&mut self, tree: &PoolTree, table: &Table<PoolTree>) -> Option<u32> {
         self.trees.number(tree, hash_of_tree(tree), table)
     }
 }

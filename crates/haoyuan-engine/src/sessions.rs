@@ -15,7 +15,7 @@
 
 use crate::sync::{AtomicU64, Ordering};
 use haoyuan_core::ids::{BlockId, DepartmentId, InstitutionId, Interval, PractitionerId, SlotIndex};
-use haoyuan_core::instant::{Day, Instant};
+use haoyuan_core::instant::{DAY, Day, Instant, OFFSET};
 use haoyuan_core::plan::Session;
 use haoyuan_core::rules::Visit;
 use haoyuan_core::terms::{Grade, Kind};
@@ -168,8 +168,11 @@ impl SessionRow {
     }
 
     /// An instant as an offset from the origin of the session's pool trees.
+    #[inline(always)]
     pub(crate) fn offset(&self, at: Instant) -> i64 {
-        self.day().offset(at)
+        // As `Day::midnight`, without asking whether the day is too late for an instant: that of a session is not.
+        let midnight = i64::from(self.day().0) * DAY - OFFSET;
+        at.ms() - midnight.max(Instant::MIN.ms())
     }
 
     pub(crate) fn slot_time(&self, slot: SlotIndex) -> Interval {

@@ -6,7 +6,7 @@
 )]
 
 use crate::block::{Block, View};
-use crate::engine::Row;
+use crate::engine::{Row, Table};
 use crate::sessions::SessionRow;
 use crate::shown::{Shown, SlotShare};
 use haoyuan_core::ids::{BlockId, NodeIndex, Sequence};
@@ -44,7 +44,7 @@ pub(crate) struct Target<'a> {
     pub(crate) block_id: BlockId,
     pub(crate) block: Block<'a>,
     pub(crate) cell: &'a Row,
-    pub(crate) trees: &'a [OnceLock<PoolTree>],
+    pub(crate) trees: &'a Table<PoolTree>,
     /// The tree when the slot was resolved; [`Target::tree_at`] is the one that decides.
     pub(crate) tree: &'a PoolTree,
     /// The seats of the slot within the block.
@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
     #[cold]
     #[inline(never)]
     pub(crate) fn tree_anew(&self) -> &'a PoolTree {
-        self.trees.get(self.cell.shape() as usize).and_then(OnceLock::get).unwrap_or(self.tree)
+        self.trees.get(self.cell.shape() as usize).and_then(OnceLock::get).map_or(self.tree, Box::as_ref)
     }
 
     /// Whether a refusal over this view stands by itself: it linearizes at the load of its word. Otherwise seats or the tree
