@@ -308,11 +308,19 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// A client of this workload with its trace.
+    /// A client of this workload with its trace. It has its questions in mind and room for the answers: neither is fetched or touched
+    /// for the first time while a system is asked, whichever it is.
     #[must_use]
     pub fn new(workload: Workload, trace: &'a [Request]) -> Self {
         let shape = workload.shape();
         let seats = usize::from(shape.slots.seats);
+        let room = || {
+            let mut live =
+                vec![Live { patient: trace[0].patient, token: 0, class: Class::Public, referral: 0 }; seats];
+            live.clear();
+            live
+        };
+        std::hint::black_box(trace.iter().fold(0, |mind, request| mind ^ request.patient.get()));
         Self {
             shape,
             trace,
@@ -322,7 +330,7 @@ impl<'a> Client<'a> {
                 Workload::FullSlot => Manner::Insist,
                 Workload::Rush => Manner::Once,
             },
-            live: (0..shape.places()).map(|_| Vec::with_capacity(seats)).collect(),
+            live: (0..shape.places()).map(|_| room()).collect(),
             due: Vec::with_capacity(2 * seats),
             batch: Vec::with_capacity(64),
             told: Vec::with_capacity(64),

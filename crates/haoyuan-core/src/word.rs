@@ -21,6 +21,10 @@
 //! leaves the sequence as it is, is in no log, no snapshot and no state hash, and is set again after a replay.
 
 #![expect(clippy::cast_possible_truncation, reason = "fields of a packed word are narrower than their types")]
+#![expect(
+    clippy::inline_always,
+    reason = "the next word is put together in registers, between a load and an exchange"
+)]
 
 use crate::ids::{SeatIndex, Sequence};
 
@@ -314,6 +318,7 @@ impl Word {
 
     /// The next word: these live counters, the sequence raised by one, the transition named. `None` at the end of the
     /// sequence.
+    #[inline(always)]
     #[must_use]
     pub const fn then(self, live: Live, operation: Operation, seat: u8) -> Option<Self> {
         let sequence = self.sequence().0;

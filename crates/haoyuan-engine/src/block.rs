@@ -405,12 +405,15 @@ impl<'a> Block<'a> {
     }
 
     /// The lowest seat of `range` that is free (a due hold counts as free if `now` is given) in this view.
+    #[inline(always)]
     fn lowest_free(&self, view: &View, range: &Range<u8>, now: Option<Instant>) -> Option<u8> {
         let from = if now.is_some() { range.start } else { range.start.max(view.hint.lowest) };
-        (from..range.end).find(|seat| {
+        let is_free = |seat: &u8| {
             let record = self.load_seat(*seat);
             record.is_free() || now.is_some_and(|now| record.is_due(now))
-        })
+        };
+        // Mostly the hint names it.
+        if from < range.end && is_free(&from) { Some(from) } else { (from..range.end).find(is_free) }
     }
 
     /// Whether `range` has a seat that is free, or held by a hold that is due.
@@ -547,6 +550,7 @@ impl<'a> Block<'a> {
     ///
     /// # Errors
     /// As [`Block::confirm`].
+    #[inline(always)]
     pub(crate) fn release<E>(
         &self,
         seat: u8,
@@ -564,6 +568,7 @@ impl<'a> Block<'a> {
 
     /// One transition of a live seat. `step` returns the counters after it, the operation, and (for a confirmation) the
     /// record to write; `None` to leave everything as it is.
+    #[inline(always)]
     fn settle<E>(
         &self,
         seat: u8,

@@ -125,19 +125,27 @@ impl<T: Trace> Engine<T> {
             if !view.word.has_flags() && !located.row.whole() {
                 let offset = located.row.offset(at);
                 return match located.tree.decide(view.live, wish.class, wish.channel, offset) {
-                    Ok(permit) => self.claim_free(Some(&(view, permit)), wish, at, operation),
+                    Ok(permit) => self.claim_free(&(view, permit), wish, at, operation),
                     Err(denial) => Err(refuse(denial, offset, at)),
                 };
             }
         }
-        self.claim_free(None, wish, at, operation)
+        self.claim_probed(wish, at, operation)
     }
 
-    /// A claim that the block did not refuse at once: with the view that accepts it, if there is one already.
+    /// A claim in a block of which one word does not say everything: a hold may be due, a flag is set, or the slot is a part of it.
+    #[inline(never)]
+    fn claim_probed(&self, wish: &Wish, at: Instant, operation: Operation) -> Result<Grant, Refusal> {
+        let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
+        let probe = target.probe(wish.class, wish.channel, at, Queue::Behind)?;
+        self.claim_free(&probe, wish, at, operation)
+    }
+
+    /// A claim that the block accepts over this view.
     #[inline(never)]
     fn claim_free(
         &self,
-        first: Option<&(View, Permit)>,
+        probe: &(View, Permit),
         wish: &Wish,
         at: Instant,
         operation: Operation,
@@ -147,13 +155,6 @@ impl<T: Trace> Engine<T> {
         // Found once more: kept, it would have to be written down for every refusal. Another tree may stand there by now; then the
         // word that was decided on is gone, and the attempt fails.
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
-        let probed;
-        let probe = if let Some(first) = first {
-            first
-        } else {
-            probed = target.probe(wish.class, wish.channel, at, Queue::Behind)?;
-            &probed
-        };
         target.block.expect_lowest(&probe.0);
         let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
@@ -221,27 +222,36 @@ impl<T: Trace> Engine<T> {
     }
 
     /// The block's part of a claim whose first attempt took no seat, because a hold was due or another transition came first: from the
-    /// view on.
+    /// view on. The slot is found once more, as above.
     #[cold]
     #[inline(never)]
-    fn claim_again(
-        &self,
-        target: &Target<'_>,
-        command: &Claim<'_>,
-        number: Number,
-    ) -> Result<(Taken, Occupant), Refusal> {
+    fn claim_again(&self, command: &Claim<'_>, number: Number) -> Result<(Taken, Occupant), Refusal> {
         let Claim { wish, at, manner, .. } = *command;
+        let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
         let rules = self.rules_of(&target.row);
         target.block.claim(
             &target.range,
             at,
             |view| {
                 let permit = target.decide(view, wish.class, wish.channel, at, manner.queue)?;
-                Ok((permit.live, command.occupant(rules, target, number, &permit)))
+                Ok((permit.live, command.occupant(rules, &target, number, &permit)))
             },
             refuse_by_block,
             |ended| self.record_end(target.block_id, &ended, Change::Expired, at, None),
         )
+    }
+
+    /// What the patient has, and whether the rules about it allow one more. The session is found once more, as above.
+    #[inline(never)]
+    fn weigh(&self, gate: &mut Gate<'_>, command: &Claim<'_>, own: &mut Portfolio) -> Result<(), Refusal> {
+        let Claim { wish, at, manner, .. } = *command;
+        self.gather(gate, at, own);
+        if own.live.is_empty() {
+            return Ok(());
+        }
+        let row = self.locate(wish.slot).map_err(Refusal::plain)?.row;
+        let visit = row.visit(wish.slot.slot);
+        check_patient(self.rules_of(&row), &visit, own, wish.slot.session, manner.operation)
     }
 
     fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
@@ -251,7 +261,7 @@ impl<T: Trace> Engine<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn claim_gated(
         &self,
         gate: &mut Gate<'_>,
@@ -259,7 +269,7 @@ impl<T: Trace> Engine<T> {
         (view, permit): &(View, Permit),
         command: &Claim<'_>,
     ) -> Result<Grant, Refusal> {
-        let Claim { wish, at, manner: Manner { operation, .. }, print } = *command;
+        let Claim { wish, at, print, .. } = *command;
         let rules = self.rules_of(&target.row);
         let ticket = if rules.needs_ticket(wish.class) {
             Some(self.check_ticket(gate, &target.row, wish, at)?)
@@ -269,11 +279,10 @@ impl<T: Trace> Engine<T> {
         if gate.suspended != 0 {
             check_suspension(gate.suspended, wish.channel, at)?;
         }
-        let visit = target.row.visit(wish.slot.slot);
         let mut own = Portfolio::default();
-        self.gather(gate, at, &mut own);
-        if !own.live.is_empty() {
-            check_patient(rules, &visit, &own, wish.slot.session, operation)?;
+        // Most patients of a rush have nothing yet.
+        if !gate.is_bare() {
+            self.weigh(gate, command, &mut own)?;
         }
         // The first place is kept in the record; a cell is needed for more, or to remember a key.
         let place_in_record = wish.key.is_none() && !own.live.iter().any(|o| Some(o.booking) == gate.first());
@@ -287,7 +296,7 @@ impl<T: Trace> Engine<T> {
         let (taken, occupant) = match target.block.take(&target.range, view, permit.live, &occupant) {
             Ok(taken) => (taken, occupant),
             // Whatever it was, the loop finds it again.
-            Err(_) => self.claim_again(target, command, gate.number())?,
+            Err(_) => self.claim_again(command, gate.number())?,
         };
         let Occupant { expires, booked, .. } = occupant;
 

@@ -174,7 +174,7 @@ impl<T: Trace> Engine<T> {
     }
 
     /// The same with its seats.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn target<'a>(&'a self, located: &Located<'a>, slot: SlotIndex) -> Option<Target<'a>> {
         let Located { row, block, cell, tree } = *located;
         let first =
@@ -198,6 +198,7 @@ impl<T: Trace> Engine<T> {
         })
     }
 
+    #[inline(always)]
     pub(crate) fn resolve(&self, slot: SlotRef) -> Result<Target<'_>, Code> {
         let located = self.locate(slot)?;
         self.target(&located, slot.slot).ok_or(Code::UnknownSlot)

@@ -426,6 +426,12 @@ impl<'a> Gate<'a> {
         (self.live < LIVE_MANY).then_some(self.live)
     }
 
+    /// Whether the patient has no booking: neither in the record nor in the chain.
+    #[inline]
+    pub(crate) fn is_bare(&self) -> bool {
+        self.first().is_none() && self.live == 0
+    }
+
     /// Says how many live entries the chain has, after a walk over all of it.
     pub(crate) fn recount(&mut self, live: usize) {
         self.live = u8::try_from(live).map_or(LIVE_MANY, |live| live.min(LIVE_MANY));

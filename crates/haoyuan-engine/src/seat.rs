@@ -19,6 +19,10 @@
     clippy::cast_possible_truncation,
     reason = "fields of a packed record are narrower than their types"
 )]
+#![expect(
+    clippy::inline_always,
+    reason = "a record is put together in registers, not out of an occupant in memory"
+)]
 
 use haoyuan_core::ids::{NodeIndex, Sequence};
 use haoyuan_core::instant::Instant;
@@ -73,6 +77,7 @@ impl Seat {
         Self(sequence.0 as u128 | (State::Claimed as u128) << STATE_SHIFT)
     }
 
+    #[inline(always)]
     pub(crate) const fn live(sequence: Sequence, occupant: &Occupant) -> Self {
         let state = if occupant.booked { State::Booked } else { State::Held };
         Self(

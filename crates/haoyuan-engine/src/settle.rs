@@ -3,6 +3,11 @@
 //! INVARIANT (whose it is): a hold or booking is settled only behind its own patient's gate; sweeping a dead hold needs no
 //! gate, because whether a booking is live is read from its seat alone.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is placed and checked stays in registers; calls return structs through memory"
+)]
+
 use crate::Engine;
 use crate::block::View;
 use crate::engine::Placed;
@@ -10,7 +15,7 @@ use crate::fact::{Asked, Change, Trace};
 use crate::memory::{CANCELLED, MERGED, Operation, Remembered, pack_refusal, settle_fingerprint};
 use crate::patients::{Entry, EntryKind, Gate};
 use crate::seat::{Seat, State};
-use haoyuan_core::ids::{BlockId, BookingId};
+use haoyuan_core::ids::{BlockId, BookingId, IdempotencyKey};
 use haoyuan_core::instant::Instant;
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Settle, Settled};
@@ -55,22 +60,34 @@ impl<T: Trace> Engine<T> {
         }
     }
 
+    #[inline(always)]
     fn settle_once(&self, settle: &Settle, at: Instant, operation: Operation) -> Result<Settled, Refusal> {
-        let unknown = Refusal::plain(Code::UnknownBooking);
+        if let Some(key) = settle.key {
+            return self.settle_by_key(key, settle, at, operation);
+        }
         // The seat is fetched while the patient is looked for.
         let placed = self.place(settle.booking.block());
         if let Some((_, _, block, _)) = &placed {
             block.expect(settle.booking.seat().get());
         }
-        let number = if settle.key.is_some() {
-            self.patients.enter(settle.patient).ok_or(Refusal::plain(Code::EngineFull))?
-        } else {
-            self.patients.find(settle.patient).ok_or(unknown)?
-        };
+        let number = self.patients.find(settle.patient).ok_or(Refusal::plain(Code::UnknownBooking))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
-        let Some(key) = settle.key else {
-            return self.settle_gated(&mut gate, placed.as_ref(), settle, at, operation);
-        };
+        self.settle_gated(&mut gate, placed.as_ref(), settle, at, operation)
+    }
+
+    /// A command that carries an idempotency key.
+    #[cold]
+    #[inline(never)]
+    fn settle_by_key(
+        &self,
+        key: IdempotencyKey,
+        settle: &Settle,
+        at: Instant,
+        operation: Operation,
+    ) -> Result<Settled, Refusal> {
+        let placed = self.place(settle.booking.block());
+        let number = self.patients.enter(settle.patient).ok_or(Refusal::plain(Code::EngineFull))?;
+        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         let command = settle_fingerprint(settle, operation);
         let before = self.remembered(&gate, key, command);
         match before.inspect_err(|conflict| self.tell_settle_refusal(settle, operation, conflict, at))? {
@@ -99,7 +116,7 @@ impl<T: Trace> Engine<T> {
         decided
     }
 
-    #[inline]
+    #[inline(always)]
     fn settle_gated(
         &self,
         gate: &mut Gate<'_>,
@@ -148,7 +165,7 @@ impl<T: Trace> Engine<T> {
         Ok(Settled { booking, sequence: ended.sequence, changed: true })
     }
 
-    #[inline]
+    #[inline(always)]
     fn cancel_gated(
         &self,
         gate: &mut Gate<'_>,
