@@ -1194,6 +1194,20 @@ mod tests {
         assert_eq!(decided(&tree, &[1, 1, 3, 3, 3, 2, 3])[5..], [Ok('r'), Err(full)]);
     }
 
+    /// Nobody books at the outer pool, so both minima are for one counter.
+    #[test]
+    fn of_two_minima_for_one_counter_the_larger_one_holds() {
+        for ((outer, inner), named) in [((2, 3), 3), ((3, 2), 2), ((3, 3), 3)] {
+            let both = guarded(5, (outer, inner), Protection::Guarantee, None);
+            let mut routes = Routes::default();
+            routes.set_all(Class::Public, Route::one(index(1)));
+            routes.set_all(Class::Green, Route::one(index(3)));
+            let tree = PoolTree::new(5, both.nodes().to_vec(), routes).unwrap();
+            let protected = Err((Code::Protected, named));
+            assert_eq!(decided(&tree, &[1, 1, 1, 3, 3, 3])[2..], [protected, Ok('r'), Ok('r'), Ok('r')]);
+        }
+    }
+
     #[test]
     fn an_extra_reserve_is_kept_beside_what_its_own_class_has_and_a_cap_counts_what_is_inside() {
         let tree = guarded(6, (2, 0), Protection::Extra, Some(3));

@@ -183,7 +183,7 @@ impl Live {
         }
         let low = half(minima.low, self.low);
         // Few trees have so many pools.
-        let high = if minima.high[0] | minima.high[1] == BORROW { 0 } else { half(minima.high, self.high) };
+        let high = if matches!(minima.high, [BORROW, BORROW]) { 0 } else { half(minima.high, self.high) };
         Self { low, high }
     }
 
