@@ -24,6 +24,9 @@ pub struct Shape {
     pub practitioners: u32,
     /// Half-hours of each.
     pub half_hours: u32,
+    /// The most patients who come to a seat that is free. Of a rush nobody gives a seat back, so they are no more than the seats:
+    /// what [`haoyuan_engine::Limits::for_seats`] reckons with. Every system has room for so many.
+    pub patients: u32,
 }
 
 impl Shape {
@@ -109,9 +112,16 @@ impl Workload {
     #[must_use]
     pub const fn shape(self) -> Shape {
         match self {
-            Self::HotSlot | Self::FullSlot => Shape { slots: LARGE, practitioners: 1, half_hours: 1 },
-            Self::Rush => Shape { slots: RUSH, practitioners: 100, half_hours: HALF_HOUR_SLOTS },
-            Self::Churn => Shape { slots: LARGE, practitioners: 100, half_hours: HALF_HOUR_SLOTS },
+            Self::HotSlot | Self::FullSlot => {
+                Shape { slots: LARGE, practitioners: 1, half_hours: 1, patients: PATIENTS }
+            }
+            Self::Rush => {
+                let seats = 100 * HALF_HOUR_SLOTS * RUSH.seats as u32;
+                Shape { slots: RUSH, practitioners: 100, half_hours: HALF_HOUR_SLOTS, patients: seats }
+            }
+            Self::Churn => {
+                Shape { slots: LARGE, practitioners: 100, half_hours: HALF_HOUR_SLOTS, patients: PATIENTS }
+            }
         }
     }
 

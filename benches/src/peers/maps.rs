@@ -13,7 +13,6 @@
 
 use super::books::Books;
 use super::{System, Taken};
-use crate::trace::PATIENTS;
 use crate::work::{Ask, Link, Shape, Told};
 use dashmap::DashMap;
 use foldhash::fast::FixedState;
@@ -62,7 +61,7 @@ impl<B: Books> OneLock<B> {
     pub fn new(shape: Shape) -> Self {
         let books = B::open(shape);
         let mut known = Map::with_hasher(FixedState::default());
-        known.reserve(PATIENTS as usize);
+        known.reserve(shape.patients as usize);
         let maps = std::sync::Mutex::new((slots(&books, &shape).collect(), known));
         Self { shape, books, maps }
     }
@@ -99,7 +98,7 @@ impl<B: Books> Sharded<B> {
         for (place, slot) in slots(&books, &shape) {
             shards[place as usize % SHARDS].insert(place, slot);
         }
-        let room = PATIENTS as usize / SHARDS * 5 / 4 + 1;
+        let room = shape.patients as usize / SHARDS * 5 / 4 + 1;
         let shard = || Mutex::new(Map::with_capacity_and_hasher(room, FixedState::default()));
         Self {
             shape,
@@ -149,7 +148,7 @@ impl<B: Books> Dash<B> {
         for (place, slot) in slots(&books, &shape) {
             known.insert(place, slot);
         }
-        let room = PATIENTS as usize * 5 / 4;
+        let room = shape.patients as usize * 5 / 4;
         let patients = DashMap::with_capacity_and_hasher(room, FixedState::default());
         Self { shape, books, slots: known, patients }
     }

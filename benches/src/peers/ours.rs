@@ -7,7 +7,6 @@
 
 use super::{System, Taken};
 use crate::hospital::{Tickets, release, rules};
-use crate::trace::PATIENTS;
 use crate::work::{Ask, Link, Shape, Told, Why};
 use haoyuan::{Ack, Decided, Durability, Refusals, Registry};
 use haoyuan_core::ids::BookingId;
@@ -27,7 +26,8 @@ pub const fn limits(shape: Shape) -> Limits {
         seats,
         sessions: shape.practitioners,
         shapes: 16,
-        patients: PATIENTS,
+        // And a few who came to a seat and lost it to another, as `Limits::for_seats` has it.
+        patients: shape.patients + 64,
         // A booking after the patient's first.
         entries: seats,
     }
