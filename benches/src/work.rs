@@ -24,8 +24,9 @@ pub struct Shape {
     pub practitioners: u32,
     /// Half-hours of each.
     pub half_hours: u32,
-    /// The most patients who come to a seat that is free. Of a rush nobody gives a seat back, so they are no more than the seats:
-    /// what [`haoyuan_engine::Limits::for_seats`] reckons with. Every system has room for so many.
+    /// The most patients who come to a seat that is free: of a rush, where nobody gives a seat back, as many as there are seats, which
+    /// is what [`haoyuan_engine::Limits::for_seats`] reckons with. So many have room in the tables of every system in the process
+    /// (in haoyuan's, as there, 64 more, who came to a seat and lost it).
     pub patients: u32,
 }
 
@@ -116,8 +117,9 @@ impl Workload {
                 Shape { slots: LARGE, practitioners: 1, half_hours: 1, patients: PATIENTS }
             }
             Self::Rush => {
-                let seats = 100 * HALF_HOUR_SLOTS * RUSH.seats as u32;
-                Shape { slots: RUSH, practitioners: 100, half_hours: HALF_HOUR_SLOTS, patients: seats }
+                let rush =
+                    Shape { slots: RUSH, practitioners: 100, half_hours: HALF_HOUR_SLOTS, patients: 0 };
+                Shape { patients: rush.places() * RUSH.seats as u32, ..rush }
             }
             Self::Churn => {
                 Shape { slots: LARGE, practitioners: 100, half_hours: HALF_HOUR_SLOTS, patients: PATIENTS }
@@ -318,8 +320,11 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// A client of this workload with its trace. It has its questions in mind and room for the answers: neither is fetched or touched
-    /// for the first time while a system is asked, whichever it is.
+    /// A client of this workload with its trace. Every page of the trace and of the room for live bookings is touched here, so that none
+    /// is for the first time while a system is asked, whichever it is.
+    ///
+    /// # Panics
+    /// If the trace is empty.
     #[must_use]
     pub fn new(workload: Workload, trace: &'a [Request]) -> Self {
         let shape = workload.shape();
@@ -330,7 +335,7 @@ impl<'a> Client<'a> {
             live.clear();
             live
         };
-        std::hint::black_box(trace.iter().fold(0, |mind, request| mind ^ request.patient.get()));
+        std::hint::black_box(trace.iter().fold(0, |touched, request| touched ^ request.patient.get()));
         Self {
             shape,
             trace,

@@ -24,11 +24,13 @@
 //!
 //! # How it is computed
 //! With `def(v) = max(0, R_v − S(v))` the fold is `occ(root) = tot(root) + Σ def(v)` over the guarantees, and one more
-//! seat at `u` leaves `occ(root)` as it is exactly if some guarantee that contains `u` has `def > 0`. So one sum over
-//! packed counters per guarantee decides, without a loop over nodes; and where each guarantee is for one counter, as in most
-//! trees, one subtraction of all counters at once. A block that is full is full whatever is guaranteed, so that is asked before.
-//! All times are offsets in milliseconds from the
-//! tree's *origin*, the midnight (+08:00) of the session's day, so that sessions of the same shape share one tree.
+//! seat at `u` leaves `occ(root)` as it is exactly if some guarantee that contains `u` has `def > 0`. Where each guarantee is
+//! for one counter that no other one is for, as in most trees, one subtraction of packed counters finds every `def` at once
+//! (`fold`); in other trees one sum over packed counters per guarantee does (`fold_guard_by_guard`). Neither loops over nodes. A
+//! block that is full is full whatever is guaranteed, so that is asked before.
+//!
+//! All times are offsets in milliseconds from the tree's *origin*, the midnight (+08:00) of the session's day, so that sessions of
+//! the same shape share one tree.
 
 #![expect(
     clippy::inline_always,
@@ -295,7 +297,7 @@ struct Guard {
 /// A reserve over and above what its class has, in force during a phase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ExtraReserve {
-    /// As in [`Guard`].
+    /// The seats that are kept beside what the class has.
     seats: u32,
     node: NodeIndex,
     inside: u16,
@@ -312,8 +314,8 @@ struct Phase {
     until: i64,
     guards: Vec<Guard>,
     extras: Vec<ExtraReserve>,
-    /// The guarantees by counter, if each of them is for one counter that no other one is for. Then one subtraction finds what is
-    /// missing to all of them.
+    /// The guarantees by counter, if each of them is for one counter that no other one is for, and all together are no more than a
+    /// block can have. Then one subtraction finds what is missing to all of them.
     minima: Option<Minima>,
 }
 
@@ -464,7 +466,8 @@ impl PoolTree {
         let last = phase((fences.last().copied().unwrap_or(i64::MIN), NEVER));
         let first = ending.first().unwrap_or(&last);
         let extras = first.extras.iter().map(|extra| extra.seats).sum::<u32>();
-        let minima = fold(first, Live::default(), 0, 0, None).occupied + extras;
+        // Not by the packed minima, which there are only if they fit.
+        let minima = fold_guard_by_guard(first, Live::default(), 0, 0).occupied + extras;
         if minima > u32::from(capacity) {
             return Err(TreeError::OverCapacity { minima, capacity });
         }
@@ -578,7 +581,8 @@ impl PoolTree {
 
     /// Decides one claim of a class through a channel, at an offset from the origin.
     ///
-    /// Pure; O(nodes of the route × guarantees), no allocation.
+    /// Pure; O(fences + nodes of the route × guarantees), no allocation. A route of two nodes takes up to three decisions: which of
+    /// them it is, and that one.
     ///
     /// # Errors
     /// A [`Denial`] with the binding constraint. Where the route has two nodes and both deny, the denial of the one that
@@ -640,7 +644,8 @@ impl PoolTree {
         if total >= capacity {
             return Err(Denial::full());
         }
-        let (phase, bit, counter) = (phase(), node.bit(), self.counter(node));
+        let Some(counter) = self.counter(node) else { return Err(Denial::full()) };
+        let (phase, bit) = (phase(), node.bit());
         let Folded { occupied, absorbed, unmet } = fold(phase, live, total, bit, counter);
         let next = occupied + u32::from(!absorbed);
         if next > capacity {
@@ -661,7 +666,7 @@ impl PoolTree {
                 return Err(Denial::lasting(Code::CapReached, cap.node));
             }
         }
-        match counter.and_then(|counter| live.plus(counter)) {
+        match live.plus(counter) {
             Some(live) => Ok(Permit { node, live, spill: !absorbed }),
             None => Err(Denial::full()),
         }
@@ -783,20 +788,20 @@ impl Phase {
 
 /// The fold for one more seat at a node, which has this bit and counter.
 #[inline(always)]
-fn fold(phase: &Phase, live: Live, total: u32, bit: u16, counter: Option<u8>) -> Folded {
-    let Some(minima) = &phase.minima else { return fold_nested(phase, live, total, bit) };
+fn fold(phase: &Phase, live: Live, total: u32, bit: u16, counter: u8) -> Folded {
+    let Some(minima) = &phase.minima else { return fold_guard_by_guard(phase, live, total, bit) };
     // Whether a guarantee is unmet cannot be foretold, and a wrong guess costs more than to look at all of them.
     let lacking = live.lacks(minima);
     Folded {
         occupied: total + lacking.total(),
-        absorbed: counter.is_some_and(|counter| lacking.get(counter) > 0),
+        absorbed: lacking.get(counter) > 0,
         unmet: Unmet::Counters(lacking),
     }
 }
 
 /// The fold where guards are for several counters or lie inside guards: the deficit of an inner one occupies the outer one.
 #[inline(never)]
-fn fold_nested(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
+fn fold_guard_by_guard(phase: &Phase, live: Live, total: u32, bit: u16) -> Folded {
     let mut inner = [0u32; NODES_MAX];
     let (mut occupied, mut absorbed, mut unmet) = (total, false, 0);
     // Inside out: everything that lies inside a guard was added to `inner` before the guard is looked at.
@@ -956,10 +961,15 @@ fn compile_phase(
             falls: falls_after(&nodes[v], from),
         })
         .collect();
-    let minima = guards.iter().try_fold(Live::default(), |minima, guard| {
-        let counter = guard.set.only().filter(|counter| minima.get(*counter) == 0)?;
-        Some(minima.with(counter, guard.seats))
-    });
+    // More than a block can have do not fit the packed form; a tree that has them is refused.
+    let fits = guards.iter().map(|guard| u32::from(guard.seats)).sum::<u32>() <= u32::from(SEATS_MAX);
+    let packed = || {
+        guards.iter().try_fold(Live::default(), |minima, guard| {
+            let counter = guard.set.only().filter(|counter| minima.get(*counter) == 0)?;
+            Some(minima.with(counter, guard.seats))
+        })
+    };
+    let minima = fits.then(packed).flatten();
     Phase { until, guards, extras, minima: minima.map(Minima::new) }
 }
 
@@ -1322,6 +1332,35 @@ mod tests {
         assert_eq!(minima(5, 3, Protection::Extra), Ok(8));
         let over = TreeError::OverCapacity { minima: 9, capacity: 8 };
         assert_eq!(minima(6, 3, Protection::Extra), Err(over));
+    }
+
+    /// The packed minima have room for 63 seats, and what does not fit is not cut to what does.
+    #[test]
+    fn minima_of_pools_that_can_be_booked_at_are_added_up_before_they_are_packed() {
+        let with = |capacity, minima: &[(usize, u8)]| {
+            let names: Vec<String> = (0..=9).map(|v| format!("P{v}")).collect();
+            let mut nodes = named(&names.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut routes = Routes::default();
+            let routed =
+                Class::ALL.iter().flat_map(|class| Channel::ALL.iter().map(move |channel| (class, channel)));
+            for ((class, channel), v) in routed.zip(1..=9) {
+                routes.set(*class, *channel, Route::one(index(v)));
+            }
+            for (v, seats) in minima {
+                nodes[*v].guarantee = *seats;
+            }
+            PoolTree::new(capacity, nodes, routes).map(|tree| tree.capacity())
+        };
+        let over = |minima, capacity| Err(TreeError::OverCapacity { minima, capacity });
+        // Counters in one half, in the other, and in both.
+        for (a, b) in [(1, 2), (8, 9), (7, 8), (1, 9)] {
+            assert_eq!(with(40, &[(a, 40), (b, 30)]), over(70, 40));
+            assert_eq!(with(63, &[(a, 63), (b, 1)]), over(64, 63));
+            assert_eq!(with(63, &[(a, 32), (b, 32)]), over(64, 63));
+            assert_eq!(with(63, &[(a, 64)]), over(64, 63));
+            assert_eq!(with(63, &[(a, 255), (b, 255)]), over(510, 63));
+            assert_eq!((with(63, &[(a, 32), (b, 31)]), with(63, &[(b, 63)])), (Ok(63), Ok(63)));
+        }
     }
 
     #[test]

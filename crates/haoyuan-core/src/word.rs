@@ -91,7 +91,7 @@ pub struct Minima {
 }
 
 impl Minima {
-    /// What is live in `least` is the minimum of each counter.
+    /// The counts of `least` are the minima: together at most 63, as the seats of a block are.
     #[must_use]
     pub const fn new(least: Live) -> Self {
         const fn lanes(half: u64) -> [u64; 2] {
@@ -161,14 +161,14 @@ impl Live {
         (fields.wrapping_mul(ONES) >> 36 & FIELD_MASK) as u32
     }
 
-    /// Whether any of these counters has a live seat.
+    /// Whether any of these counters is above 0.
     #[must_use]
     #[inline]
     pub const fn any(self, set: CounterSet) -> bool {
         self.low & set.low | self.high & set.high != 0
     }
 
-    /// How many seats each counter is below its minimum, without a loop.
+    /// How many seats each counter is below its minimum, without a loop; together no more than the minima, so they can be summed.
     #[must_use]
     #[inline]
     pub const fn lacks(self, minima: &Minima) -> Self {

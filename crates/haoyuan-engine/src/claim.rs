@@ -120,7 +120,8 @@ impl<T: Trace> Engine<T> {
             Ok(located) => located,
             Err(code) => return Err(Refusal::plain(code)),
         };
-        // Most requests of a rush end here: two loads, one fold, nothing written, nothing of the patient looked at.
+        // Most requests of a rush end here: two loads and a sum, a fold if the block has a seat left; nothing written, nothing of the
+        // patient looked at.
         if let Some(view) = located.cell.core.peek(at) {
             if !view.word.has_flags() && !located.row.whole() {
                 let offset = located.row.offset(at);
@@ -222,7 +223,7 @@ impl<T: Trace> Engine<T> {
     }
 
     /// The block's part of a claim whose first attempt took no seat, because a hold was due or another transition came first: from the
-    /// view on. The slot is found once more, as above.
+    /// view on. The slot is found once more, so that it need not be kept in memory for whom this does not concern.
     #[cold]
     #[inline(never)]
     fn claim_again(&self, command: &Claim<'_>, number: Number) -> Result<(Taken, Occupant), Refusal> {
@@ -241,7 +242,9 @@ impl<T: Trace> Engine<T> {
         )
     }
 
-    /// What the patient has, and whether the rules about it allow one more. The session is found once more, as above.
+    /// What the patient has, and whether the rules about it allow one more. The session is found once more, so that it need not be kept
+    /// in memory for who has nothing: if it was given to another practitioner meanwhile, the limits are those with the other one, and
+    /// if it was retired, there is no such session.
     #[inline(never)]
     fn weigh(&self, gate: &mut Gate<'_>, command: &Claim<'_>, own: &mut Portfolio) -> Result<(), Refusal> {
         let Claim { wish, at, manner, .. } = *command;

@@ -172,7 +172,9 @@ impl SessionRow {
     pub(crate) fn offset(&self, at: Instant) -> i64 {
         // As `Day::midnight`, without asking whether the day is too late for an instant: that of a session is not.
         let midnight = i64::from(self.day().0) * DAY - OFFSET;
-        at.ms() - midnight.max(Instant::MIN.ms())
+        let offset = at.ms() - midnight.max(Instant::MIN.ms());
+        debug_assert_eq!(offset, self.day().offset(at));
+        offset
     }
 
     pub(crate) fn slot_time(&self, slot: SlotIndex) -> Interval {
