@@ -304,7 +304,8 @@ pub struct Client<'a> {
     next: usize,
     manner: Manner,
     live: Vec<Vec<Live>>,
-    due: Vec<Ask<'a>>,
+    /// What is to be given back, the next one last; with the token that it was granted under.
+    due: Vec<(Request, u64)>,
     batch: Vec<Ask<'a>>,
     told: Vec<Told>,
     answers_to: Vec<(usize, Told)>,
@@ -375,9 +376,17 @@ impl<'a> Client<'a> {
         let until = self.decisions + decisions;
         if depth == 1 {
             while self.decisions < until {
-                let Some(ask) = self.next_ask() else { break };
-                let told = link.one(&ask)?;
-                self.hear(self.decisions, &ask, told)?;
+                // Each kind by itself: put into one question first, a release would be copied, and waited for, before it is asked.
+                let number = self.decisions;
+                if let Some((request, token)) = self.due.pop() {
+                    let told = link.one(&Ask::Release(request, token))?;
+                    self.note(number, told);
+                    self.after_release((request, token), told)?;
+                } else {
+                    let Some(request) = self.next_request() else { break };
+                    let told = link.one(&Ask::Book(request))?;
+                    self.hear_booking(number, request, told);
+                }
                 self.decisions += 1;
             }
             return Ok(());
@@ -391,18 +400,21 @@ impl<'a> Client<'a> {
     /// The next question, if there is one.
     #[inline]
     fn next_ask(&mut self) -> Option<Ask<'a>> {
-        if let Some(ask) = self.due.pop() {
-            return Some(ask);
+        match self.due.pop() {
+            Some((request, token)) => Some(Ask::Release(request, token)),
+            None => self.next_request().map(Ask::Book),
         }
+    }
+
+    /// The next request of the trace, round and round.
+    #[inline]
+    fn next_request(&mut self) -> Option<&'a Request> {
         if self.next == self.trace.len() {
-            if self.manner == Manner::Once {
-                return None;
-            }
             self.next = 0;
         }
         let request = self.trace.get(self.next)?;
         self.next += 1;
-        Some(Ask::Book(request))
+        Some(request)
     }
 
     /// Asks the rest of the trace, one after another.
@@ -410,12 +422,8 @@ impl<'a> Client<'a> {
     fn walk<L: Link + ?Sized>(&mut self, link: &mut L) -> Result<(), String> {
         let trace = self.trace;
         for (number, request) in trace.iter().enumerate().skip(self.next) {
-            let ask = Ask::Book(request);
-            let told = link.one(&ask)?;
-            self.note(number as u64, told);
-            if told.why == Why::Done {
-                self.follow(&ask, told)?;
-            }
+            let told = link.one(&Ask::Book(request))?;
+            self.hear_booking(number as u64, request, told);
         }
         self.decisions += (trace.len() - self.next) as u64;
         self.next = trace.len();
@@ -440,7 +448,7 @@ impl<'a> Client<'a> {
             for at in 0..self.answers_to.len() {
                 let (number, told) = self.answers_to[at];
                 self.decisions += 1;
-                self.hear(number as u64, &Ask::Book(&self.trace[number]), told)?;
+                self.hear_booking(number as u64, &self.trace[number], told);
             }
             flying -= self.answers_to.len();
             self.answers_to.clear();
@@ -475,9 +483,24 @@ impl<'a> Client<'a> {
 
     #[inline]
     fn hear(&mut self, number: u64, ask: &Ask<'a>, told: Told) -> Result<(), String> {
+        match *ask {
+            Ask::Book(request) => self.hear_booking(number, request, told),
+            Ask::Release(request, token) => {
+                self.note(number, told);
+                self.after_release((request, token), told)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the answer to a request and does what follows from it.
+    #[inline]
+    fn hear_booking(&mut self, number: u64, request: &Request, told: Told) {
         self.note(number, told);
         // Who releases nothing has nothing to do after a refusal.
-        if self.manner == Manner::Release || told.why == Why::Done { self.follow(ask, told) } else { Ok(()) }
+        if self.manner == Manner::Release || told.why == Why::Done {
+            self.after_booking(request, told);
+        }
     }
 
     /// Counts an answer.
@@ -489,30 +512,34 @@ impl<'a> Client<'a> {
         self.digest = self.digest.wrapping_add((said ^ said >> 32).wrapping_mul(FIBONACCI));
     }
 
-    /// What follows from an answer for what is asked next.
+    /// What follows from the answer to a request for what is asked next.
     #[inline(never)]
-    fn follow(&mut self, ask: &Ask<'a>, told: Told) -> Result<(), String> {
-        match (ask, told.why) {
-            (Ask::Book(request), Why::Done) => {
+    fn after_booking(&mut self, request: &Request, told: Told) {
+        let place = self.shape.place(request) as usize;
+        match told.why {
+            Why::Done => {
                 self.granted += 1;
-                let place = self.shape.place(request) as usize;
                 self.live[place].push(Live::of(request, told.token));
             }
-            (Ask::Release(..), Why::Done) => self.released += 1,
-            (Ask::Release(..), Why::Busy) => self.due.push(*ask),
-            (Ask::Release(request, _), why) => {
-                return Err(format!(
-                    "a live booking of slot {:?} could not be released: {why:?}",
-                    request.slot
-                ));
-            }
-            (Ask::Book(request), Why::Full | Why::Protected) if self.manner == Manner::Release => {
-                let place = self.shape.place(request) as usize;
+            Why::Full | Why::Protected if self.manner == Manner::Release => {
                 while let Some(live) = self.live[place].pop() {
-                    self.due.push(Ask::Release(live.request(request.slot), live.token));
+                    self.due.push((live.request(request.slot), live.token));
                 }
             }
-            (Ask::Book(_), _) => {}
+            _ => {}
+        }
+    }
+
+    /// What follows from the answer to a release.
+    #[inline]
+    fn after_release(&mut self, release: (Request, u64), told: Told) -> Result<(), String> {
+        match told.why {
+            Why::Done => self.released += 1,
+            Why::Busy => self.due.push(release),
+            why => {
+                let slot = release.0.slot;
+                return Err(format!("a live booking of slot {slot:?} could not be released: {why:?}"));
+            }
         }
         Ok(())
     }
@@ -534,12 +561,11 @@ impl<'a> Client<'a> {
         let of = |class| self.trace.iter().filter(move |request| request.class == class);
         let first: Vec<_> = classes.into_iter().flat_map(|(class, count)| of(class).take(count)).collect();
         for request in first {
-            let ask = Ask::Book(request);
-            let told = link.one(&ask)?;
+            let told = link.one(&Ask::Book(request))?;
             if told.why != Why::Done {
                 return Err(format!("the slot could not be filled: {told:?}"));
             }
-            self.hear(self.decisions, &ask, told)?;
+            self.hear_booking(self.decisions, request, told);
             self.decisions += 1;
         }
         Ok(())
@@ -553,10 +579,7 @@ impl<'a> Client<'a> {
 
     /// What it has live, a release that is still due included.
     pub fn live(&self) -> impl Iterator<Item = Request> {
-        let due = self.due.iter().filter_map(|ask| match ask {
-            Ask::Release(request, _) => Some(*request),
-            Ask::Book(_) => None,
-        });
+        let due = self.due.iter().map(|(request, _)| *request);
         let shape = self.shape;
         let live = (0..).zip(&self.live);
         live.flat_map(move |(place, live)| live.iter().map(move |live| live.request(shape.slot(place))))
