@@ -157,8 +157,7 @@ impl<T: Trace> Engine<T> {
         // word that was decided on is gone, and the attempt fails.
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
         target.block.expect_lowest(&probe.0);
-        let number = self.patients.enter_at(place).ok_or(Refusal::plain(Code::EngineFull))?;
-        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let mut gate = self.patients.admit_at(place).map_err(Refusal::plain)?;
         let manner = Manner::asked(operation);
         self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, manner, print: 0 })
     }
@@ -207,8 +206,7 @@ impl<T: Trace> Engine<T> {
         refusal: Refusal,
         at: Instant,
     ) -> Result<Grant, Refusal> {
-        let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
-        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let mut gate = self.patients.admit(wish.patient).map_err(Refusal::plain)?;
         let command = wish_fingerprint(wish, operation);
         let before = wish.key.map_or(Ok(None), |key| self.remembered(&gate, key, command));
         match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {

@@ -18,7 +18,8 @@
 //! # Invariants
 //! - INVARIANT (one at a time): everything behind a record is read and written only by the holder of its gate. The gate
 //!   is tried, never waited for: a second request of the same patient is told `CONCURRENT_REQUEST`, and different
-//!   patients never meet. Only the hospital waits for it ([`Patients::wait`]): what it does to a patient is not refused.
+//!   patients never meet. Only the hospital waits for it ([`Patients::wait`]): what it does to a patient is not refused. A
+//!   record is made with its gate taken: whoever writes the key has it.
 //! - INVARIANT (seats decide): an entry refers to a seat; whether a booking is live is read from the seat alone, so
 //!   that sweeping a hold or stopping a session needs no gate.
 
@@ -30,6 +31,7 @@
 use crate::sync::{AtomicU64, AtomicU128, Ordering, pause};
 use crossbeam::utils::{Backoff, CachePadded};
 use haoyuan_core::ids::{BookingId, PatientKey};
+use haoyuan_core::refusal::Code;
 
 /// A patient's place in the table.
 pub(crate) type Number = u32;
@@ -38,7 +40,8 @@ pub(crate) type Number = u32;
 struct Record {
     /// Written once, from 0 to the key; read by everybody.
     key: AtomicU128,
-    /// Busy bit by compare-and-swap; head of the chain and suspension by the holder, the latter read by anybody.
+    /// Busy from the beginning until whoever wrote the key opens it, then by compare-and-swap; head of the chain and suspension by the
+    /// holder, the latter read by anybody.
     gate: AtomicU64,
     /// By the holder of the gate.
     first: AtomicU64,
@@ -163,7 +166,7 @@ impl Patients {
     pub(crate) fn new(patients: u32, entries: u32) -> Self {
         let places = (patients as usize).saturating_mul(4).div_ceil(3).max(4);
         let record =
-            |_| Record { key: AtomicU128::new(0), gate: AtomicU64::new(0), first: AtomicU64::new(0) };
+            |_| Record { key: AtomicU128::new(0), gate: AtomicU64::new(BUSY), first: AtomicU64::new(0) };
         let shard = |_| CachePadded::new(Shard { head: AtomicU64::new(0), fresh: AtomicU64::new(0) });
         Self {
             records: (0..places).map(record).collect(),
@@ -212,14 +215,18 @@ impl Patients {
 
     /// The number of a patient, inserted if new; `None` if the table is full. Lock-free: a lost insertion is another's
     /// success.
-    #[inline]
     pub(crate) fn enter(&self, key: PatientKey) -> Option<Number> {
-        self.enter_at(self.place(key))
+        let (number, new) = self.enter_at(self.place(key))?;
+        if new {
+            // Opens the gate that came with the record.
+            drop(self.gate(number, BUSY));
+        }
+        Some(number)
     }
 
-    /// [`Patients::enter`] where the place is known.
+    /// The number of a patient, and whether it is new: then the gate is the caller's.
     #[inline]
-    pub(crate) fn enter_at(&self, place: Place) -> Option<Number> {
+    fn enter_at(&self, place: Place) -> Option<(Number, bool)> {
         let key = place.key.get();
         for number in self.probe(place) {
             let cell = &self.records[number].key;
@@ -227,15 +234,30 @@ impl Patients {
             if found == 0 {
                 // AcqRel as for the look-up.
                 found = match cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => return Some(number as Number),
+                    Ok(_) => return Some((number as Number, true)),
                     Err(rival) => rival,
                 };
             }
             if found == key {
-                return Some(number as Number);
+                return Some((number as Number, false));
             }
         }
         None
+    }
+
+    /// The gate of a patient, inserted if new. Lock-free as [`Patients::enter`].
+    ///
+    /// # Errors
+    /// `ENGINE_FULL` if the table is, `CONCURRENT_REQUEST` if somebody has the gate.
+    pub(crate) fn admit(&self, key: PatientKey) -> Result<Gate<'_>, Code> {
+        self.admit_at(self.place(key))
+    }
+
+    /// [`Patients::admit`] where the place is known.
+    #[inline]
+    pub(crate) fn admit_at(&self, place: Place) -> Result<Gate<'_>, Code> {
+        let (number, new) = self.enter_at(place).ok_or(Code::EngineFull)?;
+        if new { Ok(self.gate(number, BUSY)) } else { self.lock(number).ok_or(Code::ConcurrentRequest) }
     }
 
     /// The key of a patient's number.
@@ -254,9 +276,15 @@ impl Patients {
         }
         // Acquire: pairs with the Release of the last holder, whose writes to the chain are seen.
         record.gate.compare_exchange(seen, seen | BUSY, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(self.gate(number, seen))
+    }
+
+    /// A gate that the caller has, and what was written in it.
+    #[inline]
+    fn gate(&self, number: Number, seen: u64) -> Gate<'_> {
         let (head, live) = (seen as u32 >> HEAD_SHIFT, (seen >> LIVE_SHIFT) as u8 & LIVE_MANY);
         let suspended = (seen >> SUSPENDED_SHIFT) as u32;
-        Some(Gate { patients: self, record, number, head, live, suspended })
+        Gate { patients: self, record: &self.records[number as usize], number, head, live, suspended }
     }
 
     /// Takes a patient's gate, waiting for whoever has it. Not lock-free; nobody who has a gate waits for anything but a merge,
@@ -699,6 +727,29 @@ mod tests {
         assert_eq!(std::iter::from_fn(|| patients.allocate(0)).count(), 40 - linked);
     }
 
+    /// Who is admitted has the gate, new or known; nobody else is until it is open; and a patient who was entered can be admitted.
+    #[test]
+    fn who_is_admitted_has_the_gate_of_a_new_record_as_of_a_known_one() {
+        let patients = Patients::new(1, 0);
+        for _ in 0..2 {
+            let gate = patients.admit(key(1)).unwrap();
+            assert_eq!((gate.number(), gate.suspended), (patients.find(key(1)).unwrap(), 0));
+            assert!(gate.is_bare() && gate.entries().next().is_none());
+            assert_eq!(patients.admit(key(1)).err(), Some(Code::ConcurrentRequest));
+            assert!(patients.lock(gate.number()).is_none());
+        }
+        assert_eq!(patients.enter(key(2)), patients.find(key(2)));
+        assert!(patients.admit(key(2)).is_ok());
+        // Entered again it is not opened to others.
+        let gate = patients.admit(key(2)).unwrap();
+        assert_eq!(patients.enter(key(2)), Some(gate.number()));
+        assert_eq!(patients.admit(key(2)).err(), Some(Code::ConcurrentRequest));
+        // Four places for three patients.
+        (3..=4).for_each(|value| assert!(patients.admit(key(value)).is_ok()));
+        assert_eq!(patients.admit(key(5)).err(), Some(Code::EngineFull));
+        assert_eq!(patients.admit(key(4)).err(), None);
+    }
+
     #[test]
     fn of_the_booking_in_a_record_it_is_known_whether_the_patient_cancelled_it() {
         let patients = Patients::new(1, 1);
@@ -753,6 +804,27 @@ mod interleavings {
             all.sort_unstable();
             let expected: Vec<u32> = (0..cells).step_by(SHARDS).collect();
             assert_eq!(all, expected, "each cell has one taker");
+        });
+    }
+
+    /// Two commands of a patient who is not known yet: one has the gate at a time, and what it wrote is seen by the next.
+    #[test]
+    fn a_new_patient_has_one_gate() {
+        loom::model(|| {
+            let patients = Arc::new(Patients::new(1, 0));
+            let count = |patients: &Patients| {
+                patients.admit(PatientKey::new(1).unwrap()).is_ok_and(|gate| {
+                    let seen = gate.record.first.load(Ordering::Relaxed);
+                    gate.set_first_bits(seen + 1);
+                    true
+                })
+            };
+            let shared = Arc::clone(&patients);
+            let thread = loom::thread::spawn(move || count(&shared));
+            let admitted = u64::from(count(&patients)) + u64::from(thread.join().unwrap());
+            let gate = patients.admit(PatientKey::new(1).unwrap()).unwrap();
+            assert!(admitted > 0, "somebody was first");
+            assert_eq!(gate.record.first.load(Ordering::Relaxed), admitted);
         });
     }
 

@@ -264,8 +264,7 @@ impl<T: Trace> Engine<T> {
             Command::Cancel(settle) => (settle.patient, settle.key, settle_fingerprint(settle, Deed::Cancel)),
         };
         let Some(used) = key else { return Ok(()) };
-        let number = self.patients.enter(patient).ok_or(ReplayError::Full("patients"))?;
-        let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
+        let mut gate = self.patients.admit(patient).map_err(|_| ReplayError::Full("patients"))?;
         // A conflict is refused without being remembered: the key keeps its first command. And a refusal that was given again
         // is on record again, and remembered already.
         let is_new = matches!(self.remembered(&gate, used, print), Ok(None));
@@ -280,8 +279,7 @@ impl<T: Trace> Engine<T> {
     /// # Errors
     /// [`ReplayError::Full`].
     pub fn replay_repeated(&self, settle: &Settle, settled: &Settled) -> Result<(), ReplayError> {
-        let number = self.patients.enter(settle.patient).ok_or(ReplayError::Full("patients"))?;
-        let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
+        let mut gate = self.patients.admit(settle.patient).map_err(|_| ReplayError::Full("patients"))?;
         Self::remember_settled(&mut gate, settle.patient, settle.key, Deed::Confirm, settled);
         Ok(())
     }
@@ -505,8 +503,7 @@ impl<T: Trace> Engine<T> {
             }
             Part::Patient { key, first, entries } => {
                 let key = PatientKey::new(key).ok_or(ReplayError::Full("patients"))?;
-                let number = self.patients.enter(key).ok_or(ReplayError::Full("patients"))?;
-                let mut gate = self.patients.lock(number).ok_or(ReplayError::Full("patients"))?;
+                let mut gate = self.patients.admit(key).map_err(|_| ReplayError::Full("patients"))?;
                 gate.set_first_bits(first);
                 for (kind, booking, fingerprint, command, details) in entries {
                     let cell = gate.reserve().and_then(Reserved::take).ok_or(ReplayError::Full("entries"))?;

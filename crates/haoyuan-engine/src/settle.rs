@@ -86,8 +86,7 @@ impl<T: Trace> Engine<T> {
         operation: Operation,
     ) -> Result<Settled, Refusal> {
         let placed = self.place(settle.booking.block());
-        let number = self.patients.enter(settle.patient).ok_or(Refusal::plain(Code::EngineFull))?;
-        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let mut gate = self.patients.admit(settle.patient).map_err(Refusal::plain)?;
         let command = settle_fingerprint(settle, operation);
         let before = self.remembered(&gate, key, command);
         match before.inspect_err(|conflict| self.tell_settle_refusal(settle, operation, conflict, at))? {

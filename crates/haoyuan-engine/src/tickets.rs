@@ -38,8 +38,7 @@ impl<T: Trace> Engine<T> {
         if at >= ticket.expires {
             return Err(Refusal::plain(Code::TicketExpired));
         }
-        let number = self.patients.enter(ticket.patient).ok_or(Refusal::plain(Code::EngineFull))?;
-        let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
+        let mut gate = self.patients.admit(ticket.patient).map_err(Refusal::plain)?;
         let print = fingerprint(ticket.id.get());
         let (command, details) = pack_ticket(ticket);
         let fresh = Entry { kind: EntryKind::Ticket, booking: 0, fingerprint: print, command, details };
