@@ -226,9 +226,10 @@ fn step(file: &str, function: &str) -> &'static str {
         }
         (
             "haoyuan-engine/src/patients.rs",
-            "enter" | "enter_at" | "find" | "place" | "probe" | "fold" | "fingerprint" | "mix" | "expect",
+            "enter" | "enter_at" | "admit" | "admit_at" | "find" | "place" | "probe" | "fold" | "fingerprint"
+            | "mix" | "expect",
         ) => "patient: hash and probe",
-        ("haoyuan-engine/src/patients.rs", "lock" | "drop") => "gate: take and open",
+        ("haoyuan-engine/src/patients.rs", "gate" | "lock" | "drop") => "gate: take and open",
         ("haoyuan-engine/src/patients.rs", "allocate" | "allocate_from" | "free" | "push" | "reserve") => {
             "entry: cells of the pool"
         }

@@ -383,7 +383,7 @@ impl<'a> Client<'a> {
                     self.note(number, told);
                     self.after_release((request, token), told)?;
                 } else {
-                    let Some(request) = self.next_request() else { break };
+                    let request = self.next_request();
                     let told = link.one(&Ask::Book(request))?;
                     self.hear_booking(number, request, told);
                 }
@@ -397,24 +397,24 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// The next question, if there is one.
+    /// The next question of who goes round its trace.
     #[inline]
-    fn next_ask(&mut self) -> Option<Ask<'a>> {
+    fn next_ask(&mut self) -> Ask<'a> {
         match self.due.pop() {
-            Some((request, token)) => Some(Ask::Release(request, token)),
-            None => self.next_request().map(Ask::Book),
+            Some((request, token)) => Ask::Release(request, token),
+            None => Ask::Book(self.next_request()),
         }
     }
 
     /// The next request of the trace, round and round.
     #[inline]
-    fn next_request(&mut self) -> Option<&'a Request> {
+    fn next_request(&mut self) -> &'a Request {
         if self.next == self.trace.len() {
             self.next = 0;
         }
-        let request = self.trace.get(self.next)?;
+        let request = &self.trace[self.next];
         self.next += 1;
-        Some(request)
+        request
     }
 
     /// Asks the rest of the trace, one after another.
@@ -456,29 +456,28 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
-    /// Asks up to `depth` decisions and hears the answers. Returns how many were asked.
+    /// Asks `depth` decisions, going round the trace, and hears the answers.
     ///
     /// # Errors
     /// What the link says.
     #[inline]
-    pub fn step<L: Link + ?Sized>(&mut self, link: &mut L, depth: usize) -> Result<usize, String> {
+    pub fn step<L: Link + ?Sized>(&mut self, link: &mut L, depth: usize) -> Result<(), String> {
         self.batch.clear();
         self.told.clear();
         while self.batch.len() < depth {
-            let Some(ask) = self.next_ask() else { break };
+            let ask = self.next_ask();
             self.batch.push(ask);
         }
         link.ask(&self.batch, &mut self.told)?;
         if self.told.len() != self.batch.len() {
             return Err(format!("{} answers to {} questions", self.told.len(), self.batch.len()));
         }
-        let asked = self.batch.len();
-        for at in 0..asked {
+        for at in 0..self.batch.len() {
             let ask = self.batch[at];
             self.hear(self.decisions, &ask, self.told[at])?;
             self.decisions += 1;
         }
-        Ok(asked)
+        Ok(())
     }
 
     #[inline]

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::ops::DerefMut;
 
 /// Decides with the slot's guard; the patient's is taken only when the slot does not refuse.
-#[inline]
+#[inline(always)]
 fn decide<B: Books, G: DerefMut<Target = B::Patient>>(
     books: &B,
     ask: &Ask<'_>,

@@ -166,11 +166,11 @@ impl<T: Trace> Engine<T> {
     #[cold]
     pub(crate) fn claim_in(&self, wish: &Wish, at: Instant, manner: Manner) -> Result<Grant, Refusal> {
         let operation = manner.operation;
-        let number = self.patients.enter(wish.patient).ok_or(Refusal::plain(Code::EngineFull))?;
         let mut gate = match manner.offered {
-            Some(_) => self.patients.wait(number),
-            None => self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?,
-        };
+            Some(_) => self.patients.admit_waiting(wish.patient),
+            None => self.patients.admit(wish.patient),
+        }
+        .map_err(Refusal::plain)?;
         let command = wish_fingerprint(wish, operation);
         let before = wish.key.map_or(Ok(None), |key| self.remembered(&gate, key, command));
         match before.inspect_err(|conflict| self.tell_refusal(wish, operation, conflict, at))? {

@@ -148,6 +148,14 @@ pub(crate) struct Place {
     first: usize,
 }
 
+/// A patient who was looked for and inserted if new.
+enum Entered<'a> {
+    /// New, with the gate that the record was made with.
+    New(Gate<'a>),
+    /// There before.
+    Known(Number),
+}
+
 /// A key's 64 bits for spreading: one multiplication, its halves folded (as in wyhash; Wang Yi 2019). Keys are keyed hashes
 /// already; this guards against hosts that number their patients.
 const fn fold(key: u128) -> u64 {
@@ -216,33 +224,11 @@ impl Patients {
     /// The number of a patient, inserted if new; `None` if the table is full. Lock-free: a lost insertion is another's
     /// success.
     pub(crate) fn enter(&self, key: PatientKey) -> Option<Number> {
-        let (number, new) = self.enter_at(self.place(key))?;
-        if new {
-            // Opens the gate that came with the record.
-            drop(self.gate(number, BUSY));
-        }
-        Some(number)
-    }
-
-    /// The number of a patient, and whether it is new: then the gate is the caller's.
-    #[inline]
-    fn enter_at(&self, place: Place) -> Option<(Number, bool)> {
-        let key = place.key.get();
-        for number in self.probe(place) {
-            let cell = &self.records[number].key;
-            let mut found = cell.load(Ordering::Acquire);
-            if found == 0 {
-                // AcqRel as for the look-up.
-                found = match cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire) {
-                    Ok(_) => return Some((number as Number, true)),
-                    Err(rival) => rival,
-                };
-            }
-            if found == key {
-                return Some((number as Number, false));
-            }
-        }
-        None
+        Some(match self.enter_at(self.place(key))? {
+            // Dropped, and so opened.
+            Entered::New(gate) => gate.number,
+            Entered::Known(number) => number,
+        })
     }
 
     /// The gate of a patient, inserted if new. Lock-free as [`Patients::enter`].
@@ -256,8 +242,43 @@ impl Patients {
     /// [`Patients::admit`] where the place is known.
     #[inline]
     pub(crate) fn admit_at(&self, place: Place) -> Result<Gate<'_>, Code> {
-        let (number, new) = self.enter_at(place).ok_or(Code::EngineFull)?;
-        if new { Ok(self.gate(number, BUSY)) } else { self.lock(number).ok_or(Code::ConcurrentRequest) }
+        match self.enter_at(place).ok_or(Code::EngineFull)? {
+            Entered::New(gate) => Ok(gate),
+            Entered::Known(number) => self.lock(number).ok_or(Code::ConcurrentRequest),
+        }
+    }
+
+    /// [`Patients::admit`], waiting for whoever has the gate, as [`Patients::wait`].
+    ///
+    /// # Errors
+    /// `ENGINE_FULL` if the table is.
+    pub(crate) fn admit_waiting(&self, key: PatientKey) -> Result<Gate<'_>, Code> {
+        Ok(match self.enter_at(self.place(key)).ok_or(Code::EngineFull)? {
+            Entered::New(gate) => gate,
+            Entered::Known(number) => self.wait(number),
+        })
+    }
+
+    /// Looks for a patient, and inserts them where they are not found before a free record.
+    #[inline]
+    fn enter_at(&self, place: Place) -> Option<Entered<'_>> {
+        let key = place.key.get();
+        for number in self.probe(place) {
+            let cell = &self.records[number].key;
+            let mut found = cell.load(Ordering::Acquire);
+            if found == 0 {
+                // AcqRel as for the look-up.
+                found = match cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire) {
+                    // Nobody had this gate before, so there is nothing of theirs to be acquired with it.
+                    Ok(_) => return Some(Entered::New(self.gate(number as Number, BUSY))),
+                    Err(rival) => rival,
+                };
+            }
+            if found == key {
+                return Some(Entered::Known(number as Number));
+            }
+        }
+        None
     }
 
     /// The key of a patient's number.
@@ -744,7 +765,7 @@ mod tests {
         let gate = patients.admit(key(2)).unwrap();
         assert_eq!(patients.enter(key(2)), Some(gate.number()));
         assert_eq!(patients.admit(key(2)).err(), Some(Code::ConcurrentRequest));
-        // Four places for three patients.
+        // The table has four places, however few patients it is made for.
         (3..=4).for_each(|value| assert!(patients.admit(key(value)).is_ok()));
         assert_eq!(patients.admit(key(5)).err(), Some(Code::EngineFull));
         assert_eq!(patients.admit(key(4)).err(), None);
@@ -782,7 +803,7 @@ mod tests {
     }
 }
 
-/// Every interleaving of two threads that take cells of one shard, or give them back.
+/// Every interleaving of two threads that take cells of one shard, or give them back, or are the first to ask for a patient.
 #[cfg(all(test, loom))]
 mod interleavings {
     use super::*;
@@ -807,6 +828,24 @@ mod interleavings {
         });
     }
 
+    fn take(patients: &Patients) -> Vec<u32> {
+        patients.allocate_from(0).into_iter().collect()
+    }
+
+    #[test]
+    fn the_last_cell_that_was_never_taken_has_one_taker() {
+        given(1, 0, take, take);
+    }
+
+    #[test]
+    fn a_cell_that_went_and_came_back_while_somebody_was_about_to_take_it_has_one_taker() {
+        given(65, 2, take, |patients| {
+            let (first, second) = (take(patients), take(patients));
+            first.iter().for_each(|cell| patients.free(*cell));
+            second
+        });
+    }
+
     /// Two commands of a patient who is not known yet: one has the gate at a time, and what it wrote is seen by the next.
     #[test]
     fn a_new_patient_has_one_gate() {
@@ -825,24 +864,6 @@ mod interleavings {
             let gate = patients.admit(PatientKey::new(1).unwrap()).unwrap();
             assert!(admitted > 0, "somebody was first");
             assert_eq!(gate.record.first.load(Ordering::Relaxed), admitted);
-        });
-    }
-
-    fn take(patients: &Patients) -> Vec<u32> {
-        patients.allocate_from(0).into_iter().collect()
-    }
-
-    #[test]
-    fn the_last_cell_that_was_never_taken_has_one_taker() {
-        given(1, 0, take, take);
-    }
-
-    #[test]
-    fn a_cell_that_went_and_came_back_while_somebody_was_about_to_take_it_has_one_taker() {
-        given(65, 2, take, |patients| {
-            let (first, second) = (take(patients), take(patients));
-            first.iter().for_each(|cell| patients.free(*cell));
-            second
         });
     }
 }

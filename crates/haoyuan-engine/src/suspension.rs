@@ -64,14 +64,14 @@ impl<T: Trace> Engine<T> {
     /// # Errors
     /// `ENGINE_FULL` if the patient is new and there is no room.
     pub fn suspend(&self, patient: PatientKey, suspension: Option<Suspension>) -> Result<(), Refusal> {
-        let number = match suspension {
-            Some(_) => self.patients.enter(patient).ok_or(Refusal::plain(Code::EngineFull))?,
+        let mut gate = match suspension {
+            Some(_) => self.patients.admit_waiting(patient).map_err(Refusal::plain)?,
             None => match self.patients.find(patient) {
-                Some(number) => number,
+                Some(number) => self.patients.wait(number),
                 None => return Ok(()),
             },
         };
-        self.patients.wait(number).suspended = suspension.map_or(0, Suspension::pack);
+        gate.suspended = suspension.map_or(0, Suspension::pack);
         Ok(())
     }
 
