@@ -15,7 +15,8 @@
 
 use haoyuan_benches::drive::{Client, How, Spent, alone, rush, together};
 use haoyuan_benches::hospital::{Hospital, LARGE, RUSH, Tickets, release};
-use haoyuan_benches::trace::{PATIENTS, Request, SEED, SplitMix, morning_rush, one_slot, uniform};
+use haoyuan_benches::peers::floor::Chain;
+use haoyuan_benches::trace::{PATIENTS, Request, SEED, morning_rush, one_slot, uniform};
 use haoyuan_core::request::Settle;
 use haoyuan_core::terms::Class;
 use portable_atomic::AtomicU128;
@@ -140,29 +141,10 @@ fn churn(requests: usize, trace: &[Request], practitioners: u32, half_hours: u32
     })
 }
 
-/// Nanoseconds of a load from a random place of 8 MiB that has to wait for the one before it, the least of some rounds: what
-/// a miss of the second level costs if nothing else can be done meanwhile.
+/// Nanoseconds of a load that misses the second level and waits for the one before it, the least of some rounds.
 fn dependent_miss() -> f64 {
-    const PLACES: u32 = 1 << 17;
-    // A line each; one cycle through all of them in random order.
-    let mut order: Vec<u32> = (0..PLACES).collect();
-    SplitMix::new(SEED).shuffle(&mut order);
-    let mut lines = vec![[0u32; 16]; PLACES as usize];
-    for (at, place) in order.iter().enumerate() {
-        lines[*place as usize][0] = order[(at + 1) % order.len()];
-    }
-    let mut at = 0;
-    let round = |at: &mut u32| {
-        let mut state = [*at];
-        let spent = together(&mut state, |at| {
-            for _ in 0..20_000 {
-                *at = black_box(&lines)[*at as usize][0];
-            }
-        });
-        [*at] = state;
-        nanoseconds(spent, 20_000)
-    };
-    (0..40).map(|_| round(&mut at)).fold(f64::INFINITY, f64::min)
+    let mut chain = Chain::default();
+    (0..40).map(|_| chain.wait()).fold(f64::INFINITY, f64::min)
 }
 
 /// Nanoseconds of a compare-and-swap of 128 bits that nobody else touches, the least of some rounds.

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub pings: Option<(f64, f64)>,
     /// Of each workload with two threads, before each round: see [`floor::handed_over`].
     pub handed_over: BTreeMap<String, Vec<f64>>,
+    /// Of each workload in the process, after each round: see [`floor::Chain::wait`].
+    pub waited: BTreeMap<String, Vec<f64>>,
 }
 
 const ONE_LOCK: &str = "Mutex<HashMap>";
@@ -129,6 +131,7 @@ impl Plan<'_> {
         let mut floor = Cell::new((Family::Floor, name), workload, clients, 1);
         // A rush is over in some milliseconds, so that one of the machine's bad moments would be most of a round.
         let times = if workload == Workload::Rush { RUSHES } else { 1 };
+        let mut chain = floor::Chain::default();
         for _ in 0..self.rounds.0 * times {
             if let Some(nanoseconds) = (clients > 1).then(floor::handed_over).flatten() {
                 outcome.handed_over.entry(workload.name().to_owned()).or_default().push(nanoseconds);
@@ -138,6 +141,7 @@ impl Plan<'_> {
             }
             let (spent, decisions) = floor::least(shape.places(), &mut least);
             floor.add(spent, decisions);
+            outcome.waited.entry(workload.name().to_owned()).or_default().push(chain.wait());
         }
         for race in races {
             keep(race, outcome)?;

@@ -94,18 +94,22 @@ impl Report {
     /// Of what came out of a run.
     #[must_use]
     pub fn new(outcome: Outcome) -> Self {
-        let Outcome { cells, points, skipped, versions, sync_us, pings, mut handed_over } = outcome;
+        let Outcome { cells, points, skipped, versions, sync_us, pings, handed_over, waited } = outcome;
         let machine = format!("{}; commit {}", machine(), commit());
         let mut runs: BTreeMap<String, String> =
             cells.iter().map(|cell| (cell.workload.clone(), machine.clone())).collect();
-        for (workload, times) in &mut handed_over {
-            times.sort_by(f64::total_cmp);
-            if let (Some(origin), [least, .., most]) = (runs.get_mut(workload), times.as_slice()) {
-                let middle = times[times.len() / 2];
-                let handed = format!(
-                    "; a cache line to the other processor and back {middle:.0} ns ({least:.0} to {most:.0})"
-                );
-                origin.push_str(&handed);
+        let conditions = [
+            ("a cache line to the other processor and back", handed_over),
+            ("a load from 8 MiB that waits for the one before", waited),
+        ];
+        for (condition, workloads) in conditions {
+            for (workload, mut times) in workloads {
+                times.sort_by(f64::total_cmp);
+                if let (Some(origin), [least, .., most]) = (runs.get_mut(&workload), times.as_slice()) {
+                    let middle = times[times.len() / 2];
+                    let measured = format!("; {condition} {middle:.0} ns ({least:.0} to {most:.0})");
+                    origin.push_str(&measured);
+                }
             }
         }
         let mut report = Self {

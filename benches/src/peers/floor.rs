@@ -4,7 +4,7 @@
 //! compare-and-swap each. What is decided is known beforehand, nothing is folded, nobody's bookings are looked at.
 
 use crate::drive::{Spent, together};
-use crate::trace::PATIENTS;
+use crate::trace::{PATIENTS, SEED, SplitMix};
 use crate::work::{Ask, Link, Told, Why};
 use crossbeam_utils::CachePadded;
 use portable_atomic::AtomicU128;
@@ -119,6 +119,44 @@ pub fn handed_over() -> Option<f64> {
         }
     });
     Some(spent.wall.as_nanos() as f64 / f64::from(TIMES))
+}
+
+/// One cycle through 8 MiB in random order, a line each: more than the second level of a cache holds.
+#[derive(Debug)]
+pub struct Chain {
+    lines: Vec<[u32; 16]>,
+    at: u32,
+}
+
+impl Default for Chain {
+    fn default() -> Self {
+        const PLACES: u32 = 1 << 17;
+        let mut order: Vec<u32> = (0..PLACES).collect();
+        SplitMix::new(SEED).shuffle(&mut order);
+        let mut lines = vec![[0; 16]; order.len()];
+        for (place, next) in order.iter().zip(order.iter().cycle().skip(1)) {
+            lines[*place as usize][0] = *next;
+        }
+        Self { lines, at: 0 }
+    }
+}
+
+impl Chain {
+    /// Nanoseconds of a load that has to wait for the one before it: what a miss of the second level costs if nothing else can be
+    /// done meanwhile. Whoever else uses the memory of a host makes it dearer.
+    #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+    pub fn wait(&mut self) -> f64 {
+        const LOADS: u32 = 20_000;
+        let Self { lines, at } = self;
+        // Fetched into the third level, wherever it was.
+        std::hint::black_box(lines.iter().fold(0, |touched, line| touched ^ line[0]));
+        let spent = together(std::slice::from_mut(at), |at| {
+            for _ in 0..LOADS {
+                *at = std::hint::black_box(&*lines)[*at as usize][0];
+            }
+        });
+        spent.wall.as_nanos() as f64 / f64::from(LOADS)
+    }
 }
 
 /// The median of a write of 4,096 bytes and its `fdatasync` in `folder`, over blocks that are written already.
