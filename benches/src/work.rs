@@ -380,8 +380,7 @@ impl<'a> Client<'a> {
                 let number = self.decisions;
                 if let Some((request, token)) = self.due.pop() {
                     let told = link.one(&Ask::Release(request, token))?;
-                    self.note(number, told);
-                    self.after_release((request, token), told)?;
+                    self.hear_release(number, (request, token), told)?;
                 } else {
                     let request = self.next_request();
                     let told = link.one(&Ask::Book(request))?;
@@ -484,10 +483,7 @@ impl<'a> Client<'a> {
     fn hear(&mut self, number: u64, ask: &Ask<'a>, told: Told) -> Result<(), String> {
         match *ask {
             Ask::Book(request) => self.hear_booking(number, request, told),
-            Ask::Release(request, token) => {
-                self.note(number, told);
-                self.after_release((request, token), told)?;
-            }
+            Ask::Release(request, token) => self.hear_release(number, (request, token), told)?,
         }
         Ok(())
     }
@@ -529,9 +525,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What follows from the answer to a release.
+    /// Counts the answer to a release and does what follows from it.
     #[inline]
-    fn after_release(&mut self, release: (Request, u64), told: Told) -> Result<(), String> {
+    fn hear_release(&mut self, number: u64, release: (Request, u64), told: Told) -> Result<(), String> {
+        self.note(number, told);
         match told.why {
             Why::Done => self.released += 1,
             Why::Busy => self.due.push(release),
