@@ -387,6 +387,8 @@ impl From<PoolTree> for Written {
 pub struct Permit {
     /// The node that admits the claim.
     pub node: NodeIndex,
+    /// Its counter.
+    pub counter: u8,
     /// The live counters after the claim.
     pub live: Live,
     /// Whether the claim goes over every guarantee that contains its node: a seat of the public, not of a reserve.
@@ -667,7 +669,7 @@ impl PoolTree {
             }
         }
         match live.plus(counter) {
-            Some(live) => Ok(Permit { node, live, spill: !absorbed }),
+            Some(live) => Ok(Permit { node, counter, live, spill: !absorbed }),
             None => Err(Denial::full()),
         }
     }

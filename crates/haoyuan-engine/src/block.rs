@@ -200,6 +200,7 @@ impl<'a> Block<'a> {
         self.core.word.compare_exchange(old.bits(), new.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
+    #[inline(always)]
     fn replace_seat(&self, seat: u8, old: Seat, new: Seat) {
         // AcqRel as for the word. A failure means that somebody else applied the same transition.
         let _ = self.seats[usize::from(seat)].compare_exchange(
@@ -282,6 +283,15 @@ impl<'a> Block<'a> {
             // Relaxed: nothing is concluded from it.
             let _ = record.load(Ordering::Relaxed);
         }
+    }
+
+    /// Whose a seat is or was, as a hint: nothing is to be concluded from it. 0 if there is no such seat.
+    #[inline]
+    pub(crate) fn patient(&self, seat: u8) -> u32 {
+        // Relaxed: a hint.
+        self.seats
+            .get(usize::from(seat))
+            .map_or(0, |record| Seat::from_bits(record.load(Ordering::Relaxed)).patient())
     }
 
     /// Asks for the seat that a claim over this view would take.
@@ -404,21 +414,18 @@ impl<'a> Block<'a> {
         }
     }
 
-    /// The lowest seat of `range` that is free (a due hold counts as free if `now` is given) in this view.
+    /// The lowest seat of `range` that is free in this view: mostly the one that the hint names.
     #[inline(always)]
-    fn lowest_free(&self, view: &View, range: &Range<u8>, now: Option<Instant>) -> Option<u8> {
-        let from = if now.is_some() { range.start } else { range.start.max(view.hint.lowest) };
-        let is_free = |seat: &u8| {
-            let record = self.load_seat(*seat);
-            record.is_free() || now.is_some_and(|now| record.is_due(now))
-        };
-        // Mostly the hint names it.
-        if from < range.end && is_free(&from) { Some(from) } else { (from..range.end).find(is_free) }
+    fn lowest_free(&self, view: &View, range: &Range<u8>) -> Option<u8> {
+        (range.start.max(view.hint.lowest)..range.end).find(|seat| self.load_seat(*seat).is_free())
     }
 
     /// Whether `range` has a seat that is free, or held by a hold that is due.
-    pub(crate) fn has_free(&self, view: &View, range: &Range<u8>, now: Instant) -> bool {
-        self.lowest_free(view, range, Some(now)).is_some()
+    pub(crate) fn has_free(&self, mut range: Range<u8>, now: Instant) -> bool {
+        range.any(|seat| {
+            let record = self.load_seat(seat);
+            record.is_free() || record.is_due(now)
+        })
     }
 
     /// Live seats (due holds not counted) in `range`.
@@ -454,7 +461,7 @@ impl<'a> Block<'a> {
         if !view.level {
             summed!(self.complete(word));
         }
-        let Some(seat) = self.lowest_free(view, range, None) else { return Err(Missed::NoSeat) };
+        let Some(seat) = self.lowest_free(view, range) else { return Err(Missed::NoSeat) };
         let Some(next) = word.then(live, Operation::Claim, seat) else { return Err(Missed::Exhausted) };
         if !self.replace(word, next) {
             stand_back();

@@ -18,7 +18,7 @@ use crate::block::{Taken, View};
 use crate::engine::grant;
 use crate::fact::{Asked, Change, Fact, Trace};
 use crate::memory::{Operation, Remembered, key_fingerprint, pack_grant, pack_refusal, wish_fingerprint};
-use crate::patients::{Entry, EntryKind, Gate, Number, Reserved};
+use crate::patients::{Entry, EntryKind, EntryRef, Gate, Number, Reserved};
 use crate::portfolio::Portfolio;
 use crate::seat::Occupant;
 use crate::suspension::check_suspension;
@@ -36,6 +36,8 @@ struct Claim<'a> {
     wish: &'a Wish,
     at: Instant,
     manner: Manner,
+    /// Those of the session.
+    rules: &'a Rules,
     /// Fingerprint of the command, for its idempotency key.
     print: u64,
 }
@@ -43,8 +45,8 @@ struct Claim<'a> {
 impl Claim<'_> {
     /// What the claim writes into the seat that it takes.
     #[inline(always)]
-    fn occupant(&self, rules: &Rules, target: &Target<'_>, patient: Number, permit: &Permit) -> Occupant {
-        let Self { wish, at, manner: Manner { operation, offered, .. }, .. } = *self;
+    fn occupant(&self, patient: Number, permit: &Permit) -> Occupant {
+        let Self { wish, at, manner: Manner { operation, offered, .. }, rules, .. } = *self;
         let booked = operation == Operation::Book;
         let hold_ms = i64::from(rules.hold_ms[usize::from(wish.channel.number())]);
         let ends = if booked { at } else { at.plus(hold_ms) };
@@ -53,7 +55,7 @@ impl Claim<'_> {
             patient,
             expires,
             node: permit.node,
-            counter: target.tree.counter(permit.node).unwrap_or(0),
+            counter: permit.counter,
             class: wish.class,
             channel: wish.channel,
             spill: permit.spill,
@@ -158,8 +160,8 @@ impl<T: Trace> Engine<T> {
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
         target.block.expect_lowest(&probe.0);
         let mut gate = self.patients.admit_at(place).map_err(Refusal::plain)?;
-        let manner = Manner::asked(operation);
-        self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, manner, print: 0 })
+        let (manner, rules) = (Manner::asked(operation), self.rules_of(&target.row));
+        self.claim_gated(&mut gate, &target, probe, &Claim { wish, at, manner, rules, print: 0 })
     }
 
     /// A claim that carries an idempotency key, or that passes those who wait.
@@ -186,7 +188,9 @@ impl<T: Trace> Engine<T> {
         let decided = match self.resolve(wish.slot).map_err(Refusal::plain) {
             Err(refusal) => Err(refusal),
             Ok(target) => target.probe(wish.class, wish.channel, at, manner.queue).and_then(|probe| {
-                self.claim_gated(&mut gate, &target, &probe, &Claim { wish, at, manner, print: command })
+                let rules = self.rules_of(&target.row);
+                let claim = Claim { wish, at, manner, rules, print: command };
+                self.claim_gated(&mut gate, &target, &probe, &claim)
             }),
         };
         if let Err(refusal) = decided {
@@ -227,13 +231,13 @@ impl<T: Trace> Engine<T> {
     fn claim_again(&self, command: &Claim<'_>, number: Number) -> Result<(Taken, Occupant), Refusal> {
         let Claim { wish, at, manner, .. } = *command;
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
-        let rules = self.rules_of(&target.row);
+        let again = Claim { rules: self.rules_of(&target.row), ..*command };
         target.block.claim(
             &target.range,
             at,
             |view| {
                 let permit = target.decide(view, wish.class, wish.channel, at, manner.queue)?;
-                Ok((permit.live, command.occupant(rules, &target, number, &permit)))
+                Ok((permit.live, again.occupant(number, &permit)))
             },
             refuse_by_block,
             |ended| self.record_end(target.block_id, &ended, Change::Expired, at, None),
@@ -267,11 +271,10 @@ impl<T: Trace> Engine<T> {
         &self,
         gate: &mut Gate<'_>,
         target: &Target<'_>,
-        (view, permit): &(View, Permit),
+        probe: &(View, Permit),
         command: &Claim<'_>,
     ) -> Result<Grant, Refusal> {
-        let Claim { wish, at, print, .. } = *command;
-        let rules = self.rules_of(&target.row);
+        let Claim { wish, at, rules, .. } = *command;
         let ticket = if rules.needs_ticket(wish.class) {
             Some(self.check_ticket(gate, &target.row, wish, at)?)
         } else {
@@ -280,20 +283,50 @@ impl<T: Trace> Engine<T> {
         if gate.suspended != 0 {
             check_suspension(gate.suspended, wish.channel, at)?;
         }
-        let mut own = Portfolio::default();
         // Most patients of a rush have nothing yet.
-        if !gate.is_bare() {
-            self.weigh(gate, command, &mut own)?;
+        if gate.is_bare() {
+            self.claim_weighed(gate, target, probe, command, ticket, (&[], true))
+        } else {
+            self.claim_one_more(gate, target, probe, command, ticket)
         }
+    }
+
+    /// A claim of a patient who has something, or had. By itself, so that who has nothing need not have room for it all.
+    #[inline(never)]
+    fn claim_one_more(
+        &self,
+        gate: &mut Gate<'_>,
+        target: &Target<'_>,
+        probe: &(View, Permit),
+        command: &Claim<'_>,
+        ticket: Option<(EntryRef, Entry)>,
+    ) -> Result<Grant, Refusal> {
+        let mut own = Portfolio::default();
+        self.weigh(gate, command, &mut own)?;
+        let vacant = !own.live.iter().any(|other| gate.is_first(other.booking));
+        self.claim_weighed(gate, target, probe, command, ticket, (&own.due, vacant))
+    }
+
+    /// A claim that nothing the patient has speaks against: their holds that are due, and whether the record has no live booking.
+    #[inline(always)]
+    fn claim_weighed(
+        &self,
+        gate: &mut Gate<'_>,
+        target: &Target<'_>,
+        (view, permit): &(View, Permit),
+        command: &Claim<'_>,
+        ticket: Option<(EntryRef, Entry)>,
+        (due, vacant): (&[BookingId], bool),
+    ) -> Result<Grant, Refusal> {
+        let Claim { wish, at, print, .. } = *command;
         // The first place is kept in the record; a cell is needed for more, or to remember a key.
-        let place_in_record = wish.key.is_none() && !own.live.iter().any(|o| Some(o.booking) == gate.first());
-        let reserved = if place_in_record {
+        let reserved = if wish.key.is_none() && vacant {
             None
         } else {
             Some(gate.reserve().ok_or(Refusal::plain(Code::EngineFull))?)
         };
 
-        let occupant = command.occupant(rules, target, gate.number(), permit);
+        let occupant = command.occupant(gate.number(), permit);
         let (taken, occupant) = match target.block.take(&target.range, view, permit.live, &occupant) {
             Ok(taken) => (taken, occupant),
             // Whatever it was, the loop finds it again.
@@ -304,7 +337,7 @@ impl<T: Trace> Engine<T> {
         // From here it must succeed: the seat is the patient's.
         let seat = SeatIndex::new(taken.seat).unwrap_or_default();
         let booking = BookingId::pack(target.block_id, seat, taken.sequence);
-        for due in &own.due {
+        for due in due {
             self.expire_own(*due, at);
         }
         match reserved.and_then(Reserved::take) {

@@ -200,25 +200,45 @@ impl Patients {
         }
     }
 
-    /// The numbers to probe, in order: from the first place on, and round the end of the table.
+    /// The records to probe, in order, each with its number: from the first place on, and round the end of the table.
     #[inline]
-    fn probe(&self, place: Place) -> impl Iterator<Item = usize> + use<> {
-        let count = self.records.len();
-        (place.first..place.first + PROBES.min(count)).map(move |at| if at < count { at } else { at - count })
+    fn probe(&self, place: Place) -> impl Iterator<Item = (usize, &Record)> {
+        let (round, on) = self.records.split_at(place.first);
+        on.iter()
+            .zip(place.first..)
+            .chain(round.iter().zip(0..))
+            .take(PROBES)
+            .map(|(record, number)| (number, record))
     }
 
     /// The number of a known patient. Wait-free.
-    #[inline]
     pub(crate) fn find(&self, key: PatientKey) -> Option<Number> {
-        for number in self.probe(self.place(key)) {
+        self.find_at(self.place(key))
+    }
+
+    /// [`Patients::find`] where the place is known.
+    #[inline]
+    fn find_at(&self, place: Place) -> Option<Number> {
+        let key = place.key.get();
+        let found = self.probe(place).find_map(|(number, record)| {
             // Acquire: pairs with the insertion; nothing else is published by it, but a record found is a record whole.
-            match self.records[number].key.load(Ordering::Acquire) {
-                found if found == key.get() => return Some(number as Number),
-                0 => return None,
-                _ => {}
+            match record.key.load(Ordering::Acquire) {
+                found if found == key => Some(Some(number as Number)),
+                0 => Some(None),
+                _ => None,
             }
+        });
+        found.flatten()
+    }
+
+    /// [`Patients::find`] for who is mostly the patient of a certain number, and is then found by one load. It may be any number.
+    #[inline]
+    pub(crate) fn find_near(&self, place: Place, number: Number) -> Option<Number> {
+        match self.records.get(number as usize) {
+            // Acquire: as in `find_at`.
+            Some(record) if record.key.load(Ordering::Acquire) == place.key.get() => Some(number),
+            _ => self.find_at(place),
         }
-        None
     }
 
     /// The number of a patient, inserted if new; `None` if the table is full. Lock-free: a lost insertion is another's
@@ -263,22 +283,18 @@ impl Patients {
     #[inline]
     fn enter_at(&self, place: Place) -> Option<Entered<'_>> {
         let key = place.key.get();
-        for number in self.probe(place) {
-            let cell = &self.records[number].key;
-            let mut found = cell.load(Ordering::Acquire);
+        self.probe(place).find_map(|(number, record)| {
+            let mut found = record.key.load(Ordering::Acquire);
             if found == 0 {
                 // AcqRel as for the look-up.
-                found = match cell.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire) {
+                found = match record.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire) {
                     // Nobody had this gate before, so there is nothing of theirs to be acquired with it.
                     Ok(_) => return Some(Entered::New(self.gate(number as Number, BUSY))),
                     Err(rival) => rival,
                 };
             }
-            if found == key {
-                return Some(Entered::Known(number as Number));
-            }
-        }
-        None
+            (found == key).then_some(Entered::Known(number as Number))
+        })
     }
 
     /// The key of a patient's number.
@@ -406,6 +422,11 @@ impl<'a> Gate<'a> {
         BookingId::new(self.record.first.load(Ordering::Relaxed))
     }
 
+    /// Whether this is the booking kept in the record itself.
+    pub(crate) fn is_first(&self, booking: BookingId) -> bool {
+        self.record.first.load(Ordering::Relaxed) == booking.get()
+    }
+
     pub(crate) fn set_first(&self, booking: Option<BookingId>) {
         let value = booking.map_or(0, BookingId::get);
         self.record.first.store(value, Ordering::Relaxed);
@@ -475,10 +496,11 @@ impl<'a> Gate<'a> {
         (self.live < LIVE_MANY).then_some(self.live)
     }
 
-    /// Whether the patient has no booking: neither in the record nor in the chain.
+    /// Whether the patient has no booking: neither in the record, but for one that was cancelled, nor in the chain.
     #[inline]
     pub(crate) fn is_bare(&self) -> bool {
-        self.first().is_none() && self.live == 0
+        let first = self.record.first.load(Ordering::Relaxed);
+        (first == 0 || first & FIRST_CANCELLED != 0) && self.live == 0
     }
 
     /// Says how many live entries the chain has, after a walk over all of it.
@@ -622,6 +644,18 @@ mod tests {
                     .all(|value| patients.key(patients.find(key(*value)).unwrap()) == Some(key(*value)))
             );
         }
+    }
+
+    #[test]
+    fn a_patient_is_found_whatever_number_they_are_thought_to_have() {
+        let patients = Patients::new(8, 0);
+        let numbers = [1, 2, 3].map(|value| patients.enter(key(value)).unwrap());
+        let thoughts = || (0..16).chain([u32::MAX]);
+        for (value, number) in (1..).zip(numbers) {
+            let found = |thought| patients.find_near(patients.place(key(value)), thought);
+            assert!(thoughts().all(|thought| found(thought) == Some(number)), "{value}");
+        }
+        assert!(thoughts().all(|thought| patients.find_near(patients.place(key(4)), thought).is_none()));
     }
 
     /// That two commands are taken for each other by so small a chance as is said of them rests on this.

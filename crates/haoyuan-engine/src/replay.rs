@@ -331,11 +331,17 @@ impl<T: Trace> Engine<T> {
     }
 
     /// Keeps the fate of a booking that was given back, by the patient or the hospital: in its keyed entry, or as the record's latest cancellation.
+    #[inline]
     pub(crate) fn forget_cancelled(gate: &mut Gate<'_>, booking: BookingId) {
-        if gate.first() == Some(booking) {
+        if gate.is_first(booking) {
             gate.set_first_cancelled(booking);
-            return;
+        } else {
+            Self::forget_entry(gate, booking);
         }
+    }
+
+    #[inline(never)]
+    fn forget_entry(gate: &mut Gate<'_>, booking: BookingId) {
         let found = gate.entries().find(|(_, e)| e.kind == EntryKind::Live && e.booking == booking.get());
         if let Some((place, entry)) = found {
             if bury(gate, place, &Entry { details: entry.details | CANCELLED, ..entry }) {

@@ -127,7 +127,7 @@ impl<T: Trace> Engine<T> {
     fn look(&self, slot: SlotIndex, row: &SessionRow, at: Instant) -> Option<(Word, Live, bool)> {
         let target = self.target_in(slot, *row)?;
         let view = target.block.view(at);
-        let has_free = !row.whole() || target.block.has_free(&view, &target.range, at);
+        let has_free = !row.whole() || target.block.has_free(target.range.clone(), at);
         Some((view.word, view.live, has_free))
     }
 

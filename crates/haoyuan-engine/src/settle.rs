@@ -65,12 +65,12 @@ impl<T: Trace> Engine<T> {
         if let Some(key) = settle.key {
             return self.settle_by_key(key, settle, at, operation);
         }
-        // The seat is fetched while the patient is looked for.
+        // The patient's record is fetched while the seat is. Whose the seat is, is mostly who asks: then they need not be looked for.
+        let place = self.patients.place(settle.patient);
+        self.patients.expect(place);
         let placed = self.place(settle.booking.block());
-        if let Some((_, _, block, _)) = &placed {
-            block.expect(settle.booking.seat().get());
-        }
-        let number = self.patients.find(settle.patient).ok_or(Refusal::plain(Code::UnknownBooking))?;
+        let seated = placed.as_ref().map_or(0, |(_, _, block, _)| block.patient(settle.booking.seat().get()));
+        let number = self.patients.find_near(place, seated).ok_or(Refusal::plain(Code::UnknownBooking))?;
         let mut gate = self.patients.lock(number).ok_or(Refusal::plain(Code::ConcurrentRequest))?;
         self.settle_gated(&mut gate, placed.as_ref(), settle, at, operation)
     }
@@ -202,7 +202,7 @@ impl<T: Trace> Engine<T> {
         if gate.first_cancelled() == Some(booking) {
             return Refusal::plain(Code::Cancelled);
         }
-        if gate.first() == Some(booking) {
+        if gate.is_first(booking) {
             return Refusal::plain(Code::HoldExpired);
         }
         let is_own = |e: &Entry| match e.kind {

@@ -92,7 +92,7 @@ impl<'a> Target<'a> {
         match self.tree_at(view.word).decide(view.live, class, channel, offset) {
             Ok(permit) if view.word.has_flags() => self.admit(view, permit, at, queue),
             Ok(permit) => Ok(permit),
-            Err(denial) => Err(self.refuse(view, denial, offset, at)),
+            Err(denial) => Err(self.refuse(denial, offset, at)),
         }
     }
 
@@ -109,7 +109,7 @@ impl<'a> Target<'a> {
             return Ok(permit);
         }
         // In a whole-session block the slot can be full before the session is; nobody waits for a seat that is not there.
-        if self.row.whole() && !self.block.has_free(view, &self.range, at) {
+        if self.row.whole() && !self.block.has_free(self.range.clone(), at) {
             return Err(refuse_by_block(Code::SlotFull));
         }
         Err(Refusal::plain(Code::Waitlisted))
@@ -117,9 +117,9 @@ impl<'a> Target<'a> {
 
     #[cold]
     #[inline(never)]
-    fn refuse(&self, view: &View, denial: Denial, offset: i64, at: Instant) -> Refusal {
+    fn refuse(&self, denial: Denial, offset: i64, at: Instant) -> Refusal {
         // In a whole-session block the slot can be full before the session is.
-        if self.row.whole() && denial.code > Code::SlotFull && !self.block.has_free(view, &self.range, at) {
+        if self.row.whole() && denial.code > Code::SlotFull && !self.block.has_free(self.range.clone(), at) {
             return refuse_by_block(Code::SlotFull);
         }
         refuse(denial, offset, at)
@@ -137,7 +137,7 @@ impl<'a> Target<'a> {
         loop {
             let view = self.block.view(at);
             let mut decided = self.decide(&view, class, channel, at, queue).map(|permit| (view, permit));
-            if self.row.whole() && decided.is_ok() && !self.block.has_free(&view, &self.range, at) {
+            if self.row.whole() && decided.is_ok() && !self.block.has_free(self.range.clone(), at) {
                 decided = Err(refuse_by_block(Code::SlotFull));
             }
             if decided.is_ok() || self.stands(&view) {
