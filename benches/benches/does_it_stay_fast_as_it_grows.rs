@@ -14,7 +14,7 @@
 use haoyuan_benches::drive::{Spent, together};
 use haoyuan_benches::hospital::{HALF_HOUR_SLOTS, RUSH, Tickets, release, rules};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, smoke};
-use haoyuan_benches::trace::{Request, SEED, SplitMix, patient, slot};
+use haoyuan_benches::trace::{Request, SEED, SplitMix, slot};
 use haoyuan_core::ids::{BookingId, PatientKey};
 use haoyuan_core::request::Settle;
 use haoyuan_core::terms::Class;
@@ -72,12 +72,9 @@ impl Sized {
     fn work(&mut self, decisions: u64) {
         let until = self.decisions + decisions;
         while self.decisions < until {
-            let request = Request {
-                patient: patient(self.rng.below(self.patients)),
-                slot: slot(self.rng.below(self.sessions), self.rng.below(HALF_HOUR_SLOTS)),
-                class: Class::Public,
-                referral: 0,
-            };
+            let number = self.rng.below(self.patients);
+            let slot = slot(self.rng.below(self.sessions), self.rng.below(HALF_HOUR_SLOTS));
+            let request = Request::of(number, slot, Class::Public);
             self.decisions += 1;
             if let Ok(grant) = self.engine.book(&request.wish(), release()) {
                 self.granted += 1;

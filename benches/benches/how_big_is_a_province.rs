@@ -9,7 +9,7 @@
 
 use haoyuan_benches::hospital::{HALF_HOUR_SLOTS, RUSH, Tickets, release, rules};
 use haoyuan_benches::measure::{print_machine, smoke};
-use haoyuan_benches::trace::{Request, patient, slot};
+use haoyuan_benches::trace::{Request, slot};
 use haoyuan_core::request::Settle;
 use haoyuan_core::terms::Class;
 use haoyuan_engine::{Engine, Limits};
@@ -58,7 +58,7 @@ fn publish(seats: u32, patients: u32, entries: u32) -> Engine {
 fn touch(engine: &Engine, seats: u32) {
     for block in 0..seats / u32::from(RUSH.seats) {
         let slot = slot(block / HALF_HOUR_SLOTS, block % HALF_HOUR_SLOTS);
-        let request = Request { patient: patient(u32::MAX), slot, class: Class::Public, referral: 0 };
+        let request = Request::of(u32::MAX, slot, Class::Public);
         let grant = engine.book(&request.wish(), release()).expect("an empty slot has a seat");
         let settle = Settle { patient: request.patient, booking: grant.booking, key: None };
         engine.cancel(&settle, release()).expect("a live booking can be cancelled");
@@ -74,12 +74,7 @@ fn book(engine: &Engine, count: u32, each: u32) {
         let (session, half_hour) = (number / per_session, number % HALF_HOUR_SLOTS);
         let (round, place) = (number / (count / each), number % (count / each));
         let half_hour = (half_hour + round) % HALF_HOUR_SLOTS;
-        let request = Request {
-            patient: patient(place),
-            slot: slot(session, half_hour),
-            class: Class::Public,
-            referral: 0,
-        };
+        let request = Request::of(place, slot(session, half_hour), Class::Public);
         let answer = engine.book(&request.wish(), release());
         assert!(answer.is_ok(), "booking {number} was refused: {answer:?}");
     }

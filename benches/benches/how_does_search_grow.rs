@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use haoyuan_benches::drive::{alone, together};
 use haoyuan_benches::hospital::{Hospital, Slots, Tickets, VISITS, release};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, smoke};
-use haoyuan_benches::trace::{Request, patient, slot};
+use haoyuan_benches::trace::{Request, slot};
 use haoyuan_core::ids::DepartmentId;
 use haoyuan_core::request::{Order, Query};
 use haoyuan_core::terms::{Channel, Class};
@@ -26,7 +26,7 @@ fn open(sessions: u32, full: bool) -> Hospital {
     let hospital = Hospital::open(SLOTS, sessions, HALF_HOURS, Tickets::NotNeeded, &[]);
     for number in 0..if full { sessions * HALF_HOURS } else { 0 } {
         let slot = slot(number / HALF_HOURS, number % HALF_HOURS);
-        let request = Request { patient: patient(number), slot, class: Class::Public, referral: 0 };
+        let request = Request::of(number, slot, Class::Public);
         hospital.engine.book(&request.wish(), release()).expect("every slot has a seat");
     }
     hospital

@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use haoyuan_benches::drive::{alone, together};
 use haoyuan_benches::hospital::{Hospital, RUSH, Slots, Tickets, VISITS, release};
 use haoyuan_benches::measure::{Figure, print_machine, rounds, smoke};
-use haoyuan_benches::trace::{Request, patient, slot};
+use haoyuan_benches::trace::{Request, slot};
 use haoyuan_core::request::{Order, Query};
 use haoyuan_core::terms::{Channel, Class};
 use portable_atomic::AtomicU128;
@@ -32,12 +32,7 @@ fn open(seats: &[(Class, u8)]) -> Hospital {
             let mut number = 2 * (practitioner * HALF_HOURS + half_hour);
             for (class, count) in seats {
                 for _ in 0..*count {
-                    let request = Request {
-                        patient: patient(number),
-                        slot: slot(practitioner, half_hour),
-                        class: *class,
-                        referral: 0,
-                    };
+                    let request = Request::of(number, slot(practitioner, half_hour), *class);
                     let answer = hospital.engine.book(&request.wish(), release());
                     assert!(answer.is_ok(), "{request:?} was refused: {answer:?}");
                     number += 1;

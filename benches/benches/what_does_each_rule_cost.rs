@@ -160,7 +160,7 @@ impl Variant {
 }
 
 fn request(number: u32, place: u32, class: Class) -> Request {
-    Request { patient: patient(number), slot: slot(place, place), class, referral: 0 }
+    Request::of(number, slot(place, place), class)
 }
 
 fn wish(number: u32, place: u32, class: Class) -> Wish {

@@ -104,9 +104,7 @@ pub fn rush(hospital: &Hospital, queues: &[Queue<'_>]) -> (u64, u64) {
 /// # Panics
 /// If they are not right.
 pub fn clients(hospital: &Hospital, clients: &[Client<'_>]) {
-    let request = |(slot, live): (SlotRef, Live)| {
-        (Request { patient: live.patient, slot, class: live.class, referral: 0 }, live.booking)
-    };
+    let request = |(slot, live): (SlotRef, Live)| (Request::of(live.number, slot, live.class), live.booking);
     let live = live(hospital, clients.iter().flat_map(Client::live).map(request));
     let (granted, released) = clients.iter().fold((0, 0), |sum, c| (sum.0 + c.granted, sum.1 + c.released));
     assert_eq!(live, granted - released, "grants, releases and live bookings do not add up");

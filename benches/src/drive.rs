@@ -1,9 +1,9 @@
 //! How threads ask: each driver runs one workload, times it over all threads, and keeps the verdicts.
 
 use crate::hospital::{Hospital, release};
-use crate::trace::{Request, slot};
+use crate::trace::{Request, patient, slot};
 use cpu_time::ThreadTime;
-use haoyuan_core::ids::{BookingId, PatientKey, SlotRef};
+use haoyuan_core::ids::{BookingId, SlotRef};
 use haoyuan_core::refusal::{Code, Refusal};
 use haoyuan_core::request::{Grant, Settle};
 use haoyuan_core::terms::Class;
@@ -169,11 +169,11 @@ pub fn rush<'a>(
     (spent, queues)
 }
 
-/// A live booking of a client: half a cache line, so that keeping it costs little beside deciding it.
+/// A live booking of a client: a quarter of a cache line, so that keeping it costs little beside deciding it.
 #[derive(Clone, Copy, Debug)]
 pub struct Live {
-    /// Whose.
-    pub patient: PatientKey,
+    /// Whose: the patient's number.
+    pub number: u32,
     /// Which.
     pub booking: BookingId,
     /// By what right.
@@ -239,9 +239,9 @@ impl<'a> Client<'a> {
                 Ok(grant) => {
                     self.granted += 1;
                     self.live[place].push(Live {
-                        patient: wish.patient,
+                        number: request.number,
                         booking: grant.booking,
-                        class: wish.class,
+                        class: request.class,
                     });
                 }
                 Err(refusal) => {
@@ -255,8 +255,8 @@ impl<'a> Client<'a> {
     }
 
     fn release(&mut self, engine: &haoyuan_engine::Engine, place: usize, at: haoyuan_core::instant::Instant) {
-        while let Some(Live { patient, booking, .. }) = self.live[place].pop() {
-            let settle = Settle { patient, booking, key: None };
+        while let Some(Live { number, booking, .. }) = self.live[place].pop() {
+            let settle = Settle { patient: patient(number), booking, key: None };
             // Another client may be deciding for the same patient: then it is asked again.
             loop {
                 self.decisions += 1;

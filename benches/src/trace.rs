@@ -91,6 +91,7 @@ impl Zipf {
 /// # Panics
 /// Never: keys are odd.
 #[must_use]
+#[inline]
 pub fn patient(number: u32) -> PatientKey {
     let mut hash = SplitMix::new(u64::from(number));
     let high = u128::from(hash.next());
@@ -102,6 +103,8 @@ pub fn patient(number: u32) -> PatientKey {
 pub struct Request {
     /// Who.
     pub patient: PatientKey,
+    /// Who, in four bytes: the number that the key is made of, by [`patient`].
+    pub number: u32,
     /// Which slot.
     pub slot: SlotRef,
     /// By what right.
@@ -110,7 +113,19 @@ pub struct Request {
     pub referral: u8,
 }
 
+const _: () = assert!(size_of::<Request>() == 32);
+
 impl Request {
+    /// The request of the patient of this number, with the first of their referrals.
+    ///
+    /// # Panics
+    /// Never: keys are odd.
+    #[must_use]
+    #[inline]
+    pub fn of(number: u32, slot: SlotRef, class: Class) -> Self {
+        Self { patient: patient(number), number, slot, class, referral: 0 }
+    }
+
     /// The ticket that it shows, numbered so that it can be named without a look-up.
     ///
     /// # Panics
@@ -168,12 +183,7 @@ pub fn morning_rush(seed: u64, patients: u32, practitioners: u32, half_hours: u3
         let practitioner = zipf.rank(rng.unit());
         let half_hour = rng.below(half_hours);
         let practitioner = u32::try_from(practitioner).expect("a rank below the number of practitioners");
-        Request {
-            patient: patient(number),
-            slot: slot(practitioner, half_hour),
-            class: rng.class(),
-            referral,
-        }
+        Request { referral, ..Request::of(number, slot(practitioner, half_hour), rng.class()) }
     });
     requests.collect()
 }
@@ -191,7 +201,7 @@ pub fn uniform(
     let mut request = || {
         let slot = slot(rng.below(practitioners), rng.below(half_hours));
         let number = patients.start + rng.below(patients.end - patients.start);
-        Request { patient: patient(number), slot, class: rng.class(), referral: 0 }
+        Request::of(number, slot, rng.class())
     };
     (0..count).map(|_| request()).collect()
 }
@@ -202,8 +212,5 @@ pub fn one_slot(seed: u64, patients: std::ops::Range<u32>) -> Vec<Request> {
     let mut rng = SplitMix::new(seed);
     let mut order: Vec<u32> = patients.collect();
     rng.shuffle(&mut order);
-    order
-        .into_iter()
-        .map(|number| Request { patient: patient(number), slot: slot(0, 0), class: rng.class(), referral: 0 })
-        .collect()
+    order.into_iter().map(|number| Request::of(number, slot(0, 0), rng.class())).collect()
 }
