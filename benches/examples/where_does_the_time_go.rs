@@ -199,6 +199,12 @@ fn step(file: &str, function: &str) -> &'static str {
         | ("haoyuan-core/src/word.rs", "from_bits" | "live" | "sequence" | "has_flags") => {
             "look: load word and hint"
         }
+        (
+            "haoyuan-engine/src/patients.rs",
+            "enter" | "enter_at" | "admit" | "admit_at" | "find" | "find_at" | "find_near" | "place"
+            | "probe" | "fold" | "fingerprint" | "mix" | "expect",
+        )
+        | ("haoyuan-engine/src/block.rs", "patient") => "patient: hash and probe",
         ("haoyuan-engine/src/block.rs" | "haoyuan-core/src/word.rs", _) => {
             "swap: choose the seat, replace the word, hint"
         }
@@ -206,11 +212,6 @@ fn step(file: &str, function: &str) -> &'static str {
         ("haoyuan-engine/src/sessions.rs" | "haoyuan-engine/src/engine.rs", name) if name != "grant" => {
             "locate: session, block, tree"
         }
-        (
-            "haoyuan-engine/src/patients.rs",
-            "enter" | "enter_at" | "admit" | "admit_at" | "find" | "place" | "probe" | "fold" | "fingerprint"
-            | "mix" | "expect",
-        ) => "patient: hash and probe",
         ("haoyuan-engine/src/patients.rs", "gate" | "lock" | "drop") => "gate: take and open",
         ("haoyuan-engine/src/patients.rs", "allocate" | "allocate_from" | "free" | "push" | "reserve") => {
             "entry: cells of the pool"

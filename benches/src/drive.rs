@@ -180,6 +180,8 @@ pub struct Live {
     pub class: Class,
 }
 
+const _: () = assert!(size_of::<Live>() == 16);
+
 /// One client that books and releases.
 #[derive(Debug)]
 pub struct Client<'a> {

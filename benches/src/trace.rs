@@ -214,3 +214,17 @@ pub fn one_slot(seed: u64, patients: std::ops::Range<u32>) -> Vec<Request> {
     rng.shuffle(&mut order);
     order.into_iter().map(|number| Request::of(number, slot(0, 0), rng.class())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that gives a seat back makes the key of the number.
+    #[test]
+    fn each_request_has_the_key_of_its_number() {
+        let traces = [morning_rush(SEED, 50, 4, 3), uniform(SEED, 100, 7..50, 4, 3), one_slot(SEED, 7..50)];
+        for request in traces.iter().flatten() {
+            assert_eq!(request.patient, patient(request.number));
+        }
+    }
+}

@@ -30,6 +30,7 @@
     reason = "a refusal is one pass through registers; calls return structs through memory"
 )]
 
+use crate::patients::Number;
 use crate::seat::{Occupant, Seat, State};
 use crate::sync::{AtomicU64, AtomicU128, Attempts, Ordering, pause, summed};
 use crossbeam::utils::Backoff;
@@ -276,28 +277,23 @@ impl<'a> Block<'a> {
         self.replace(word, next).then(|| next.sequence())
     }
 
-    /// Asks for a seat to be brought into the cache while other work is done: a load whose value nobody needs.
+    /// The patient of a seat, as a hint of who may be meant: the key of that number decides. 0 if nobody has it.
     #[inline]
-    pub(crate) fn expect(&self, seat: u8) {
-        if let Some(record) = self.seats.get(usize::from(seat)) {
-            // Relaxed: nothing is concluded from it.
-            let _ = record.load(Ordering::Relaxed);
-        }
-    }
-
-    /// Whose a seat is or was, as a hint: nothing is to be concluded from it. 0 if there is no such seat.
-    #[inline]
-    pub(crate) fn patient(&self, seat: u8) -> u32 {
+    pub(crate) fn patient(&self, seat: u8) -> Number {
         // Relaxed: a hint.
         self.seats
             .get(usize::from(seat))
             .map_or(0, |record| Seat::from_bits(record.load(Ordering::Relaxed)).patient())
     }
 
-    /// Asks for the seat that a claim over this view would take.
+    /// Asks for the seat that a claim over this view would take to be brought into the cache while other work is done: a load whose
+    /// value nobody needs.
     #[inline]
     pub(crate) fn expect_lowest(&self, view: &View) {
-        self.expect(view.hint.lowest);
+        if let Some(record) = self.seats.get(usize::from(view.hint.lowest)) {
+            // Relaxed: nothing is concluded from it.
+            let _ = record.load(Ordering::Relaxed);
+        }
     }
 
     /// Brings the seats up to `word`: applies the transition that it names, if nobody has.

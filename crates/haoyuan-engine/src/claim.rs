@@ -36,7 +36,7 @@ struct Claim<'a> {
     wish: &'a Wish,
     at: Instant,
     manner: Manner,
-    /// Those of the session.
+    /// The session's rules.
     rules: &'a Rules,
     /// Fingerprint of the command, for its idempotency key.
     print: u64,
@@ -231,32 +231,16 @@ impl<T: Trace> Engine<T> {
     fn claim_again(&self, command: &Claim<'_>, number: Number) -> Result<(Taken, Occupant), Refusal> {
         let Claim { wish, at, manner, .. } = *command;
         let target = self.resolve(wish.slot).map_err(Refusal::plain)?;
-        let again = Claim { rules: self.rules_of(&target.row), ..*command };
         target.block.claim(
             &target.range,
             at,
             |view| {
                 let permit = target.decide(view, wish.class, wish.channel, at, manner.queue)?;
-                Ok((permit.live, again.occupant(number, &permit)))
+                Ok((permit.live, command.occupant(number, &permit)))
             },
             refuse_by_block,
             |ended| self.record_end(target.block_id, &ended, Change::Expired, at, None),
         )
-    }
-
-    /// What the patient has, and whether the rules about it allow one more. The session is found once more, so that it need not be kept
-    /// in memory for who has nothing: if it was given to another practitioner meanwhile, the limits are those with the other one, and
-    /// if it was retired, there is no such session.
-    #[inline(never)]
-    fn weigh(&self, gate: &mut Gate<'_>, command: &Claim<'_>, own: &mut Portfolio) -> Result<(), Refusal> {
-        let Claim { wish, at, manner, .. } = *command;
-        self.gather(gate, at, own);
-        if own.live.is_empty() {
-            return Ok(());
-        }
-        let row = self.locate(wish.slot).map_err(Refusal::plain)?.row;
-        let visit = row.visit(wish.slot.slot);
-        check_patient(self.rules_of(&row), &visit, own, wish.slot.session, manner.operation)
     }
 
     fn tell_refusal(&self, wish: &Wish, operation: Operation, refusal: &Refusal, at: Instant) {
@@ -301,8 +285,13 @@ impl<T: Trace> Engine<T> {
         command: &Claim<'_>,
         ticket: Option<(EntryRef, Entry)>,
     ) -> Result<Grant, Refusal> {
+        let Claim { wish, at, manner, rules, .. } = *command;
         let mut own = Portfolio::default();
-        self.weigh(gate, command, &mut own)?;
+        self.gather(gate, at, &mut own);
+        if !own.live.is_empty() {
+            let visit = target.row.visit(wish.slot.slot);
+            check_patient(rules, &visit, &own, wish.slot.session, manner.operation)?;
+        }
         let vacant = !own.live.iter().any(|other| gate.is_first(other.booking));
         self.claim_weighed(gate, target, probe, command, ticket, (&own.due, vacant))
     }

@@ -220,15 +220,10 @@ impl Patients {
     #[inline]
     fn find_at(&self, place: Place) -> Option<Number> {
         let key = place.key.get();
-        let found = self.probe(place).find_map(|(number, record)| {
-            // Acquire: pairs with the insertion; nothing else is published by it, but a record found is a record whole.
-            match record.key.load(Ordering::Acquire) {
-                found if found == key => Some(Some(number as Number)),
-                0 => Some(None),
-                _ => None,
-            }
-        });
-        found.flatten()
+        // Acquire: pairs with the insertion; nothing else is published by it, but a record found is a record whole.
+        let mut keys = self.probe(place).map(|(number, record)| (number, record.key.load(Ordering::Acquire)));
+        let (number, found) = keys.find(|(_, found)| *found == key || *found == 0)?;
+        (found == key).then_some(number as Number)
     }
 
     /// [`Patients::find`] for who is mostly the patient of a certain number, and is then found by one load. It may be any number.
@@ -422,7 +417,7 @@ impl<'a> Gate<'a> {
         BookingId::new(self.record.first.load(Ordering::Relaxed))
     }
 
-    /// Whether this is the booking kept in the record itself.
+    /// Whether this booking, which was granted, is kept in the record itself.
     pub(crate) fn is_first(&self, booking: BookingId) -> bool {
         self.record.first.load(Ordering::Relaxed) == booking.get()
     }
@@ -656,6 +651,20 @@ mod tests {
             assert!(thoughts().all(|thought| found(thought) == Some(number)), "{value}");
         }
         assert!(thoughts().all(|thought| patients.find_near(patients.place(key(4)), thought).is_none()));
+    }
+
+    /// However much room there is elsewhere: a look-up that finds nobody ends.
+    #[test]
+    fn a_table_is_full_for_a_patient_whose_places_are_all_taken() {
+        let patients = Patients::new(300, 0);
+        let last = patients.records.len() - 3;
+        let crowd = (1..).map(key).filter(|key| patients.place(*key).first == last);
+        let crowd: Vec<PatientKey> = crowd.take(PROBES + 1).collect();
+        let numbers: HashSet<_> = crowd[..PROBES].iter().filter_map(|key| patients.enter(*key)).collect();
+        assert_eq!(numbers.len(), PROBES);
+        let late = crowd[PROBES];
+        assert_eq!((patients.find(late), patients.enter(late)), (None, None));
+        assert_eq!(patients.admit(late).err(), Some(Code::EngineFull));
     }
 
     /// That two commands are taken for each other by so small a chance as is said of them rests on this.

@@ -65,7 +65,8 @@ impl<T: Trace> Engine<T> {
         if let Some(key) = settle.key {
             return self.settle_by_key(key, settle, at, operation);
         }
-        // The patient's record is fetched while the seat is. Whose the seat is, is mostly who asks: then they need not be looked for.
+        // The record that is looked at first for the patient, mostly their own, is fetched while the seat is. Whose the seat is, is mostly
+        // who asks: then they need not be looked for.
         let place = self.patients.place(settle.patient);
         self.patients.expect(place);
         let placed = self.place(settle.booking.block());
@@ -202,7 +203,8 @@ impl<T: Trace> Engine<T> {
         if gate.first_cancelled() == Some(booking) {
             return Refusal::plain(Code::Cancelled);
         }
-        if gate.is_first(booking) {
+        // Not by the bits alone: those of no booking at all are what a record without one has.
+        if gate.first() == Some(booking) {
             return Refusal::plain(Code::HoldExpired);
         }
         let is_own = |e: &Entry| match e.kind {

@@ -1,8 +1,8 @@
 //! What the hospital does during the day: waitlist, stop, withdraw, suspend, substitute.
 
 use haoyuan_core::ids::{
-    DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey, PractitionerId, SessionId,
-    SlotIndex, SlotRef, TicketId,
+    BlockId, BookingId, DepartmentId, IdempotencyKey, InstitutionId, Interval, NodeIndex, PatientKey,
+    PractitionerId, SeatIndex, Sequence, SessionId, SlotIndex, SlotRef, TicketId,
 };
 use haoyuan_core::instant::{Day, HOUR, Instant, MINUTE};
 use haoyuan_core::plan::{Blocks, Plan, Session};
@@ -500,6 +500,21 @@ fn what_stands_under_a_key_that_was_given_up_counts_for_the_one_that_stays() {
     assert_eq!(engine.merge(person(3), person(2), at(-HOUR)).unwrap().len(), 1);
     assert_eq!(code(engine.book(&wish(3, here), at(-HOUR))), Code::IdentityMerged);
     engine.audit().unwrap();
+}
+
+/// A number that no grant has, and which the record of a patient who has nothing holds where a booking would be.
+#[test]
+fn of_a_booking_that_cannot_be_nothing_is_told() {
+    let (engine, session) = engine(&plan(2, 3, false));
+    let granted = engine.book(&wish(1, slot(session, 0)), at(-2 * HOUR)).unwrap();
+    engine.suspend(person(2), Some(Suspension::Until(at(-3 * HOUR)))).unwrap();
+    let none = BookingId::pack(BlockId::default(), SeatIndex::default(), Sequence(0));
+    for (patient, booking) in [(1, none), (2, none), (2, granted.booking)] {
+        let settle = Settle { patient: person(patient), booking, key: None };
+        for answer in [Engine::confirm, Engine::cancel] {
+            assert_eq!(code(answer(&engine, &settle, at(-2 * HOUR))), Code::UnknownBooking, "{settle:?}");
+        }
+    }
 }
 
 /// The key that stays was told `HOLD_EXPIRED` of a booking of the other key that had been given back: what counts for a key was
