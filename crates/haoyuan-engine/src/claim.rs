@@ -225,7 +225,7 @@ impl<T: Trace> Engine<T> {
     }
 
     /// The block's part of a claim whose first attempt took no seat, because a hold was due or another transition came first: from the
-    /// view on. The slot is found once more, so that it need not be kept in memory for whom this does not concern.
+    /// view on. The slot is found once more: what is decided anew is asked of the session as it is by now.
     #[cold]
     #[inline(never)]
     fn claim_again(&self, command: &Claim<'_>, number: Number) -> Result<(Taken, Occupant), Refusal> {
