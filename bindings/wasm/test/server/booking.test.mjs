@@ -71,10 +71,13 @@ async function choose(page, { department, practitioner, day }, words) {
   await page.getByRole("radio", { name: words }).first().check();
 }
 
-/** A session with a slot that fits, tomorrow or later, and with others that are free; `most` such slots in it. */
+/**
+ * A session with a slot that fits, in two days or later, and with others that are free; `most` such slots in it. Tomorrow's would do
+ * until 23:00 only: then its waiting lists are cleared.
+ */
 async function find(fits, most = Infinity) {
   const day = (ahead) => new Date(Date.now() + 8 * 3_600_000 + ahead * 86_400_000).toISOString().slice(0, 10);
-  const schedule = await command({ command: "schedule", class: "public", channel: "web", from: day(1), to: day(6) });
+  const schedule = await command({ command: "schedule", class: "public", channel: "web", from: day(2), to: day(6) });
   for (const session of schedule.sessions) {
     const slots = session.slots.filter(fits);
     if (slots.length > 0 && slots.length <= most && session.slots.some((slot) => slot.free > 1)) return { session, slot: slots[0] };
